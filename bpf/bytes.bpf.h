@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Finds and reads the bytes of a socket operation in the memory of the program that asked for it:
+ * from the arguments of its system call, or from the kernel's msghdr where a hook hands it over.
+ */
+#ifndef SONDE_BYTES_BPF_H
+#define SONDE_BYTES_BPF_H
+
+#include "sonde.bpf.h"
+
+#if defined(__TARGET_ARCH_x86)
+enum { NR_READ = 0, NR_WRITE = 1, NR_READV = 19, NR_WRITEV = 20 };
+enum { NR_SENDTO = 44, NR_RECVFROM = 45, NR_SENDMSG = 46, NR_RECVMSG = 47 };
+#	define SYSCALL_NUMBER(regs)   ((regs)->orig_ax)
+#	define SYSCALL_ARGUMENT(regs) ((regs)->si) /* the second one */
+#	define SYSCALL_LENGTH(regs)   ((regs)->dx) /* the third one */
+#elif defined(__TARGET_ARCH_arm64)
+enum { NR_READ = 63, NR_WRITE = 64, NR_READV = 65, NR_WRITEV = 66 };
+enum { NR_SENDTO = 206, NR_RECVFROM = 207, NR_SENDMSG = 211, NR_RECVMSG = 212 };
+#	define SYSCALL_NUMBER(regs)   ((regs)->syscallno)
+#	define SYSCALL_ARGUMENT(regs) ((regs)->regs[1])
+#	define SYSCALL_LENGTH(regs)   ((regs)->regs[2])
+#endif
+
+/* The operation that the current system call does; unreadable for io_uring and rarer ways. */
+static __always_inline void bytes_from_syscall(struct bytes *bytes)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct user_msghdr message;
+
+	bytes->kind = BYTES_UNREADABLE;
+	bytes->skip = 0;
+	bytes->segments = 0;
+	bytes->base = SYSCALL_ARGUMENT(regs);
+	if (is_compat(task))
+		return; /* other numbers, other layouts */
+	switch (SYSCALL_NUMBER(regs)) {
+	case NR_READ:
+	case NR_WRITE:
+	case NR_SENDTO:
+	case NR_RECVFROM: bytes->kind = BYTES_USER; break;
+	case NR_READV:
+	case NR_WRITEV:
+		bytes->kind = BYTES_USER_IOVEC;
+		bytes->segments = SYSCALL_LENGTH(regs);
+		break;
+	case NR_SENDMSG:
+	case NR_RECVMSG:
+		if (bpf_probe_read_user(&message, sizeof(message), (void *)bytes->base))
+			break;
+		bytes->kind = BYTES_USER_IOVEC;
+		bytes->base = (__u64)message.msg_iov;
+		bytes->segments = message.msg_iovlen;
+	}
+}
+
+static __always_inline void bytes_from_msghdr(struct bytes *bytes, const struct msghdr *message)
+{
+	const struct iov_iter *iter = &message->msg_iter;
+
+	bytes->kind = BYTES_UNREADABLE;
+	bytes->skip = iter->iov_offset;
+	bytes->segments = 0;
+	bytes->base = 0;
+	if (iter->iter_type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
+		bytes->kind = BYTES_USER;
+		bytes->base = (__u64)iter->ubuf;
+	} else if (iter->iter_type == bpf_core_enum_value(enum iter_type, ITER_IOVEC)) {
+		bytes->kind = BYTES_KERNEL_IOVEC;
+		bytes->base = (__u64)iter->__iov;
+		bytes->segments = iter->nr_segs;
+	}
+}
+
+/* A place in the bytes of an operation that only moves forward. */
+struct bytes_cursor {
+	struct bytes bytes;
+	__u64 segment_begin; /* offset at which the piece `segment` begins */
+	__u32 segment;
+};
+
+#define BYTES_SEGMENTS_A_STEP 8 /* pieces looked at before the caller is asked to come again */
+
+/*
+ * Reads up to `most` bytes that lie at `offset` of the operation into `to`. Returns how many, which
+ * may be fewer when a piece ends there; 0 to ask again (it walked over many pieces); or -1 when
+ * they cannot be read.
+ */
+static __always_inline long bytes_read(
+	struct bytes_cursor *cursor, __u64 offset, void *to, __u32 most)
+{
+	struct bytes *bytes = &cursor->bytes;
+	struct iovec piece;
+	__u64 begin, left;
+
+	if (bytes->kind == BYTES_USER)
+		return bpf_probe_read_user(to, most, (void *)(bytes->base + bytes->skip + offset))
+			       ? -1
+			       : (long)most;
+	if (bytes->kind == BYTES_UNREADABLE)
+		return -1;
+	for (int i = 0; i < BYTES_SEGMENTS_A_STEP; i++) {
+		void *at = (void *)(bytes->base + cursor->segment * sizeof(piece));
+		long failed = bytes->kind == BYTES_USER_IOVEC
+				      ? bpf_probe_read_user(&piece, sizeof(piece), at)
+				      : bpf_probe_read_kernel(&piece, sizeof(piece), at);
+
+		if (failed || cursor->segment >= bytes->segments)
+			return -1;
+		begin = (__u64)piece.iov_base;
+		left = piece.iov_len;
+		if (!cursor->segment) {
+			begin += bytes->skip;
+			left -= bytes->skip;
+		}
+		if (offset < cursor->segment_begin + left) {
+			offset -= cursor->segment_begin;
+			left -= offset;
+			if (most > left)
+				most = left;
+			return bpf_probe_read_user(to, most, (void *)(begin + offset)) ? -1
+										       : (long)most;
+		}
+		cursor->segment_begin += left;
+		cursor->segment++;
+	}
+	return 0;
+}
+
+#endif

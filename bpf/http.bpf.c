@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HTTP/1: pairs requests with responses on each connection, in the kernel, and tells one record for
+ * each request.
+ *
+ * The hooks are the socket tracepoints: whichever system call moved the bytes, each operation on a
+ * socket passes here once, and nothing else on the machine pays. A connection that speaks no HTTP
+ * is given up after a few operations and then costs one look-up for each. Framing is in
+ * http_message.bpf.h; this file decides whose request and whose response it is.
+ */
+#include "http_message.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* False where the kernel has no tracepoint inside tcp_sendmsg: sends are then read at their end. */
+const volatile bool has_send_begin = true;
+
+/* Operations that begin no HTTP message before a connection is left alone for ever. */
+#define MISSES_MAX 8
+
+#define PIPELINE_MAX 4096
+
+/* Of socket_state.sending. */
+enum { SENDING_NOT, SENDING, SENDING_TAKEN };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+/* Requests behind the one whose response is awaited. */
+struct pipeline_key {
+	__u64 connection;
+	__u32 index;
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PIPELINE_MAX);
+	__type(key, struct pipeline_key);
+	__type(value, struct record_http);
+} pipeline SEC(".maps");
+
+/* --- requests and responses --- */
+
+/* The request that is being received, wherever it is kept; NULL when it was answered already. */
+static __always_inline struct record_http *request_open(struct conn *conn)
+{
+	struct pipeline_key key = {
+		.connection = conn->current.connection,
+		.index = conn->asked - 1,
+	};
+
+	if (conn->active && conn->current.index == key.index)
+		return &conn->current;
+	return bpf_map_lookup_elem(&pipeline, &key);
+}
+
+static __always_inline void request_fill(struct record_http *record, const struct conn *conn,
+	const struct http_scratch *scratch, __u32 line, __u32 length)
+{
+	const struct stream *stream = &conn->streams[REQUEST];
+	__u64 id = bpf_get_current_pid_tgid();
+
+	record->record.workload = scratch->feed.workload;
+	record->index = conn->asked;
+	record->tgid = id >> 32;
+	record->tid = id;
+	record->role = conn->role;
+	record->flags = 0;
+	record->error = HTTP_OK;
+	record->status = 0;
+	record->request_first_ns = stream->first_ns;
+	record->request_last_ns = stream->last_ns;
+	record->request_bytes = 0;
+	record->request_head_bytes = 0;
+	record->response_head_bytes = 0;
+	record->response_bytes = 0;
+	record->response_first_ns = 0;
+	record->response_last_ns = 0;
+	record->traceparent[0] = 0;
+	if (length > HTTP_LINE_LEN) {
+		length = HTTP_LINE_LEN;
+		record->flags = HTTP_LINE_TRUNCATED;
+	}
+	record->line_length = length;
+	bpf_probe_read_kernel(record->line, length, scratch->data + DATA(line));
+}
+
+__noinline int request_begin(
+	struct conn *conn, struct http_scratch *scratch, __u32 line, __u32 length)
+{
+	struct pipeline_key key = {};
+	struct record_http *record;
+
+	if (!conn || !scratch)
+		return 0;
+	if (!conn->active && conn->asked == conn->answered) {
+		request_fill(&conn->current, conn, scratch, line, length);
+		conn->active = 1;
+		conn->asked++;
+		return 0;
+	}
+	record = &scratch->record;
+	request_fill(record, conn, scratch, line, length);
+	record->flags |= HTTP_PIPELINED;
+	record->connection = key.connection = conn->current.connection;
+	record->address = conn->current.address;
+	key.index = conn->asked;
+	if (bpf_map_update_elem(&pipeline, &key, record, BPF_ANY))
+		count(SOURCE_HTTP, OUTCOME_TABLE_FULL);
+	conn->asked++; /* after the insertion: who answers may look for it at once */
+	return 0;
+}
+
+__noinline int request_traceparent(struct conn *conn, struct http_scratch *scratch, __u32 value)
+{
+	struct record_http *record;
+
+	if (!conn || !scratch)
+		return 0;
+	record = request_open(conn);
+	if (record)
+		bpf_probe_read_kernel(
+			record->traceparent, TRACEPARENT_LEN, scratch->data + DATA(value));
+	return 0;
+}
+
+static __always_inline void request_progress(
+	struct record_http *record, const struct stream *stream)
+{
+	record->request_bytes = stream->bytes;
+	record->request_head_bytes = stream->head_bytes;
+	record->request_last_ns = stream->last_ns;
+}
+
+__noinline int request_end(struct conn *conn)
+{
+	struct record_http *record;
+
+	if (!conn)
+		return 0;
+	record = request_open(conn);
+	if (record)
+		request_progress(record, &conn->streams[REQUEST]);
+	return 0;
+}
+
+/* True when the request being answered has this method (its text, as WORD() makes it). */
+static bool response_to(struct conn *conn, __u64 method, __u32 length)
+{
+	return conn->active &&
+	       ((*(__u64 *)conn->current.line ^ method) & (~0ULL >> (64 - 8 * length))) == 0;
+}
+
+/* Makes the oldest request without a response the current one. */
+static __always_inline void pipeline_next(struct conn *conn)
+{
+	struct pipeline_key key = {
+		.connection = conn->current.connection,
+		.index = conn->answered,
+	};
+	struct record_http *next;
+
+	if (conn->active || conn->answered == conn->asked)
+		return;
+	next = bpf_map_lookup_elem(&pipeline, &key);
+	if (!next)
+		return; /* it found no room, and was counted then */
+	bpf_probe_read_kernel(&conn->current, sizeof(conn->current), next);
+	conn->active = 1;
+	bpf_map_delete_elem(&pipeline, &key);
+}
+
+__noinline int response_begin(struct conn *conn)
+{
+	if (!conn)
+		return 0;
+	pipeline_next(conn);
+	return conn->answered != conn->asked;
+}
+
+/* Tells the current request, with whatever has come of its response. */
+__noinline int request_finish(struct conn *conn, __u32 flags, enum http_error error)
+{
+	struct stream *request, *response;
+	struct record_http *record;
+
+	if (!conn)
+		return 0;
+	request = &conn->streams[REQUEST];
+	response = &conn->streams[RESPONSE];
+	record = &conn->current;
+
+	/* a reset in a softirq and the end of a response may come here at once: one of them tells
+	 */
+	if (!__sync_lock_test_and_set(&conn->active, 0))
+		return 0;
+	if (record->index == conn->asked - 1 && request->state != STREAM_START) {
+		request_progress(record, request);
+		flags |= HTTP_REQUEST_PARTIAL;
+	}
+	if (response->bytes) {
+		record->response_bytes = response->bytes;
+		record->response_head_bytes = response->head_bytes;
+		record->response_first_ns = response->first_ns;
+		record->response_last_ns = response->last_ns;
+		if (response->state != STREAM_START)
+			record->status = response->status;
+	}
+	record->flags |= flags;
+	record->error = error;
+	record->record.type = RECORD_HTTP;
+	record->record.time_ns = bpf_ktime_get_ns();
+	ring_output(SOURCE_HTTP, record,
+		__builtin_offsetof(struct record_http, line) + (record->line_length & 511));
+	return 0;
+}
+
+__noinline int response_end(struct conn *conn, __u32 flags)
+{
+	if (!conn)
+		return 0;
+	request_finish(conn, flags, HTTP_OK);
+	conn->answered++;
+	return 0;
+}
+
+/* --- the end of a connection --- */
+
+/* Tells the oldest request that is left, or counts it as `lost`. Returns 1 when none is. */
+__noinline int request_abandon(struct conn *conn, enum http_error error, enum outcome lost)
+{
+	if (!conn || conn->answered == conn->asked)
+		return 1;
+	pipeline_next(conn);
+	if (!lost)
+		request_finish(conn, 0, error);
+	else if (__sync_lock_test_and_set(&conn->active, 0))
+		count(SOURCE_HTTP, lost);
+	conn->answered++;
+	conn->streams[RESPONSE].bytes = 0;
+	return 0;
+}
+
+/* Tells, or counts as lost, all requests that are left; nothing more is expected of the connection.
+ */
+static __always_inline void conn_end(struct conn *conn, enum http_error error, enum outcome lost)
+{
+	conn->flags |= CONN_OPAQUE;
+	for (int i = 0; i < PIPELINE_MAX; i++)
+		if (request_abandon(conn, error, lost))
+			break;
+}
+
+/* The end of the bytes is the end of a response that has no other; the rest has no answer. */
+static __always_inline void conn_close(struct conn *conn, enum http_error error)
+{
+	if (conn->streams[RESPONSE].state == STREAM_UNTIL_CLOSE && error != HTTP_RESET &&
+		error != HTTP_TIMED_OUT) {
+		request_finish(conn, 0, HTTP_OK);
+		conn->answered++;
+		conn->streams[RESPONSE].bytes = 0;
+	}
+	conn_end(conn, error, 0);
+}
+
+/* --- operations --- */
+
+enum direction { RECEIVE, SEND };
+
+/* What one operation on a socket moved. */
+struct transfer {
+	struct bytes bytes;
+	__u64 length;
+	__u64 first_ns; /* when the first of them began to move */
+	__u64 last_ns;  /* when the last one had */
+	enum direction direction;
+};
+
+static __always_inline enum message message_of(const struct conn *conn, enum direction direction)
+{
+	return (direction == RECEIVE) == (conn->role == HTTP_SERVER) ? REQUEST : RESPONSE;
+}
+
+static __always_inline struct stream *stream_of(struct conn *conn, enum direction direction)
+{
+	return message_of(conn, direction) == REQUEST ? &conn->streams[REQUEST]
+						      : &conn->streams[RESPONSE];
+}
+
+/* Leads the bytes of one operation through the message that they belong to. */
+__noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
+{
+	struct http_scratch *scratch;
+	struct thread *thread;
+	struct feed *feed;
+	__u32 zero = 0;
+
+	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
+	if (!scratch || !conn || !transfer)
+		return 0;
+	feed = &scratch->feed;
+	__builtin_memset(feed, 0, sizeof(*feed));
+	feed->cursor.bytes = transfer->bytes;
+	feed->length = transfer->length;
+	feed->first_ns = transfer->first_ns;
+	feed->last_ns = transfer->last_ns;
+	feed->message = message_of(conn, transfer->direction);
+	if (feed->message == REQUEST) {
+		thread = thread_current(SOURCE_HTTP);
+		feed->workload = thread ? thread->workload : 0;
+	}
+	feed->lost = OUTCOME_UNPARSABLE; /* unless its end is reached */
+	for (int i = 0; i < FEED_ROUNDS; i++)
+		if (feed_steps(conn, scratch))
+			break;
+	if (!feed->lost)
+		return 0;
+	if (feed->message == RESPONSE) {
+		conn_end(conn, HTTP_RESPONSE_INVALID,
+			feed->lost == OUTCOME_UNREADABLE ? OUTCOME_UNREADABLE : 0);
+		return 0;
+	}
+	/* no more requests can be found here; those that were may still be answered */
+	if (conn->asked)
+		count(SOURCE_HTTP, feed->lost);
+	else
+		conn->flags |= CONN_OPAQUE;
+	conn->streams[REQUEST].state = STREAM_UNTIL_CLOSE;
+	return 0;
+}
+
+/*
+ * The first operation of a connection that is not known to speak HTTP: if its bytes can begin a
+ * request, their sender is the client, and the connection is followed from here on.
+ */
+static __noinline struct conn *conn_new(
+	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
+{
+	struct bytes_cursor cursor = {};
+	struct http_scratch *scratch;
+	struct conn *conn;
+	__u64 most;
+	__u32 zero = 0;
+	long got;
+
+	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
+	if (!scratch || !state || !transfer)
+		return NULL;
+	cursor.bytes = transfer->bytes;
+	most = transfer->length;
+	if (most > METHOD_MAX)
+		most = METHOD_MAX;
+	got = bytes_read(&cursor, 0, scratch->data, most);
+	if (got <= 0 || !method_length(scratch, 0, got)) {
+		state->http_misses++;
+		return NULL;
+	}
+	conn = bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!conn) {
+		count(SOURCE_HTTP, OUTCOME_STORAGE_FAILED);
+		return NULL;
+	}
+	conn->role = transfer->direction == RECEIVE ? HTTP_SERVER : HTTP_CLIENT;
+	conn->current.connection = bpf_get_socket_cookie(sk);
+	address_read(&conn->current.address, sk);
+	return conn;
+}
+
+/* One operation on a connection that is, or may become, HTTP. */
+static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
+	struct socket_state *state, const struct transfer *transfer)
+{
+	if (!conn)
+		conn = conn_new(sk, state, transfer);
+	if (!conn)
+		return NULL;
+	conn_feed(conn, transfer);
+	if (conn->asked || !(conn->flags & CONN_OPAQUE))
+		return conn;
+	bpf_sk_storage_delete(&conns, sk); /* it only looked like a request */
+	if (state)
+		state->http_misses++;
+	return NULL;
+}
+
+/* True when the operation was no more than some bytes within a body. */
+static __always_inline bool stream_skip(struct stream *stream, __u64 length, __u64 now)
+{
+	if (stream->flags & STREAM_SKIP_LINE)
+		return false;
+	if (stream->state == STREAM_BODY || stream->state == STREAM_CHUNK) {
+		if (length >= stream->remaining)
+			return false;
+		stream->remaining -= length;
+	} else if (stream->state != STREAM_UNTIL_CLOSE) {
+		return false;
+	}
+	stream->bytes += length;
+	stream->last_ns = now;
+	return true;
+}
+
+/* The storage of a socket, owned by whoever uses it first; NULL when it is known to be no HTTP. */
+static __always_inline struct socket_state *socket_candidate(struct sock *sk)
+{
+	struct socket_state *state =
+		bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct thread *thread;
+
+	if (!state) {
+		count(SOURCE_HTTP, OUTCOME_STORAGE_FAILED);
+		return NULL;
+	}
+	if (state->flags & SOCKET_INHERITED || !state->tgid) {
+		thread = thread_current(SOURCE_HTTP);
+		state->flags &= ~SOCKET_INHERITED;
+		state->tgid = bpf_get_current_pid_tgid() >> 32;
+		state->workload = thread ? thread->workload : 0;
+	}
+	return state->http_misses < MISSES_MAX ? state : NULL;
+}
+
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(http_send_begin, struct sock *sk, struct msghdr *message)
+{
+	struct socket_state *state = socket_candidate(sk);
+
+	if (!state || state->sending)
+		return 0; /* a later round of the same operation */
+	bytes_from_msghdr(&state->send_bytes, message);
+	state->send_length = message->msg_iter.count;
+	state->send_begin_ns = bpf_ktime_get_ns();
+	state->sending = SENDING;
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(http_send, struct sock *sk, int result)
+{
+	struct transfer transfer = {.direction = SEND, .length = result};
+	struct socket_state *state;
+	struct conn *conn;
+	__u32 sending = SENDING_NOT;
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	state = socket_candidate(sk);
+	if (!state)
+		return 0;
+	if (has_send_begin)
+		sending = __sync_lock_test_and_set(&state->sending, SENDING_NOT);
+	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (result <= 0 || sending == SENDING_TAKEN || (conn && conn->flags & CONN_OPAQUE))
+		return 0;
+	transfer.last_ns = bpf_ktime_get_ns();
+	if (conn && stream_skip(stream_of(conn, SEND), result, transfer.last_ns))
+		return 0;
+	if (sending) {
+		transfer.first_ns = state->send_begin_ns;
+		transfer.bytes = state->send_bytes;
+	} else {
+		transfer.first_ns = transfer.last_ns;
+		bytes_from_syscall(&transfer.bytes);
+	}
+	conn_operate(sk, conn, state, &transfer);
+	return 0;
+}
+
+/*
+ * An answer came to a request that another thread is still in the middle of sending: reads that
+ * request now, as it would otherwise be an answer to nothing. The sender skips it then.
+ */
+static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u64 now)
+{
+	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	struct transfer transfer = {.direction = SEND, .last_ns = now};
+
+	if (!state || state->http_misses >= MISSES_MAX ||
+		__sync_val_compare_and_swap(&state->sending, SENDING, SENDING_TAKEN) != SENDING)
+		return conn;
+	transfer.bytes = state->send_bytes;
+	transfer.length = state->send_length;
+	transfer.first_ns = state->send_begin_ns;
+	return conn_operate(sk, conn, state, &transfer);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
+{
+	struct transfer transfer = {.direction = RECEIVE};
+	struct socket_state *state = NULL;
+	struct stream *stream;
+	struct tcp_sock *tcp;
+	struct conn *conn;
+	__u32 position;
+	__u64 now;
+
+	if (sk->sk_protocol != IPPROTO_TCP || flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
+		return 0;
+	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (conn && conn->flags & CONN_OPAQUE)
+		return 0;
+	if (result <= 0) {
+		if (!result && conn && conn->role == HTTP_CLIENT && sk->sk_shutdown & RCV_SHUTDOWN)
+			conn_close(conn, HTTP_CLOSED_BY_PEER);
+		return 0;
+	}
+	if (!conn) {
+		state = socket_candidate(sk);
+		if (!state)
+			return 0;
+	}
+	now = bpf_ktime_get_ns();
+	transfer.first_ns = transfer.last_ns = now;
+	if (has_send_begin &&
+		(!conn || (conn->role == HTTP_CLIENT && conn->asked == conn->answered)))
+		conn = send_take(sk, conn, now);
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
+		return 0;
+	position = tcp->copied_seq;
+	if (conn) {
+		__u32 gap;
+
+		stream = stream_of(conn, RECEIVE);
+		gap = position - result - stream->position;
+		/* bytes that left the socket by a way that passes no hook, such as splice */
+		if (stream->position && (__s32)gap > 0 && !stream_skip(stream, gap, now)) {
+			transfer.length = gap;
+			conn_feed(conn, &transfer);
+		}
+		stream->position = position;
+		if (stream_skip(stream, result, now))
+			return 0;
+	}
+	transfer.length = result;
+	if (!(flags & MSG_TRUNC)) /* with it, they were discarded and not copied */
+		bytes_from_syscall(&transfer.bytes);
+	conn = conn_operate(sk, conn, state, &transfer);
+	if (conn)
+		stream_of(conn, RECEIVE)->position = position;
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(http_state, struct sock *sk, int old, int new)
+{
+	enum http_error error;
+	struct conn *conn;
+
+	if (new != TCP_CLOSE &&new != TCP_FIN_WAIT1 &&new != TCP_CLOSE_WAIT &&new != TCP_LAST_ACK)
+		return 0;
+	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (!conn || conn->flags & CONN_OPAQUE)
+		return 0;
+	if (new == TCP_CLOSE_WAIT) {
+		conn->flags |= CONN_PEER_CLOSED;
+		return 0;
+	}
+	error = conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY;
+	if (new == TCP_CLOSE) {
+		if (sk->sk_err == ECONNRESET || sk->sk_err == EPIPE)
+			error = HTTP_RESET;
+		else if (sk->sk_err == ETIMEDOUT)
+			error = HTTP_TIMED_OUT;
+	} else if (new == TCP_FIN_WAIT1 && conn->role == HTTP_CLIENT) {
+		return 0; /* it has said all that it will, but may well be waiting for the answer */
+	}
+	conn_close(conn, error);
+	return 0;
+}

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HTTP/1 framing: walks the bytes of one socket operation through the message that its direction is
+ * in the middle of, and calls what http.bpf.c does when a request begins and when a message ends.
+ *
+ * Only heads and chunk sizes are ever read, a window at a time and line by line; bodies are skipped
+ * by arithmetic. A line that is not complete at the end of an operation is carried over to the next
+ * one. Reference: RFC 9112.
+ */
+#ifndef SONDE_HTTP_MESSAGE_BPF_H
+#define SONDE_HTTP_MESSAGE_BPF_H
+
+#include "bytes.bpf.h"
+#include "workload.bpf.h"
+
+enum message { REQUEST, RESPONSE };
+
+enum stream_state {
+	STREAM_START, /* the next line begins a message */
+	STREAM_HEADERS,
+	STREAM_BODY,       /* `remaining` bytes of it are to come */
+	STREAM_CHUNK_SIZE, /* the next line tells the size of a chunk */
+	STREAM_CHUNK,      /* `remaining` bytes of it, its line end included, are to come */
+	STREAM_TRAILERS,
+	STREAM_UNTIL_CLOSE
+};
+
+enum stream_flag {
+	STREAM_CHUNKED = 1,
+	STREAM_HAS_LENGTH = 2,
+	STREAM_SKIP_LINE = 4 /* the line under way was too long, and was dealt with */
+};
+
+/* One direction of a connection, in the middle of one message. */
+struct stream {
+	__u64 remaining;
+	__u64 bytes; /* of the message so far */
+	__u64 first_ns;
+	__u64 last_ns;
+	__u32 head_bytes;
+	__u32 position; /* TCP sequence number of the next byte; received bytes only */
+	__u16 carried;  /* bytes of the line under way that earlier operations brought */
+	__u16 status;   /* of a response, once its first line is complete */
+	__u8 state;     /* enum stream_state */
+	__u8 flags;     /* enum stream_flag */
+};
+
+/*
+ * The longest beginning of a line that is carried over. A request's is as long as what is kept of
+ * its first line. The headers of a response that matter are shorter than this.
+ */
+#define CARRY_REQUEST  HTTP_LINE_LEN
+#define CARRY_RESPONSE 64
+
+enum conn_flag {
+	CONN_OPAQUE = 1, /* no HTTP any more: upgraded, a tunnel, nonsense, or closed */
+	CONN_PEER_CLOSED = 2
+};
+
+/*
+ * A connection that speaks HTTP. Requests are numbered; those between `answered` and `asked` wait
+ * for their responses. The first of them is `current` when `active` is set, the others are in
+ * `pipeline`. At most 1 KiB, as there is one for each such socket.
+ */
+struct conn {
+	struct record_http current;
+	struct stream streams[2]; /* by enum message */
+	char carry_request[CARRY_REQUEST];
+	char carry_response[CARRY_RESPONSE];
+	__u32 active; /* taken with an atomic exchange: a reset may race with a response */
+	__u32 asked;
+	__u32 answered;
+	__u8 role;  /* enum http_role */
+	__u8 flags; /* enum conn_flag */
+};
+
+#define WINDOW 512 /* bytes read at a time: most heads are one window */
+
+/* The bytes of one operation on their way through a message. */
+struct feed {
+	struct bytes_cursor cursor;
+	__u64 offset; /* of the first byte not yet consumed */
+	__u64 length;
+	__u64 first_ns; /* when these bytes began, and had finished, to move */
+	__u64 last_ns;
+	__u64 window;   /* offset of the bytes in data[carried … filled) */
+	__u32 carried;  /* bytes before them, from earlier operations */
+	__u32 filled;   /* 0: there is no window */
+	__u32 line;     /* index in data at which the line under way begins */
+	__u32 message;  /* enum message */
+	__u32 workload; /* of the thread that moves them */
+	__u32 lost;     /* enum outcome, when the connection can no longer be followed */
+};
+
+/*
+ * What is worked on lies in a map and not on the stack: the verifier does not follow values there,
+ * so it need not try all of them.
+ */
+struct http_scratch {
+	struct feed feed;
+	struct record_http record;
+	/* carried bytes, then the window; as long as a masked index and an 8-byte load can reach */
+	char data[1024 + 8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct http_scratch);
+} http_scratch __weak SEC(".maps");
+
+/*
+ * What http.bpf.c does with what is found here. These, and whatever has loops, are global
+ * functions: the verifier looks at each once and by itself, not again for each way that leads to
+ * it. So they check their pointers, as anyone could call them.
+ */
+int request_begin(struct conn *conn, struct http_scratch *scratch, __u32 line, __u32 length);
+int request_traceparent(struct conn *conn, struct http_scratch *scratch, __u32 value);
+int request_end(struct conn *conn);
+int response_begin(struct conn *conn); /* 0: nothing was asked */
+int response_end(struct conn *conn, __u32 flags);
+static bool response_to(struct conn *conn, __u64 method, __u32 method_length);
+
+#define DATA(at) ((at)&1023)
+
+static __always_inline __u64 load8(const struct http_scratch *scratch, __u32 at)
+{
+	return *(const __u64 *)(scratch->data + DATA(at));
+}
+
+/* Index of the first newline in [from, to), or `to`. Eight bytes at a time, by Mycroft's test. */
+__noinline __u32 newline_find(const struct http_scratch *scratch, __u32 from, __u32 to)
+{
+	if (!scratch)
+		return to;
+	for (int i = 0; i < 1024 / 8 && from < to; i++, from += 8) {
+		__u64 x = load8(scratch, from) ^ 0x0a0a0a0a0a0a0a0a;
+		__u64 zero = (x - 0x0101010101010101) & ~x & 0x8080808080808080;
+
+		if (zero) {
+			/* ones below the lowest marked byte, counted by bytes */
+			__u64 below = (zero - 1) & ~zero & 0x0101010101010101;
+
+			from += below * 0x0101010101010101 >> 56;
+			break;
+		}
+	}
+	return from < to ? from : to;
+}
+
+/* `text` as the little-endian number that load8() gives for it. */
+#define WORD(a, b, c, d, e, f, g, h)                                                               \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
+		(__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+#define LOWER    0x2020202020202020
+#define FIRST(n) ((1ULL << 8 * (n)) - 1) /* mask of the first n bytes */
+
+#define HTTP_1 WORD('H', 'T', 'T', 'P', '/', '1', '.', 0)
+
+/* tchar of RFC 9110, 5.6.2: the characters of a method; a bit for each of 64 codes. */
+#define TOKEN_FROM_0  0x03ff6cfa00000000
+#define TOKEN_FROM_64 0x57ffffffc7fffffe
+
+static __always_inline bool is_token(__u8 c)
+{
+	__u64 set = c < 64 ? TOKEN_FROM_0 : TOKEN_FROM_64;
+
+	return c < 128 && set >> (c & 63) & 1;
+}
+
+#define METHOD_MAX 32
+
+/*
+ * Length of the method at the beginning of a request line of which `length` bytes are there; 0 when
+ * that cannot become one; `length` when all of it is method so far.
+ */
+__noinline __u32 method_length(const struct http_scratch *scratch, __u32 at, __u32 length)
+{
+	__u32 i;
+
+	if (!scratch)
+		return 0;
+	for (i = 0; i < METHOD_MAX && i < length; i++) {
+		__u8 c = scratch->data[DATA(at + i)];
+
+		if (c == ' ')
+			return i;
+		if (!is_token(c))
+			return 0;
+	}
+	return i < METHOD_MAX ? length : 0;
+}
+
+/* A complete first line, or the first bytes (more than are carried) of a long one. */
+static __always_inline bool start_line(struct conn *conn, struct http_scratch *scratch,
+	struct stream *stream, __u32 at, __u32 length, bool complete)
+{
+	struct feed *feed = &scratch->feed;
+	__u64 word;
+
+	if (!length) { /* RFC 9112, 2.2: empty lines before a request are to be ignored */
+		stream->bytes = 0;
+		stream->head_bytes = 0;
+		return true;
+	}
+	stream->flags &= STREAM_SKIP_LINE;
+	stream->remaining = 0;
+	stream->state = STREAM_HEADERS;
+	if (feed->message == REQUEST) {
+		__u32 method = method_length(scratch, at, length);
+
+		if (!method || method == length)
+			return false;
+		if (complete &&
+			(length < 12 || (load8(scratch, at + length - 8) & FIRST(7)) != HTTP_1 ||
+				scratch->data[DATA(at + length - 9)] != ' '))
+			return false;
+		request_begin(conn, scratch, at, length);
+		return true;
+	}
+	word = load8(scratch, at + 8); /* " 200" after "HTTP/1.1" */
+	if (length < 12 || (load8(scratch, at) & FIRST(7)) != HTTP_1 || (word & 0xff) != ' ')
+		return false;
+	stream->status = (word >> 8 & 15) * 100 + (word >> 16 & 15) * 10 + (word >> 24 & 15);
+	return true;
+}
+
+/* Digits of a number after optional spaces; what follows them does not matter here. */
+__noinline __u64 number_parse(const struct http_scratch *scratch, __u32 at, __u32 end, __u32 base)
+{
+	__u64 value = 0;
+
+	if (!scratch)
+		return 0;
+	for (int i = 0; i < 24 && at < end; i++, at++) {
+		__u8 c = scratch->data[DATA(at)];
+		__u8 digit = c - '0';
+
+		if (c == ' ' && !value)
+			continue;
+		if (digit > 9 && base == 16) {
+			digit = (c | 0x20) - 'a';
+			digit = digit < 6 ? digit + 10 : 16;
+		}
+		if (digit >= base)
+			break;
+		value = value * base + digit;
+	}
+	return value;
+}
+
+static __always_inline void header_line(struct conn *conn, struct http_scratch *scratch,
+	struct stream *stream, __u32 at, __u32 length)
+{
+	struct feed *feed = &scratch->feed;
+	__u64 first = load8(scratch, at) | LOWER, second = load8(scratch, at + 8) | LOWER;
+	__u32 end = at + length;
+
+	if (first == WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
+		if ((second & FIRST(7)) != WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0))
+			return;
+		stream->flags |= STREAM_HAS_LENGTH;
+		stream->remaining = number_parse(scratch, at + 15, end, 10);
+	} else if (first == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
+		/* the last coding is what frames the body */
+		if (second == WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') && length > 18 &&
+			((load8(scratch, end - 8) | LOWER) >> 8 | (__u64)'#' << 56) ==
+				WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', '#'))
+			stream->flags |= STREAM_CHUNKED;
+	} else if (feed->message == REQUEST &&
+		   first == WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
+		   (second & FIRST(4)) == WORD('e', 'n', 't', ':', 0, 0, 0, 0)) {
+		at += 12;
+		if (scratch->data[DATA(at)] == ' ')
+			at++;
+		if (end - at >= TRACEPARENT_LEN)
+			request_traceparent(conn, scratch, at);
+	}
+}
+
+static __always_inline void message_end(
+	struct conn *conn, struct http_scratch *scratch, struct stream *stream)
+{
+	struct feed *feed = &scratch->feed;
+	if (feed->message == REQUEST)
+		request_end(conn);
+	else
+		response_end(conn, 0);
+	stream->state = STREAM_START;
+	stream->bytes = 0;
+	stream->head_bytes = 0;
+}
+
+/* The empty line after the headers: what follows is found by RFC 9112, 6.3. */
+static __always_inline void head_end(
+	struct conn *conn, struct http_scratch *scratch, struct stream *stream)
+{
+	struct feed *feed = &scratch->feed;
+	__u16 status = stream->status;
+
+	if (feed->message == RESPONSE) {
+		if (status == 101 ||
+			(status / 100 == 2 &&
+				response_to(
+					conn, WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '), 8))) {
+			response_end(conn, HTTP_UPGRADED);
+			conn->flags |= CONN_OPAQUE;
+			return;
+		}
+		if (status / 100 == 1) { /* an interim response: the final one is to come */
+			stream->state = STREAM_START;
+			stream->head_bytes = 0;
+			return;
+		}
+		if (status == 204 || status == 304 ||
+			response_to(conn, WORD('H', 'E', 'A', 'D', ' ', 0, 0, 0), 5)) {
+			message_end(conn, scratch, stream);
+			return;
+		}
+	}
+	if (stream->flags & STREAM_CHUNKED)
+		stream->state = STREAM_CHUNK_SIZE;
+	else if (stream->remaining)
+		stream->state = STREAM_BODY;
+	else if (feed->message == RESPONSE && !(stream->flags & STREAM_HAS_LENGTH))
+		stream->state = STREAM_UNTIL_CLOSE;
+	else
+		message_end(conn, scratch, stream);
+}
+
+/* One line, without its end. False: this is no HTTP. */
+static __always_inline bool line_take(struct conn *conn, struct http_scratch *scratch,
+	struct stream *stream, __u32 at, __u32 length, bool complete)
+{
+	switch (stream->state) {
+	case STREAM_START: return start_line(conn, scratch, stream, at, length, complete);
+	case STREAM_HEADERS:
+		if (length)
+			header_line(conn, scratch, stream, at, length);
+		else
+			head_end(conn, scratch, stream);
+		return true;
+	case STREAM_CHUNK_SIZE:
+		stream->remaining = number_parse(scratch, at, at + length, 16);
+		stream->state = stream->remaining ? STREAM_CHUNK : STREAM_TRAILERS;
+		if (stream->remaining)
+			stream->remaining += 2; /* its line end */
+		return true;
+	case STREAM_TRAILERS:
+		if (!length)
+			message_end(conn, scratch, stream);
+		return true;
+	}
+	return true;
+}
+
+static __always_inline void consume(struct feed *feed, struct stream *stream, __u64 offset)
+{
+	__u64 bytes = offset - feed->offset;
+
+	if (stream->state <= STREAM_HEADERS)
+		stream->head_bytes += bytes;
+	stream->bytes += bytes;
+	stream->last_ns = feed->last_ns;
+	feed->offset = offset;
+}
+
+/* Reads the next window; the carried beginning of the line under way goes before it. */
+static __always_inline bool window_read(
+	struct conn *conn, struct http_scratch *scratch, struct stream *stream)
+{
+	struct feed *feed = &scratch->feed;
+	__u32 carried = stream->carried & 511;
+	__u64 most = feed->length - feed->offset;
+	long got;
+
+	if (carried && feed->message == REQUEST)
+		__builtin_memcpy(scratch->data, conn->carry_request, CARRY_REQUEST);
+	else if (carried)
+		__builtin_memcpy(scratch->data, conn->carry_response, CARRY_RESPONSE);
+	if (most > WINDOW)
+		most = WINDOW;
+	got = bytes_read(&feed->cursor, feed->offset, scratch->data + carried, most);
+	if (got < 0) {
+		feed->lost = OUTCOME_UNREADABLE;
+		return false;
+	}
+	feed->window = feed->offset;
+	feed->carried = carried;
+	feed->filled = got ? carried + got : 0;
+	feed->line = 0;
+	return true;
+}
+
+/* Keeps the beginning of a line whose rest is in an operation to come. */
+static __always_inline void line_carry(struct conn *conn, struct http_scratch *scratch,
+	struct stream *stream, __u32 at, __u32 length)
+{
+	struct feed *feed = &scratch->feed;
+	if (feed->message == REQUEST)
+		bpf_probe_read_kernel(conn->carry_request, length & (2 * CARRY_REQUEST - 1),
+			scratch->data + DATA(at));
+	else
+		bpf_probe_read_kernel(conn->carry_response, length & (2 * CARRY_RESPONSE - 1),
+			scratch->data + DATA(at));
+	stream->carried = length;
+}
+
+/* The line under way, whose end is not in the window. */
+static __always_inline bool line_continue(
+	struct conn *conn, struct http_scratch *scratch, struct stream *stream)
+{
+	struct feed *feed = &scratch->feed;
+	__u32 length = feed->filled - feed->line, at = feed->line;
+	__u64 end = feed->window + feed->filled - feed->carried;
+	__u32 most = feed->message == REQUEST ? CARRY_REQUEST - 1 : CARRY_RESPONSE - 1;
+	bool skip = stream->flags & STREAM_SKIP_LINE;
+
+	feed->filled = 0;
+	if (end < feed->length && at)
+		return true; /* there is more: read again, from where the line begins */
+	if (!skip && length > most) {
+		/* a line this long: its beginning tells what there is to know */
+		if (!line_take(conn, scratch, stream, at, length, false))
+			return false;
+		stream->flags |= STREAM_SKIP_LINE;
+		length = 0;
+	} else if (!skip && stream->state == STREAM_START) {
+		if (feed->message == REQUEST && !method_length(scratch, at, length) &&
+			(__u8)(scratch->data[DATA(at)] - '\r') > 0)
+			return false;
+	}
+	if (!skip && length)
+		line_carry(conn, scratch, stream, at, length);
+	else
+		stream->carried = 0;
+	consume(feed, stream, end);
+	return true;
+}
+
+static __always_inline bool lines_step(
+	struct conn *conn, struct http_scratch *scratch, struct stream *stream)
+{
+	struct feed *feed = &scratch->feed;
+	__u32 end, length, at;
+
+	if (!feed->filled) {
+		if (!window_read(conn, scratch, stream))
+			return false;
+		if (!feed->filled)
+			return true;
+	}
+	if (stream->state == STREAM_START && !stream->bytes) {
+		if (feed->message == RESPONSE && !response_begin(conn)) {
+			feed->offset = feed->length; /* an answer to nothing that was seen */
+			return true;
+		}
+		stream->first_ns = feed->first_ns;
+	} else if (stream->state == STREAM_START && !stream->head_bytes) {
+		stream->first_ns = feed->first_ns; /* the final response, after an interim one */
+	}
+	at = feed->line;
+	end = newline_find(scratch, at, feed->filled);
+	if (end >= feed->filled)
+		return line_continue(conn, scratch, stream);
+
+	length = end - at;
+	if (length && scratch->data[DATA(end - 1)] == '\r')
+		length--;
+	feed->line = end + 1;
+	stream->carried = 0;
+	consume(feed, stream, feed->window + feed->line - feed->carried);
+	if (stream->flags & STREAM_SKIP_LINE) {
+		stream->flags &= ~STREAM_SKIP_LINE;
+		return true;
+	}
+	return line_take(conn, scratch, stream, at, length, true);
+}
+
+static __always_inline void body_step(
+	struct conn *conn, struct http_scratch *scratch, struct stream *stream)
+{
+	struct feed *feed = &scratch->feed;
+	__u64 take = feed->length - feed->offset;
+
+	if (stream->state != STREAM_UNTIL_CLOSE) {
+		if (take > stream->remaining)
+			take = stream->remaining;
+		stream->remaining -= take;
+	}
+	consume(feed, stream, feed->offset + take);
+	/* the rest of the window may hold what comes next */
+	feed->line = feed->carried + (feed->offset - feed->window);
+	if (feed->line >= feed->filled)
+		feed->filled = 0;
+	if (stream->state == STREAM_UNTIL_CLOSE || stream->remaining)
+		return;
+	if (stream->state == STREAM_CHUNK)
+		stream->state = STREAM_CHUNK_SIZE;
+	else
+		message_end(conn, scratch, stream);
+}
+
+/* One line, or one piece of a body; returns 1 when the operation is used up. */
+__noinline int feed_step(struct conn *conn, struct http_scratch *scratch)
+{
+	struct stream *stream;
+	struct feed *feed;
+
+	if (!conn || !scratch)
+		return 1;
+	feed = &scratch->feed;
+	if (feed->offset >= feed->length || conn->flags & CONN_OPAQUE) {
+		feed->lost = 0;
+		return 1;
+	}
+	stream = feed->message == REQUEST ? &conn->streams[REQUEST] : &conn->streams[RESPONSE];
+	switch (stream->state) {
+	case STREAM_BODY:
+	case STREAM_CHUNK:
+	case STREAM_UNTIL_CLOSE:
+		if (!(stream->flags & STREAM_SKIP_LINE)) {
+			body_step(conn, scratch, stream);
+			return 0;
+		}
+	}
+	return !lines_step(conn, scratch, stream);
+}
+
+/*
+ * Lines and pieces looked at in one operation, 65,536: nested, as the verifier keeps a state for
+ * each round of a loop until it has seen the last one.
+ */
+#define FEED_ROUNDS 512
+#define FEED_STEPS  128
+
+__noinline int feed_steps(struct conn *conn, struct http_scratch *scratch)
+{
+	for (int i = 0; i < FEED_STEPS; i++)
+		if (feed_step(conn, scratch))
+			return 1;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What comes out of the kernel: fixed-layout records that probes, the daemon and recordings share.
+ *
+ * A record begins with `struct record`; its type says which of the structs below it is. Times are
+ * CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns), ports are in host order, IPv4 addresses are
+ * mapped into IPv6 (::ffff:a.b.c.d), sizes are bytes. Numbers are little-endian on every supported
+ * machine.
+ *
+ * Records travel by three ways, and a reader need not care which: ring buffers (HTTP, TCP, process,
+ * slow system call), the sweep of in-kernel tables (syscall, events, TCP progress), and files.
+ * A change to a layout here raises RECORDING_VERSION in user/kernel/recording.h.
+ */
+#ifndef SONDE_RECORD_H
+#define SONDE_RECORD_H
+
+#ifndef __VMLINUX_H__
+#	include <linux/types.h>
+#endif
+
+/* --- sizes that both sides rely on --- */
+
+/* Numbers of workloads, 0 included, which stands for "no number was left" (service `_other`). */
+#define WORKLOADS_MAX 1024
+
+/* Latency histogram: 8 buckets per power of two (Prometheus schema 3), bounds 2^(i/8) seconds. */
+#define HISTOGRAM_PER_OCTAVE 8
+#define HISTOGRAM_MIN_EXP    (-24) /* first bound: 2^-24 s = 59.6 ns; anything shorter counts there \
+				    */
+#define HISTOGRAM_MAX_EXP 7        /* last bound: 2^7 s = 128 s */
+#define HISTOGRAM_BOUNDS  ((HISTOGRAM_MAX_EXP - HISTOGRAM_MIN_EXP) * HISTOGRAM_PER_OCTAVE + 1)
+#define HISTOGRAM_BUCKETS (HISTOGRAM_BOUNDS + 1) /* the last one: longer than 2^7 s */
+
+#define COMM_LEN         16
+#define EXECUTABLE_LEN   64
+#define SERVICE_NAME_LEN 128
+#define CGROUP_LEVELS    6
+#define CGROUP_NAME_LEN  96
+#define ARGUMENTS_LEN    256
+#define HTTP_LINE_LEN    256
+#define TRACEPARENT_LEN  55 /* W3C trace context, version 00 */
+
+enum record_type {
+	RECORD_WORKLOAD = 1, /* who a workload number is, before its first use in any record */
+	RECORD_WORKLOAD_END, /* `struct record` alone: the number is free; its figures are complete
+			      */
+	RECORD_CLOCK,
+	RECORD_EVENTS,
+	RECORD_HTTP,
+	RECORD_TCP,
+	RECORD_EXEC,
+	RECORD_FORK,
+	RECORD_EXIT,
+	RECORD_SYSCALL,
+	RECORD_SYSCALL_ERROR,
+	RECORD_SLOW_SYSCALL,
+	RECORD_TCP_OPEN,
+	RECORD_TYPES
+};
+
+struct record {
+	__u16 type; /* enum record_type */
+	__u16 reserved;
+	__u32 workload; /* whom it is about; see RECORD_WORKLOAD */
+	__u64 time_ns;  /* when it was made */
+};
+
+/* One "executable in a cgroup under a name": the unit by which the kernel aggregates. */
+struct record_workload {
+	struct record record;
+	__u64 cgroup_id;
+	__u64 inode;                         /* of the executable, */
+	__u32 device;                        /* on this device */
+	__u32 tgid;                          /* the process that was seen first */
+	char comm[COMM_LEN];                 /* its command name */
+	char executable[EXECUTABLE_LEN];     /* file name without folders; "" for a kernel thread */
+	char service_name[SERVICE_NAME_LEN]; /* OTEL_SERVICE_NAME of its environment, or "" */
+	char cgroup[CGROUP_LEVELS][CGROUP_NAME_LEN]; /* names from the leaf up, the root left out */
+};
+
+/* How CLOCK_REALTIME stood to CLOCK_MONOTONIC; first in a recording, then with every sweep. */
+struct record_clock {
+	struct record record;
+	__s64 realtime_offset_ns; /* realtime = monotonic + this */
+};
+
+/* --- losses and deliveries: for every source, seen = delivered + dropped by reason --- */
+
+enum source {
+	SOURCE_SYSCALL,
+	SOURCE_SLOW_SYSCALL,
+	SOURCE_HTTP,
+	SOURCE_TCP,
+	SOURCE_PROCESS,
+	SOURCE_WORKLOAD,
+	SOURCES
+};
+
+enum outcome {
+	OUTCOME_DELIVERED,
+	OUTCOME_RING_FULL,      /* no room in the ring buffer: the daemon was too slow */
+	OUTCOME_TABLE_FULL,     /* no slot left in a table of the probe */
+	OUTCOME_STORAGE_FAILED, /* the kernel gave no task or socket storage */
+	OUTCOME_UNREADABLE,     /* the bytes could not be read where the program keeps them */
+	OUTCOME_UNPARSABLE,     /* it was HTTP, then it made no sense */
+	OUTCOME_COMPAT,         /* a 32-bit system call on a 64-bit kernel: numbered differently */
+	OUTCOME_RECURSION,      /* the kernel skipped a run because the probe was already running */
+	OUTCOMES
+};
+
+/* Growth of one counter since it was last told. */
+struct record_events {
+	struct record record; /* workload: 0 */
+	__u16 source;         /* enum source */
+	__u16 outcome;        /* enum outcome */
+	__u32 reserved;
+	__u64 count;
+};
+
+/* --- HTTP --- */
+
+enum http_role { HTTP_SERVER, HTTP_CLIENT };
+
+enum http_flag {
+	HTTP_LINE_TRUNCATED = 1, /* the request line was longer than HTTP_LINE_LEN */
+	HTTP_PIPELINED = 2,      /* came while an earlier request had no complete response */
+	HTTP_UPGRADED = 4,       /* 101, or CONNECT with 2xx: what follows is opaque */
+	HTTP_REQUEST_PARTIAL = 8 /* the response was complete before the request's body was */
+};
+
+/* Why a request has no complete response; becomes `error.type`. */
+enum http_error {
+	HTTP_OK,
+	HTTP_CLOSED_BY_PEER,  /* the other side closed first */
+	HTTP_CLOSED_LOCALLY,  /* this side closed first */
+	HTTP_RESET,           /* RST */
+	HTTP_TIMED_OUT,       /* the kernel gave up */
+	HTTP_RESPONSE_INVALID /* what came back was no HTTP */
+};
+
+struct record_address {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u32 netns; /* inode number of the network namespace */
+};
+
+/*
+ * One request with its response, as one process saw it. For a server, `request` bytes were read and
+ * `response` bytes written; for a client the other way round. The times are those of the system
+ * calls that moved the bytes: on reading, the end of the call; on writing, its begin for a first
+ * byte (where the kernel tells it) and its end for a last byte. 0: it never happened.
+ */
+struct record_http {
+	struct record record;
+	struct record_address address;
+	__u64 connection; /* socket cookie */
+	__u32 index;      /* of the request on this connection, from 0 as far as seen */
+	__u32 tgid;       /* process and thread that moved the request's first byte */
+	__u32 tid;
+	__u8 role;  /* enum http_role */
+	__u8 flags; /* enum http_flag */
+	__u8 error; /* enum http_error */
+	__u8 reserved;
+	__u16 status;      /* 0 when none came */
+	__u16 line_length; /* bytes of `line` that are filled */
+	__u32 request_head_bytes;
+	__u32 response_head_bytes; /* of the final response, without interim (1xx) ones */
+	__u64 request_bytes;       /* head and body, as transferred (chunk framing included) */
+	__u64 response_bytes;      /* the same, interim responses included */
+	__u64 request_first_ns;
+	__u64 request_last_ns;
+	__u64 response_first_ns;
+	__u64 response_last_ns;
+	char traceparent[TRACEPARENT_LEN + 1]; /* as it stood in the head, or "" */
+	char line[HTTP_LINE_LEN]; /* request line without its end; only line_length bytes travel */
+};
+
+/* --- TCP --- */
+
+enum tcp_event {
+	TCP_OPENED,   /* established now */
+	TCP_PROGRESS, /* alive at a sweep, and something changed */
+	TCP_CLOSED,   /* was established and is gone */
+	TCP_FAILED    /* never was established */
+};
+
+enum tcp_direction { TCP_UNKNOWN, TCP_INBOUND, TCP_OUTBOUND };
+
+/* One step in a connection's life. `…_bytes` and `retransmits` are growth since the last record. */
+struct record_tcp {
+	struct record record;
+	struct record_address address;
+	__u64 connection; /* socket cookie */
+	__u64 start_ns;   /* established at; 0 when it was open before Sonde was */
+	__u64 connect_ns; /* SYN to established, outbound; 0 when not known */
+	__u64 sent_bytes; /* payload, once however often it was retransmitted */
+	__u64 received_bytes;
+	__u32 retransmits; /* segments */
+	__u32 srtt_us;     /* smoothed round trip now; 0: no sample */
+	__u32 min_rtt_us;
+	__u32 tgid;     /* the owner as far as known; 0: nobody yet */
+	__u8 event;     /* enum tcp_event */
+	__u8 direction; /* enum tcp_direction */
+	__u16 error;    /* errno of the socket, for TCP_FAILED and resets */
+	__u32 reserved;
+};
+
+/* Connections that one workload had open at a sweep, in all network namespaces. */
+struct record_tcp_open {
+	struct record record;
+	__u64 count;
+};
+
+/* --- processes --- */
+
+struct record_exec {
+	struct record record;
+	__u32 tgid;
+	__u32 parent_tgid;
+	__u32 uid;
+	__u16 arguments_length; /* bytes of `arguments` that travel */
+	__u16 arguments_truncated;
+	char comm[COMM_LEN];
+	char arguments[ARGUMENTS_LEN]; /* NUL-separated, as in /proc/PID/cmdline */
+};
+
+struct record_fork {
+	struct record record;
+	__u32 tgid;
+	__u32 parent_tgid;
+};
+
+struct record_exit {
+	struct record record;
+	__u32 tgid;
+	__u16 code;  /* exit status, when signal is 0 */
+	__u8 signal; /* that ended it, or 0 */
+	__u8 oom;    /* 1: killed because memory ran out */
+	__u64 lifetime_ns;
+	__u64 user_ns; /* CPU time of all its threads */
+	__u64 system_ns;
+	char comm[COMM_LEN];
+};
+
+/* --- system calls --- */
+
+/* One bucket's growth. */
+struct record_bucket {
+	__u32 index; /* 0 … HISTOGRAM_BUCKETS - 1 */
+	__u32 count;
+};
+
+/* Growth of one latency histogram (workload, system call) since the last sweep. */
+struct record_syscall {
+	struct record record;
+	__u32 number; /* of the system call */
+	__u32 bucket_count;
+	__u64 sum_ns;
+	struct record_bucket buckets[]; /* bucket_count of them, ascending, none of them 0 */
+};
+
+struct record_syscall_error {
+	struct record record;
+	__u32 number;
+	__u32 error; /* errno, positive */
+	__u64 count; /* growth since the last sweep */
+};
+
+struct record_slow_syscall {
+	struct record record; /* time_ns: when it returned */
+	__u32 number;
+	__u32 tgid;
+	__u32 tid;
+	__u32 reserved;
+	__s64 result;
+	__u64 duration_ns;
+	char comm[COMM_LEN]; /* of the thread */
+};
+
+#endif

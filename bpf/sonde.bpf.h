@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What every probe family uses: the counters of losses, the ring buffers, and the storage that the
+ * kernel keeps for each thread and each TCP socket. Maps are defined weakly, so that each object
+ * may include this header and the linked one has each map once.
+ */
+#ifndef SONDE_BPF_H
+#define SONDE_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "record.h"
+#include "table.h"
+
+#define EAGAIN     11
+#define ECONNRESET 104
+#define ETIMEDOUT  110
+#define EPIPE      32
+
+#define AF_INET  2
+#define AF_INET6 10
+
+#define MSG_OOB      0x1
+#define MSG_PEEK     0x2
+#define MSG_TRUNC    0x20
+#define MSG_ERRQUEUE 0x2000
+#define RCV_SHUTDOWN 1
+
+/* --- set before load --- */
+
+extern const volatile __u32 ring_mask;      /* number of ring buffers - 1; a power of two of them */
+extern const volatile __u64 ring_threshold; /* bytes waiting above which the daemon is woken */
+
+/* --- losses and deliveries --- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counters);
+} counters __weak SEC(".maps");
+
+static __always_inline void count(enum source source, enum outcome outcome)
+{
+	__u32 zero = 0;
+	struct counters *c = bpf_map_lookup_elem(&counters, &zero);
+
+	if (c && source < SOURCES && outcome < OUTCOMES)
+		c->count[source][outcome]++;
+}
+
+/* --- ring buffers --- */
+
+/*
+ * One ring is one lock that all CPUs share, so there are several, each used by some CPUs. The inner
+ * map here only tells the type; the daemon makes the real ones before it attaches anything.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_RINGBUF);
+			__uint(max_entries, 4096);
+		});
+} rings __weak SEC(".maps");
+
+/*
+ * Hands a record to the daemon, or counts that there was no room. The daemon drains by a timer; it
+ * is woken only when a ring fills, as a wake-up costs four times the record.
+ */
+static __always_inline void ring_output(enum source source, void *record, __u64 size)
+{
+	__u32 index = bpf_get_smp_processor_id() & ring_mask;
+	void *ring = bpf_map_lookup_elem(&rings, &index);
+	__u64 flags = BPF_RB_NO_WAKEUP, waiting;
+	struct counters *c;
+	__u32 zero = 0;
+
+	if (!ring)
+		return;
+	waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	if (waiting >= ring_threshold)
+		flags = BPF_RB_FORCE_WAKEUP;
+	c = bpf_map_lookup_elem(&counters, &zero);
+	if (c && waiting > c->ring_peak)
+		c->ring_peak = waiting;
+	if (bpf_ringbuf_output(ring, record, size, flags))
+		count(source, OUTCOME_RING_FULL);
+	else
+		count(source, OUTCOME_DELIVERED);
+}
+
+/* --- what is kept for a thread --- */
+
+struct thread {
+	__u64 syscall_start_ns; /* 0: not in a system call that was seen to begin */
+	__u32 syscall_number;
+	__u32 workload;
+	__u32 generation; /* of `workload`; see workload.bpf.h */
+	__u32 exited;     /* on a group leader: its process's end was told */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads __weak SEC(".maps");
+
+/* True for a 32-bit call on a 64-bit kernel, whose numbers mean other calls. */
+static __always_inline bool is_compat(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return task->thread_info.status & 2; /* TS_COMPAT, arch/x86/include/asm/thread_info.h */
+#elif defined(__TARGET_ARCH_arm64)
+	return task->thread_info.flags & (1 << 22); /* TIF_32BIT */
+#endif
+}
+
+/* --- what is kept for a TCP socket --- */
+
+/* Where the bytes of one socket operation lie. */
+enum bytes_kind {
+	BYTES_UNREADABLE,   /* pages of a file, a pipe, or not known */
+	BYTES_USER,         /* one piece of user memory */
+	BYTES_USER_IOVEC,   /* several, listed in user memory */
+	BYTES_KERNEL_IOVEC, /* several, listed in kernel memory */
+};
+
+struct bytes {
+	__u64 base;     /* of the piece, or of the list */
+	__u64 skip;     /* bytes of the first piece that do not belong to it */
+	__u32 kind;     /* enum bytes_kind */
+	__u32 segments; /* pieces in the list */
+};
+
+enum socket_flag {
+	SOCKET_LISTENS = 1,
+	SOCKET_INHERITED = 2, /* the owner is the listener's until a process uses the socket */
+};
+
+struct socket_state {
+	__u64 start_ns;
+	__u64 connect_start_ns;
+	__u64 connect_ns;
+	__u64 sent_bytes; /* as last told */
+	__u64 received_bytes;
+	__u32 retransmits;
+	__u32 workload; /* the owner */
+	__u32 tgid;
+	__u8 direction;   /* enum tcp_direction */
+	__u8 flags;       /* enum socket_flag */
+	__u8 http_misses; /* operations that began no HTTP message */
+	__u8 reserved;
+	__u32 sending; /* whether the operation below is under way; see http.bpf.c */
+	__u32 send_length;
+	__u64 send_begin_ns;
+	struct bytes send_bytes;
+};
+
+/* Cloned from a listener to the sockets that it accepts: so they have an owner from birth. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct socket_state);
+} sockets __weak SEC(".maps");
+
+static __always_inline void address_read(struct record_address *address, const struct sock *sk)
+{
+	const struct sock_common *common = &sk->__sk_common;
+	__u32 *local = (__u32 *)address->local, *remote = (__u32 *)address->remote;
+
+	if (common->skc_family == AF_INET6) {
+		BPF_CORE_READ_INTO((struct in6_addr *)local, common, skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO((struct in6_addr *)remote, common, skc_v6_daddr);
+	} else {
+		local[0] = local[1] = remote[0] = remote[1] = 0;
+		local[2] = remote[2] = bpf_htonl(0xffff);
+		local[3] = common->skc_rcv_saddr;
+		remote[3] = common->skc_daddr;
+	}
+	address->local_port = common->skc_num;
+	address->remote_port = bpf_ntohs(common->skc_dport);
+	address->netns = common->skc_net.net->ns.inum;
+}
+
+#endif

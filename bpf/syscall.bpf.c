@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * System calls: a latency histogram for each (workload, system call) and a count for each error,
+ * both kept in the kernel and swept by the daemon; a call that took too long is told at once.
+ *
+ * The common way through both programs is one look-up in task storage each, one clock reading each,
+ * and two array accesses: no hash, no lock. What a thread is doing lies in its own storage, so
+ * nothing needs to be cleaned up when it dies inside a call.
+ */
+#include "workload.bpf.h"
+
+#include "histogram.h"
+#include "table.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile __u32 shard_mask = 0; /* copies of the histograms, for machines of many CPUs */
+const volatile __u64 waiting_syscalls[SYSCALLS_MAX / 64] = {}; /* never slow: they wait by design */
+
+__u64 slow_syscall_ns = 0; /* 0: off. Changes while running */
+
+/*
+ * Histograms, 8 MiB of them; 0 is never given out. Free ones lie on a stack, so that those in use
+ * stay close together and the daemon's sweep is short.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LATENCIES_MAX);
+	__type(key, __u32);
+	__type(value, struct latency);
+} latencies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, LATENCIES_MAX);
+	__type(value, __u32);
+} latencies_free SEC(".maps");
+
+/* Which histogram serves (shard, workload, system call): 0 when none does yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WORKLOADS_MAX * SYSCALLS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} latency_slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct error_key);
+	__type(value, __u64);
+} syscall_errors SEC(".maps");
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
+{
+	struct thread *thread = thread_current(SOURCE_SYSCALL);
+
+	if (!thread)
+		return 0;
+	thread->syscall_number = number;
+	thread->syscall_start_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* Gives a free histogram to a slot. Two CPUs may try at once: the second gives its own back. */
+static __noinline __u32 latency_allot(__u32 *slot, __u32 workload, __u32 number)
+{
+	struct latency *latency;
+	__u32 fresh, won;
+
+	if (!slot)
+		return 0;
+	if (bpf_map_pop_elem(&latencies_free, &fresh))
+		return 0;
+	latency = bpf_map_lookup_elem(&latencies, &fresh);
+	if (!latency)
+		return 0;
+	latency->workload = workload;
+	latency->number = number;
+	won = __sync_val_compare_and_swap(slot, 0, fresh);
+	if (!won)
+		return fresh;
+	bpf_map_push_elem(&latencies_free, &fresh, BPF_ANY);
+	return won;
+}
+
+static __noinline void error_count(__u32 workload, __u32 number, long result)
+{
+	struct error_key key = {.workload = workload, .number = number, .error = -result};
+	__u64 *known = bpf_map_lookup_elem(&syscall_errors, &key), zero = 0;
+
+	if (!known) {
+		bpf_map_update_elem(&syscall_errors, &key, &zero, BPF_NOEXIST);
+		known = bpf_map_lookup_elem(&syscall_errors, &key);
+	}
+	if (known)
+		__sync_fetch_and_add(known, 1);
+	else
+		count(SOURCE_SYSCALL, OUTCOME_TABLE_FULL);
+}
+
+static __noinline void slow_tell(struct thread *thread, __u64 now, __u64 duration, long result)
+{
+	struct record_slow_syscall record = {};
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (!thread)
+		return;
+	record.record.type = RECORD_SLOW_SYSCALL;
+	record.record.workload = thread->workload;
+	record.record.time_ns = now;
+	record.number = thread->syscall_number;
+	record.tgid = id >> 32;
+	record.tid = id;
+	record.result = result;
+	record.duration_ns = duration;
+	bpf_get_current_comm(record.comm, sizeof(record.comm));
+	ring_output(SOURCE_SLOW_SYSCALL, &record, sizeof(record));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	__u64 now = bpf_ktime_get_ns(), duration;
+	__u32 number, index, *slot, which;
+	struct latency *latency;
+
+	if (!thread || !thread->syscall_start_ns)
+		return 0; /* it began before Sonde, or its begin was counted as lost */
+	duration = now - thread->syscall_start_ns;
+	thread->syscall_start_ns = 0;
+	number = thread->syscall_number;
+	if (number >= SYSCALLS_MAX || is_compat(task)) {
+		count(SOURCE_SYSCALL, OUTCOME_COMPAT);
+		return 0;
+	}
+
+	index = thread->workload * SYSCALLS_MAX + number;
+	if (shard_mask)
+		index += (bpf_get_smp_processor_id() & shard_mask) * WORKLOADS_MAX * SYSCALLS_MAX;
+	slot = bpf_map_lookup_elem(&latency_slots, &index);
+	if (!slot)
+		return 0;
+	which = *slot ?: latency_allot(slot, thread->workload, number);
+	latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
+	if (!latency) {
+		count(SOURCE_SYSCALL, OUTCOME_TABLE_FULL);
+		return 0;
+	}
+	__sync_fetch_and_add(&latency->sum_ns, duration);
+	__sync_fetch_and_add(&latency->buckets[histogram_bucket(duration)], 1);
+
+	if (result < 0 && result >= -4095)
+		error_count(thread->workload, number, result);
+	if (slow_syscall_ns && duration > slow_syscall_ns &&
+		!(waiting_syscalls[number / 64] >> (number % 64) & 1))
+		slow_tell(thread, now, duration, result);
+	return 0;
+}

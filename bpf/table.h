@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Keys and values of the in-kernel tables that the daemon reads or writes itself (user/kernel/), as
+ * opposed to the records that it passes on.
+ */
+#ifndef SONDE_TABLE_H
+#define SONDE_TABLE_H
+
+#include "record.h"
+
+#define SYSCALLS_MAX  512 /* numbers known to the tables; the highest on 6.18 is 469 */
+#define LATENCIES_MAX 8192
+#define SHARDS_MAX    4 /* copies of histograms, by CPU, on machines of many CPUs */
+
+/* One CPU's counts of what became of events. */
+struct counters {
+	__u64 count[SOURCES][OUTCOMES];
+	__u64 ring_peak; /* most bytes that were ever seen waiting in a ring */
+};
+
+/* Latency histogram of one system call of one workload. */
+struct latency {
+	__u32 workload; /* whose it is, and of which system call */
+	__u32 number;
+	__u64 sum_ns;
+	__u32 buckets[HISTOGRAM_BUCKETS];
+};
+
+/* How often a system call failed in one way. */
+struct error_key {
+	__u32 workload;
+	__u16 number;
+	__u16 error;
+};
+
+/* Who a number is, and the hash of its OTEL_SERVICE_NAME (0: none), which is part of its key. */
+struct workload {
+	struct record_workload record;
+	__u64 name_hash;
+};
+
+struct workload_key {
+	__u64 cgroup_id;
+	__u64 inode;
+	__u64 name_hash;
+	__u32 device;
+	__u32 hierarchy; /* of the cgroup: ids of cgroup v1 are unique only within one */
+};
+
+#endif

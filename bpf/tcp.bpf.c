@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * TCP connections from birth to death, and a sweep over those that live.
+ *
+ * Nothing is paid per packet: the kernel counts bytes and segments in the socket anyway, so it is
+ * enough to read them when the state changes and at each sweep, and to tell what grew since.
+ */
+#include "workload.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* During the first sweep: what sockets have counted so far was before Sonde. */
+__u32 tcp_baseline = 1;
+
+/* Connections that each workload has open; counted by the sweep, emptied by the daemon before it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WORKLOADS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} tcp_open SEC(".maps");
+
+/* Payload bytes sent, each once. `bytes_acked` would count the SYN, and not what is under way. */
+static __always_inline __u64 sent_bytes(const struct tcp_sock *tcp)
+{
+	return tcp->bytes_sent - tcp->bytes_retrans;
+}
+
+/* Payload bytes received in order. The kernel counts the FIN (SOCK_DONE) as one. */
+static __always_inline __u64 received_bytes(const struct tcp_sock *tcp, const struct sock *sk)
+{
+	return tcp->bytes_received - (sk->__sk_common.skc_flags >> SOCK_DONE & 1);
+}
+
+/* Takes what the socket has counted as told. */
+static __always_inline void progress_keep(
+	struct socket_state *state, const struct sock *sk, const struct tcp_sock *tcp)
+{
+	state->sent_bytes = sent_bytes(tcp);
+	state->received_bytes = received_bytes(tcp, sk);
+	state->retransmits = tcp->total_retrans;
+}
+
+static __always_inline void record_fill(struct record_tcp *record, const struct sock *sk,
+	const struct socket_state *state, const struct tcp_sock *tcp, enum tcp_event event)
+{
+	record->record.type = RECORD_TCP;
+	record->record.workload = state->workload;
+	record->record.time_ns = bpf_ktime_get_ns();
+	address_read(&record->address, sk);
+	record->start_ns = state->start_ns;
+	record->connect_ns = state->connect_ns;
+	record->sent_bytes = sent_bytes(tcp) - state->sent_bytes;
+	record->received_bytes = received_bytes(tcp, sk) - state->received_bytes;
+	record->retransmits = tcp->total_retrans - state->retransmits;
+	record->srtt_us = tcp->srtt_us >> 3; /* the kernel keeps eight times it */
+	record->min_rtt_us = tcp->rtt_min.s[0].v;
+	if (record->min_rtt_us == ~0U)
+		record->min_rtt_us = 0; /* no sample yet */
+	record->tgid = state->tgid;
+	record->event = event;
+	record->direction = state->direction;
+}
+
+/* The process that works with the socket now becomes its owner. */
+static __always_inline void owner_set(struct socket_state *state)
+{
+	struct thread *thread = thread_current(SOURCE_TCP);
+
+	state->workload = thread ? thread->workload : 0;
+	state->tgid = bpf_get_current_pid_tgid() >> 32;
+}
+
+static __always_inline void tell(
+	struct sock *sk, struct socket_state *state, enum tcp_event event, __u16 error)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct record_tcp record = {};
+
+	if (!tcp)
+		return;
+	record_fill(&record, sk, state, tcp, event);
+	record.connection = bpf_get_socket_cookie(sk);
+	record.error = error;
+	progress_keep(state, sk, tcp);
+	ring_output(SOURCE_TCP, &record, sizeof(record));
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
+{
+	struct socket_state *state;
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (new != TCP_LISTEN &&new != TCP_SYN_SENT &&new != TCP_ESTABLISHED &&new != TCP_CLOSE)
+		return 0;
+	if (new == TCP_CLOSE && (old == TCP_LISTEN || old == TCP_CLOSE))
+		return 0;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!state) {
+		count(SOURCE_TCP, OUTCOME_STORAGE_FAILED);
+		return 0;
+	}
+	switch (new) {
+	case TCP_LISTEN:
+		state->flags = SOCKET_LISTENS;
+		owner_set(state);
+		break;
+	case TCP_SYN_SENT:
+		state->direction = TCP_OUTBOUND;
+		state->connect_start_ns = bpf_ktime_get_ns();
+		owner_set(state);
+		break;
+	case TCP_ESTABLISHED:
+		state->start_ns = bpf_ktime_get_ns();
+		if (old == TCP_SYN_SENT) {
+			state->connect_ns = state->start_ns - state->connect_start_ns;
+		} else {
+			state->direction = TCP_INBOUND;
+			state->flags = SOCKET_INHERITED;
+		}
+		tell(sk, state, TCP_OPENED, 0);
+		break;
+	case TCP_CLOSE:
+		if (old == TCP_SYN_SENT)
+			tell(sk, state, TCP_FAILED, sk->sk_err);
+		else if (old != TCP_SYN_RECV)
+			tell(sk, state, TCP_CLOSED, sk->sk_err);
+	}
+	return 0;
+}
+
+/* One live socket of one network namespace; the records go to whoever reads the iterator. */
+SEC("iter/tcp")
+int tcp_sweep(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct record_tcp record = {};
+	struct socket_state *state;
+	struct tcp_sock *tcp;
+	__u32 workload, *open;
+	struct sock *sk;
+
+	if (!common || common->skc_state == TCP_LISTEN)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(common);
+	if (!tcp)
+		return 0; /* no full socket: a request or TIME_WAIT */
+	sk = (struct sock *)tcp;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!state) {
+		count(SOURCE_TCP, OUTCOME_STORAGE_FAILED);
+		return 0;
+	}
+	if (tcp_baseline) {
+		if (!state->start_ns)
+			progress_keep(state, sk, tcp);
+	} else if (sent_bytes(tcp) != state->sent_bytes ||
+		   received_bytes(tcp, sk) != state->received_bytes ||
+		   tcp->total_retrans != state->retransmits) {
+		record_fill(&record, sk, state, tcp, TCP_PROGRESS);
+		record.connection = bpf_get_socket_cookie(sk);
+		if (bpf_seq_write(ctx->meta->seq, &record, sizeof(record)))
+			return 0; /* the kernel asks again for this socket with a larger buffer */
+		progress_keep(state, sk, tcp);
+		count(SOURCE_TCP, OUTCOME_DELIVERED);
+	}
+	if (common->skc_state != TCP_SYN_SENT) {
+		workload = state->workload;
+		open = bpf_map_lookup_elem(&tcp_open, &workload);
+		if (open)
+			__sync_fetch_and_add(open, 1);
+	}
+	return 0;
+}
+
+/* Gives the sockets that were there before Sonde to the process that has them open. */
+SEC("iter/task_file")
+int tcp_owners(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket_state *state;
+	struct thread *thread;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file || task->tgid != task->pid)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!state || !thread || state->tgid)
+		return 0;
+	state->tgid = task->tgid;
+	state->workload = thread->workload;
+	if (sk->__sk_common.skc_state == TCP_LISTEN)
+		state->flags = SOCKET_LISTENS;
+	return 0;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Keeps every thread's workload number right: at fork, at exec, when a cgroup changes, and for the
+ * tasks that were there before. See workload.bpf.h for the idea.
+ */
+#include "workload.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile __u32 ring_mask = 0;
+const volatile __u64 ring_threshold = 0;
+
+__u32 workload_generation = 1;
+
+/* Longest environment that is searched for OTEL_SERVICE_NAME, in entries (or 255-byte pieces). */
+#define ENVIRONMENT_ENTRIES 256
+
+#define NAME_VARIABLE     "OTEL_SERVICE_NAME="
+#define NAME_VARIABLE_LEN (sizeof(NAME_VARIABLE) - 1)
+
+/* FNV-1a, 64 bits (Fowler, Noll, Vo): tells names apart within the key of a workload. */
+static __always_inline __u64 name_hash(const char *text)
+{
+	__u64 hash = 0xcbf29ce484222325;
+
+	for (int i = 0; i < SERVICE_NAME_LEN && text[i]; i++)
+		hash = (hash ^ (__u8)text[i]) * 0x100000001b3;
+	return hash;
+}
+
+static __always_inline bool names_service(const char *entry)
+{
+	for (__u32 i = 0; i < NAME_VARIABLE_LEN; i++)
+		if (entry[i] != NAME_VARIABLE[i])
+			return false;
+	return true;
+}
+
+/* Looks for OTEL_SERVICE_NAME in the environment that the current process has just been given. */
+static __noinline void name_from_environment(
+	struct task_struct *task, struct workload_scratch *scratch)
+{
+	__u64 at = BPF_CORE_READ(task, mm, env_start), end = BPF_CORE_READ(task, mm, env_end);
+	bool continued = false;
+
+	if (!scratch)
+		return;
+	scratch->name.hash = 0;
+	for (int i = 0; i < ENVIRONMENT_ENTRIES && at < end; i++) {
+		long length =
+			bpf_probe_read_user_str(scratch->entry, sizeof(scratch->entry), (void *)at);
+
+		if (length <= 0)
+			return;
+		if (!continued && length > (long)NAME_VARIABLE_LEN + 1 &&
+			names_service(scratch->entry)) {
+			bpf_probe_read_kernel_str(scratch->name.text, SERVICE_NAME_LEN,
+				scratch->entry + NAME_VARIABLE_LEN);
+			scratch->name.hash = name_hash(scratch->name.text);
+			return;
+		}
+		/* a full buffer: the entry goes on, and its rest begins no variable */
+		continued = length == sizeof(scratch->entry);
+		at += continued ? length - 1 : length;
+	}
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(workload_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct thread *from = bpf_task_storage_get(&threads, parent, NULL, 0);
+	struct thread *to;
+
+	if (!from)
+		return 0;
+	to = bpf_task_storage_get(&threads, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!to) {
+		count(SOURCE_WORKLOAD, OUTCOME_STORAGE_FAILED);
+		return 0;
+	}
+	to->workload = from->workload;
+	to->generation = from->generation;
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(workload_exec, struct task_struct *task)
+{
+	struct workload_scratch *scratch = workload_scratch_get();
+	struct thread *thread =
+		bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u32 generation = workload_generation;
+
+	if (!thread || !scratch) {
+		count(SOURCE_WORKLOAD, OUTCOME_STORAGE_FAILED);
+		return 0;
+	}
+	name_from_environment(task, scratch);
+	thread->workload = workload_find(task, scratch);
+	thread->generation = generation;
+	return 0;
+}
+
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(workload_cgroup_changed)
+{
+	__sync_fetch_and_add(&workload_generation, 1);
+	return 0;
+}
+
+/* --- the tasks that are there: at start-up, and to learn which numbers are still in use --- */
+
+/* Names of processes that were there before, which only user space can read; by process id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, char[SERVICE_NAME_LEN]);
+} workload_names SEC(".maps");
+
+/* The pass of the iterator in which a number was last seen on a task. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WORKLOADS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} workload_seen SEC(".maps");
+
+__u32 workload_pass = 0;
+
+SEC("iter/task")
+int workload_tasks(struct bpf_iter__task *ctx)
+{
+	struct workload_scratch *scratch = workload_scratch_get();
+	struct task_struct *task = ctx->task;
+	struct thread *thread;
+	__u32 tgid, workload;
+	char *name;
+
+	if (!task || !scratch)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread) {
+		count(SOURCE_WORKLOAD, OUTCOME_STORAGE_FAILED);
+		return 0;
+	}
+	if (!thread->generation) {
+		__u32 generation = workload_generation;
+
+		tgid = task->tgid;
+		name = bpf_map_lookup_elem(&workload_names, &tgid);
+		scratch->name.hash = 0;
+		if (name) {
+			__builtin_memcpy(scratch->name.text, name, SERVICE_NAME_LEN);
+			scratch->name.hash = name_hash(scratch->name.text);
+		}
+		thread->workload = workload_find(task, scratch);
+		thread->generation = generation;
+	}
+	workload = thread->workload;
+	bpf_map_update_elem(&workload_seen, &workload, &workload_pass, BPF_ANY);
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Identity: which service a workload number belongs to.
+ *
+ * The kernel gives a number to each (executable, cgroup, OTEL_SERVICE_NAME) and tells who that is
+ * once (struct record_workload). The service is named by, in this order: OTEL_SERVICE_NAME of the
+ * process's environment; the systemd unit (`nginx.service` → `nginx`, `session-3.scope` and user
+ * managers do not count as units); the container id (12 digits); the executable's name. Everything
+ * needed stands in the record, so it also works after the process is gone, and in a replay.
+ *
+ * Not thread-safe: the main thread owns it.
+ */
+#ifndef SONDE_SERVICE_H
+#define SONDE_SERVICE_H
+
+#include "record.h"
+
+#define CONTAINER_ID_LEN 64
+
+struct service {
+	char name[SERVICE_NAME_LEN];
+	char executable[EXECUTABLE_LEN];
+	char unit[CGROUP_NAME_LEN];		/* systemd unit with its suffix, or "" */
+	char container_id[CONTAINER_ID_LEN + 1]; /* full, or "" */
+};
+
+struct identity;
+
+struct identity *identity_new(void); /* NULL: no memory */
+void identity_free(struct identity *identity);
+
+void identity_on_workload(struct identity *identity, const struct record_workload *workload);
+void identity_on_workload_end(struct identity *identity, __u32 workload);
+
+/*
+ * Never NULL. A number that is 0 or was never announced is the service `_other`. Valid until the
+ * number ends.
+ */
+const struct service *identity_service(const struct identity *identity, __u32 workload);
+
+/* The rule itself, for a record; what identity_on_workload() keeps. */
+void service_from_workload(struct service *service, const struct record_workload *workload);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text that programs chose and others must read. Service names, paths and commands are any bytes;
+ * protobuf and Prometheus take valid UTF-8 only, and a control character in a terminal or a log
+ * line is an attack. Used by identity, by the live table and by whoever exports captured text.
+ */
+#ifndef SONDE_UTF8_H
+#define SONDE_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The character at `text`, of which `length` bytes may be read: its code point in *code and its
+ * length (1 … 4), or 0 when these bytes are not UTF-8 (overlong, a surrogate, cut off, none left).
+ */
+size_t utf8_decode(const char *text, size_t length, uint32_t *code);
+
+/*
+ * Copies up to `length` bytes of `from`, or to its NUL, into the `size` (at least 1) bytes at `to`;
+ * each byte that is not UTF-8 and each control character (C0, DEL, C1) becomes a "?". Cut between
+ * characters, always terminated. Returns the length without the NUL. May work in place.
+ */
+size_t utf8_copy(char *to, size_t size, const char *from, size_t length);
+
+#endif
