@@ -25,9 +25,10 @@
 
 /* Latency histogram: 8 buckets per power of two (Prometheus schema 3), bounds 2^(i/8) seconds. */
 #define HISTOGRAM_PER_OCTAVE 8
-#define HISTOGRAM_MIN_EXP    (-24) /* first bound: 2^-24 s = 59.6 ns; anything shorter counts there \
-				    */
-#define HISTOGRAM_MAX_EXP 7        /* last bound: 2^7 s = 128 s */
+#define HISTOGRAM_MIN_EXP                                                                          \
+	(-24)               /* first bound: 2^-24 s = 59.6 ns; anything shorter counts there       \
+			     */
+#define HISTOGRAM_MAX_EXP 7 /* last bound: 2^7 s = 128 s */
 #define HISTOGRAM_BOUNDS  ((HISTOGRAM_MAX_EXP - HISTOGRAM_MIN_EXP) * HISTOGRAM_PER_OCTAVE + 1)
 #define HISTOGRAM_BUCKETS (HISTOGRAM_BOUNDS + 1) /* the last one: longer than 2^7 s */
 

@@ -39,7 +39,7 @@ struct {
 /* Which histogram serves (shard, workload, system call): 0 when none does yet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, WORKLOADS_MAX * SYSCALLS_MAX);
+	__uint(max_entries, WORKLOADS_MAX *SYSCALLS_MAX);
 	__type(key, __u32);
 	__type(value, __u32);
 } latency_slots SEC(".maps");

@@ -33,6 +33,11 @@ struct error_key {
 	__u16 error;
 };
 
+/* One figure for each workload number. */
+struct by_workload {
+	__u32 figure[WORKLOADS_MAX];
+};
+
 /* Who a number is, and the hash of its OTEL_SERVICE_NAME (0: none), which is part of its key. */
 struct workload {
 	struct record_workload record;

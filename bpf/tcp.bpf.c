@@ -16,9 +16,9 @@ __u32 tcp_baseline = 1;
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, WORKLOADS_MAX);
+	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct by_workload);
 } tcp_open SEC(".maps");
 
 /* Payload bytes sent, each once. `bytes_acked` would count the SYN, and not what is under way. */
@@ -140,7 +140,8 @@ int tcp_sweep(struct bpf_iter__tcp *ctx)
 	struct record_tcp record = {};
 	struct socket_state *state;
 	struct tcp_sock *tcp;
-	__u32 workload, *open;
+	struct by_workload *open;
+	__u32 zero = 0;
 	struct sock *sk;
 
 	if (!common || common->skc_state == TCP_LISTEN)
@@ -167,12 +168,10 @@ int tcp_sweep(struct bpf_iter__tcp *ctx)
 		progress_keep(state, sk, tcp);
 		count(SOURCE_TCP, OUTCOME_DELIVERED);
 	}
-	if (common->skc_state != TCP_SYN_SENT) {
-		workload = state->workload;
-		open = bpf_map_lookup_elem(&tcp_open, &workload);
-		if (open)
-			__sync_fetch_and_add(open, 1);
-	}
+	open = bpf_map_lookup_elem(&tcp_open, &zero);
+	if (open && !tcp_baseline && common->skc_state != TCP_SYN_SENT &&
+		state->workload < WORKLOADS_MAX)
+		open->figure[state->workload]++;
 	return 0;
 }
 

@@ -121,9 +121,9 @@ struct {
 /* The pass of the iterator in which a number was last seen on a task. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, WORKLOADS_MAX);
+	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct by_workload);
 } workload_seen SEC(".maps");
 
 __u32 workload_pass = 0;
@@ -134,7 +134,8 @@ int workload_tasks(struct bpf_iter__task *ctx)
 	struct workload_scratch *scratch = workload_scratch_get();
 	struct task_struct *task = ctx->task;
 	struct thread *thread;
-	__u32 tgid, workload;
+	struct by_workload *seen;
+	__u32 tgid, zero = 0;
 	char *name;
 
 	if (!task || !scratch)
@@ -157,7 +158,8 @@ int workload_tasks(struct bpf_iter__task *ctx)
 		thread->workload = workload_find(task, scratch);
 		thread->generation = generation;
 	}
-	workload = thread->workload;
-	bpf_map_update_elem(&workload_seen, &workload, &workload_pass, BPF_ANY);
+	seen = bpf_map_lookup_elem(&workload_seen, &zero);
+	if (seen && thread->workload < WORKLOADS_MAX)
+		seen->figure[thread->workload] = workload_pass;
 	return 0;
 }

@@ -21,9 +21,9 @@
 
 struct config {
 	/* where it goes */
-	char *listen;	     /* ADDR:PORT, default 127.0.0.1:9760 */
+	char *listen;        /* ADDR:PORT, default 127.0.0.1:9760 */
 	char *otlp_endpoint; /* URL of a collector, e.g. http://127.0.0.1:4318; "" = off */
-	bool quiet;	     /* no live table even on a terminal */
+	bool quiet;          /* no live table even on a terminal */
 	enum log_format log_format;
 	enum log_level log_level;
 
@@ -33,20 +33,21 @@ struct config {
 	bool syscalls, tcp, http, processes; /* sources on or off; all on by default */
 
 	/* how */
-	uint64_t slow_syscall_ns;  /* key slow-syscall, default 100ms; 0 = off */
+	uint64_t slow_syscall_ns;   /* key slow-syscall, default 100ms; 0 = off */
 	uint64_t sweep_interval_ns; /* key sweep-interval, default 1s, 100ms … 60s */
-	uint64_t ring_bytes;	   /* key ring-size, all ring buffers together, default 2MiB, power of
-				      two, 256KiB … 64MiB */
-	uint64_t series_max;	   /* key series-limit: series in all, default 20000 */
+	uint64_t ring_bytes; /* key ring-size, all ring buffers together, default 2MiB, power of
+				two, 256KiB … 64MiB */
+	uint64_t series_max; /* key series-limit: series in all, default 20000 */
 	uint64_t series_per_service_max; /* key series-per-service-limit, default 2000 */
 	uint64_t routes_per_service_max; /* key routes-per-service-limit: learned, default 100 */
 	char **http_routes; /* key http-routes: templates (`/users/{id}`), first match wins */
 	size_t http_route_count;
-	bool spans;		  /* make spans when otlp-endpoint is set, default true */
+	bool spans;                /* make spans when otlp-endpoint is set, default true */
 	uint64_t otlp_queue_bytes; /* key otlp-queue-size: waiting spans, default 1MiB */
 	uint64_t otlp_interval_ns; /* key otlp-interval: longest wait of a span, default 1s */
 	uint64_t otlp_timeout_ns;  /* key otlp-timeout: for one request, default 10s */
-	uint64_t drain_timeout_ns; /* key drain-timeout: at most this for the last flush, default 5s */
+	uint64_t drain_timeout_ns; /* key drain-timeout: at most this for the last flush, default 5s
+				    */
 
 	char *config; /* the file it came from, or "" */
 };
@@ -61,8 +62,8 @@ enum config_result {
  * Reads defaults, file, environment and `argv` (flags of `run`, the program's and the subcommand's
  * names left out) into *config, which config_free() releases whatever came back.
  */
-enum config_result config_load(struct config *config, int argc, char *const *argv,
-	char error[CONFIG_ERROR_LEN]);
+enum config_result config_load(
+	struct config *config, int argc, char *const *argv, char error[CONFIG_ERROR_LEN]);
 void config_free(struct config *config);
 
 /*

@@ -15,7 +15,7 @@
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-#define LOG_BURST	   10
+#define LOG_BURST          10
 #define LOG_WINDOW_SECONDS 10
 
 struct log_field {
@@ -48,7 +48,7 @@ static inline struct log_field log_real(const char *name, double value)
 	return (struct log_field){.name = name, .type = LOG_FIELD_REAL, .real = value};
 }
 
-#define LOG_FIELDS(...)	    ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
+#define LOG_FIELDS(...)     ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
 #define log_debug(msg, ...) log_write(LOG_LEVEL_DEBUG, msg, LOG_FIELDS(__VA_ARGS__))
 #define log_info(msg, ...)  log_write(LOG_LEVEL_INFO, msg, LOG_FIELDS(__VA_ARGS__))
 #define log_warn(msg, ...)  log_write(LOG_LEVEL_WARN, msg, LOG_FIELDS(__VA_ARGS__))

@@ -20,7 +20,7 @@
 struct service {
 	char name[SERVICE_NAME_LEN];
 	char executable[EXECUTABLE_LEN];
-	char unit[CGROUP_NAME_LEN];		/* systemd unit with its suffix, or "" */
+	char unit[CGROUP_NAME_LEN];              /* systemd unit with its suffix, or "" */
 	char container_id[CONTAINER_ID_LEN + 1]; /* full, or "" */
 };
 

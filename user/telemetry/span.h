@@ -22,14 +22,14 @@ struct span {
 	uint32_t pid; /* of the process; with the service it names the resource */
 	uint32_t tid;
 
-	const char *method; /* known one, or "_OTHER" */
-	const char *method_original; /* as sent, when method is "_OTHER"; else NULL */
-	const char *route;	     /* template, or NULL */
-	const char *path;	     /* url.path; "" when the target has none */
-	const char *query;	     /* url.query without "?", or NULL */
-	const char *error_type;	     /* or NULL */
+	const char *method;           /* known one, or "_OTHER" */
+	const char *method_original;  /* as sent, when method is "_OTHER"; else NULL */
+	const char *route;            /* template, or NULL */
+	const char *path;             /* url.path; "" when the target has none */
+	const char *query;            /* url.query without "?", or NULL */
+	const char *error_type;       /* or NULL */
 	const char *protocol_version; /* "1.1", "1.0" */
-	uint16_t status;	     /* 0: none came */
+	uint16_t status;              /* 0: none came */
 	uint64_t request_body_bytes;
 	uint64_t response_body_bytes;
 	char local_address[46]; /* text of the address without mapping */
@@ -37,7 +37,7 @@ struct span {
 	uint16_t local_port;
 	uint16_t remote_port;
 	uint64_t time_to_first_byte_ns; /* start to first response byte; 0: none */
-	bool truncated;			/* the target was longer than kept */
+	bool truncated;                 /* the target was longer than kept */
 };
 
 #endif

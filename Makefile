@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds Sonde into build/. `make help` lists what it can do; CONTRIBUTING.md says how to work with it.
+#
+#   bpf/NAME.bpf.c ─ clang ─ bpftool ─→ build/sonde.skel.h ─┐
+#   user/export/NAME.proto ─ protoc-c ─→ build/export/ ─────┼→ build/libsonde.a ─→ build/sonde
+#   user/**/NAME.c ─────────────────────────────────────────┘                   └→ build/tests/unit/…
+#
+# The object code for the kernel is linked into the daemon, so one file is all that gets installed.
+
+VERSION := 0.1.0
+
+# --- what a caller may set: make CC=clang, make DEBUG=1, make WERROR= … ---
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+ARCH    ?= $(shell uname -m)
+VMLINUX ?= /sys/kernel/btf/vmlinux
+CLANG   ?= clang
+CFLAGS  ?= -O2 -g
+WERROR  ?= -Werror
+PYTHON  ?= /usr/bin/python3
+
+# make itself presets CC to `cc`, so that `?=` would never get a word in.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# Debian keeps it in /usr/sbin, which is not on the PATH of people.
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+
+# Variants differ in objects, not in what is generated, so only OUT moves.
+ifdef SANITIZE
+OUT ?= build/sanitize
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+WERROR := # what the sanitizers insert makes gcc see dangers that are not in the source
+else ifdef DEBUG
+OUT ?= build/debug
+CFLAGS := -Og -g3
+else
+OUT ?= build
+endif
+
+# All cores, unless this make was started by another one, which then deals out the jobs.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += --jobs=$(shell nproc)
+endif
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+# `make V=1` shows the commands, otherwise one short line tells of each.
+ifdef V
+say = @:
+else
+say = @printf '  %-8s %s\n'
+Q := @
+endif
+
+# --- sources ---
+
+BPF_SOURCES   := $(sort $(wildcard bpf/*.bpf.c))
+PROTO_SOURCES := $(sort $(wildcard user/export/*.proto))
+USER_SOURCES  := $(sort $(wildcard user/*.c user/*/*.c))
+UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_SHARED   := $(sort $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c)))
+FMT_SOURCES   := $(sort $(wildcard bpf/*.[ch] user/*.[ch] user/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
+
+BPF_OBJECTS   := $(BPF_SOURCES:bpf/%.bpf.c=build/bpf/%.bpf.o)
+PROTO_HEADERS := $(PROTO_SOURCES:user/%.proto=build/%.pb-c.h)
+PROTO_OBJECTS := $(PROTO_SOURCES:user/%.proto=$(OUT)/%.pb-c.o)
+LIB_OBJECTS   := $(patsubst %.c,$(OUT)/%.o,$(filter-out user/main.c,$(USER_SOURCES))) $(PROTO_OBJECTS)
+UNIT_TESTS    := $(UNIT_SOURCES:%.c=$(OUT)/%)
+UNIT_OBJECTS  := $(UNIT_SHARED:%.c=$(OUT)/%.o)
+GENERATED     := build/sonde.skel.h build/syscall_names.h build/version.h $(PROTO_HEADERS)
+
+# --- flags ---
+
+TARGET_ARCH_x86_64  := x86
+TARGET_ARCH_aarch64 := arm64
+BPF_ARCH := $(or $(TARGET_ARCH_$(ARCH)),$(ARCH))
+
+# The kernel's types are a system header to clang: generated, so its warnings are nobody's work.
+# Arguments of a hook are named up to the last one that a probe needs, hence unused parameters.
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Wno-unused-parameter $(WERROR) \
+	-D__TARGET_ARCH_$(BPF_ARCH) -isystem vmlinux/$(ARCH) -Ibpf
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
+
+# Asked when first needed, not when this file is read: `sudo make run` begins on a machine that has
+# no pkg-config yet, and a make with nothing to do should not pay for it.
+PACKAGES := libbpf libelf zlib libprotobuf-c libmicrohttpd libcurl yaml-0.1
+packages_cflags = $(eval packages_cflags := $$(shell pkg-config --cflags $(PACKAGES)))$(packages_cflags)
+packages_libs   = $(eval packages_libs := $$(shell pkg-config --libs $(PACKAGES)))$(packages_libs)
+
+USER_CFLAGS = -std=c17 -D_GNU_SOURCE -pthread -fstack-protector-strong $(CFLAGS) \
+	-Iuser -Ibpf -Ibuild $(packages_cflags)
+USER_LDFLAGS = $(CFLAGS) $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
+USER_LIBS = $(packages_libs) -lm
+
+# --- the daemon ---
+
+.PHONY: all
+all: $(OUT)/sonde ## build (the default); CC=clang, DEBUG=1, SANITIZE=1 and V=1 are understood
+
+$(OUT)/sonde: $(OUT)/user/main.o $(OUT)/libsonde.a
+	$(say) LINK $@
+	$(Q)$(CC) $(USER_LDFLAGS) $^ $(USER_LIBS) -o $@
+
+# Everything but main(), so that unit tests link the very objects that run.
+$(OUT)/libsonde.a: $(LIB_OBJECTS) $(OUT)/objects.list
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJECTS)
+
+# The generated headers are order-only: they must exist for the first compile, and from then on
+# the dependency file knows who includes them.
+$(OUT)/%.o: %.c $(OUT)/flags | $(GENERATED)
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) $(WARNINGS) -MMD -MP -c $< -o $@
+
+# What a generator wrote is compiled as it is.
+$(OUT)/export/%.pb-c.o: build/export/%.pb-c.h $(OUT)/flags | $(GENERATED)
+	$(say) CC $(<:.h=.c)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -w -c $(<:.h=.c) -o $@
+
+# --- what is generated ---
+
+build/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
+	$(say) CLANG $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+build/sonde.bpf.o: $(BPF_OBJECTS)
+	$(say) GEN $@
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+build/sonde.skel.h: build/sonde.bpf.o
+	$(say) GEN $@
+	$(Q)$(BPFTOOL) gen skeleton $< name sonde > $@
+
+# The .c comes along with the .h.
+build/export/%.pb-c.h: user/export/%.proto
+	$(say) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)protoc-c --proto_path=user/export --c_out=build/export $<
+
+# Lines SYSCALL_NAME(0, "read") for this architecture, to be included inside an array. Two passes
+# through the preprocessor, because some architectures define one number by another.
+build/syscall_names.h: Makefile
+	$(say) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo '#include <asm/unistd.h>'; \
+	echo '#include <asm/unistd.h>' | $(CC) -E -dM - | \
+		sed -n 's/^#define __NR_\([a-z][a-z0-9_]*\) .*/SYSCALL_NAME(__NR_\1, "\1")/p' | \
+		grep -v -e '"syscalls"' -e '"arch_specific_syscall"'; } | \
+		$(CC) -E -P - | grep '^SYSCALL_NAME([0-9]' | sort -t'(' -k2n > $@
+
+# Changes only when what it says changes, so that not every make compiles those who include it.
+# `git status` without its optional lock, where `git describe --dirty` would write the index: under
+# sudo that leaves one that only root can write.
+build/version.h: FORCE
+	@mkdir -p $(@D)
+	@revision=$$(git describe --always --tags 2>/dev/null || echo $(VERSION)); \
+	test -z "$$(GIT_OPTIONAL_LOCKS=0 git status --porcelain -uno 2>/dev/null)" || \
+		revision=$$revision-dirty; \
+	printf '#define %s "%s"\n' SONDE_VERSION $(VERSION) SONDE_REVISION "$$revision" > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# A change of compiler or flags compiles again; a source that was removed leaves the archive.
+$(OUT)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS) $(WARNINGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(WARNINGS)' > $@
+$(OUT)/objects.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIB_OBJECTS)' | cmp -s - $@ || echo '$(LIB_OBJECTS)' > $@
+
+.PHONY: FORCE
+FORCE:
+
+-include $(BPF_OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(OUT)/user/main.d
+-include $(UNIT_TESTS:=.d) $(UNIT_OBJECTS:.o=.d)
+
+# --- run ---
+
+# Files that root made under sudo go back to whom the tree belongs, or their next `make` fails.
+give_back = if [ -n "$$SUDO_UID" ]; then \
+	find build ! -uid "$$SUDO_UID" -exec chown -h "$$SUDO_UID:$$SUDO_GID" {} +; fi
+
+# `exec` leaves no shell between make and the daemon that signals would have to get past.
+.PHONY: run
+run: ## install what is missing, build, run in the foreground (sudo make run ARGS="--quiet")
+	@deploy/setup.sh build
+	@$(MAKE) all
+	@$(give_back)
+	@exec $(OUT)/sonde run $(ARGS)
+
+# --- tests ---
+
+# One after the other and cheapest first; pytest's closing line stays the last.
+.PHONY: test
+test: ## install what is missing and run every test (sudo make test)
+	@deploy/setup.sh build test
+	@status=0; { $(MAKE) all && $(MAKE) unit && $(MAKE) sanitize && $(MAKE) clang && \
+		$(MAKE) fmt-check && $(MAKE) integration; } || status=$$?; $(give_back); exit $$status
+
+# Only what fails is worth reading; a test that hangs has its name on the line.
+.PHONY: unit
+unit: $(UNIT_TESTS) ## unit tests
+	@failed=; for test in $^; do \
+		printf '  TEST     %s: ' $$test; \
+		if timeout 120 $$test > $$test.log 2>&1; then \
+			sed -n 's/^\[  PASSED  \] //p' $$test.log; \
+		else \
+			echo 'FAILED'; cat $$test.log; failed="$$failed $$test"; \
+		fi; \
+	done; \
+	if [ -n "$$failed" ]; then echo "unit tests failed:$$failed"; exit 1; fi
+
+$(UNIT_TESTS): $(OUT)/%: %.c $(UNIT_OBJECTS) $(OUT)/libsonde.a
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -Itests/unit $(WARNINGS) -MMD -MP -MF $@.d $< $(UNIT_OBJECTS) \
+		$(OUT)/libsonde.a $(USER_LDFLAGS) $(USER_LIBS) -lcmocka -o $@
+
+.PHONY: sanitize
+sanitize: ## unit tests under the address and undefined behaviour sanitizers
+	@$(MAKE) SANITIZE=1 unit
+
+.PHONY: clang
+clang: ## build everything with clang, whose warnings differ from gcc's
+	@$(MAKE) CC=clang OUT=build/clang all unit-build
+
+.PHONY: unit-build
+unit-build: $(UNIT_TESTS)
+
+# Python's and pytest's caches go to build/ as well, where they are given back and cleaned.
+.PHONY: integration
+integration: all ## tests against real programs on this kernel (as root; PYTEST_ARGS="-k nginx")
+	@status=0; PYTHONPYCACHEPREFIX=$(CURDIR)/build/pycache \
+		$(PYTHON) -m pytest -o cache_dir=$(CURDIR)/build/pytest tests/integration $(PYTEST_ARGS) || \
+		status=$$?; \
+	$(give_back); exit $$status
+
+.PHONY: bench
+bench: ## measure what Sonde costs on this machine (sudo make bench)
+	@deploy/setup.sh build test
+	@$(MAKE) all
+	@$(give_back)
+	@tests/bench/run
+
+# --- upkeep ---
+
+.PHONY: fmt
+fmt: ## format the C sources
+	clang-format -i $(FMT_SOURCES)
+
+# Another release of clang-format breaks lines elsewhere, so only the one of Debian 12 is asked.
+.PHONY: fmt-check
+fmt-check: ## check the format
+	@if clang-format --version | grep -q 'version 14\.'; then \
+		clang-format --dry-run --Werror $(FMT_SOURCES); \
+	else echo 'fmt-check: skipped, the format is that of clang-format 14'; fi
+
+.PHONY: vmlinux
+vmlinux: ## regenerate vmlinux/ARCH/vmlinux.h from VMLINUX=/sys/kernel/btf/vmlinux
+	mkdir -p build vmlinux/$(ARCH)
+	$(BPFTOOL) btf dump file $(VMLINUX) format c > build/vmlinux.h
+	mv build/vmlinux.h vmlinux/$(ARCH)/vmlinux.h
+
+# A configuration that is there already belongs to whoever wrote it.
+.PHONY: install
+install: all ## install below PREFIX=/usr/local, and /etc/sonde/sonde.yaml (DESTDIR is understood)
+	install -D -m 755 $(OUT)/sonde $(DESTDIR)$(PREFIX)/bin/sonde
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' deploy/systemd/sonde.service > \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/sonde.service
+	test -e $(DESTDIR)/etc/sonde/sonde.yaml || \
+		install -D -m 644 deploy/sonde.yaml $(DESTDIR)/etc/sonde/sonde.yaml
+	@$(give_back)
+
+.PHONY: uninstall
+uninstall: ## remove what install put there, but for a configuration that was changed
+	rm -f $(DESTDIR)$(PREFIX)/bin/sonde $(DESTDIR)$(PREFIX)/lib/systemd/system/sonde.service
+	if cmp -s deploy/sonde.yaml $(DESTDIR)/etc/sonde/sonde.yaml; then \
+		rm $(DESTDIR)/etc/sonde/sonde.yaml && rmdir $(DESTDIR)/etc/sonde; fi
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | expand -t 14

@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs the Debian packages that Sonde's build and tests need, and that are not there yet.
+#
+#   deploy/setup.sh build         what the daemon is built from
+#   deploy/setup.sh build test    and what its tests and benchmarks run
+#
+# Called by the Makefile ahead of `make run`, `make test` and `make bench`. With nothing to do it
+# costs one dpkg-query, so a second `make run` does not wait for it. Debian 12 and 13 name all of
+# these alike.
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=(
+	gcc libc6-dev make clang bpftool pkg-config
+	libbpf-dev libelf-dev zlib1g-dev libprotobuf-c-dev protobuf-c-compiler
+	libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev uthash-dev
+	ca-certificates # libcurl checks an https collector against them
+)
+test=(
+	libcmocka-dev clang-format
+	python3 python3-pytest python3-protobuf protobuf-compiler
+	nginx redis-server prometheus wrk apache2-utils curl # peers of the integration tests
+	libbpf-tools                                         # syscount: what the benchmark compares with
+	git strace iproute2 netcat-openbsd procps tmux
+)
+# Node and Go come by many other ways, so what counts is the command.
+command -v node >/dev/null || test+=(nodejs)
+command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || test+=(golang-go)
+
+# Of the packages above, those that bring a service with them.
+services=(nginx redis-server prometheus)
+
+wanted=()
+for set in "$@"; do
+	case $set in
+	build) wanted+=("${build[@]}") ;;
+	test) wanted+=("${test[@]}") ;;
+	*) echo "usage: $0 build|test ..." >&2; exit 2 ;;
+	esac
+done
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "setup: this is no Debian; where the build fails, install what corresponds to:" >&2
+	echo "  ${wanted[*]}" >&2
+	exit 0
+fi
+
+installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null) || true
+missing=()
+for package in "${wanted[@]}"; do
+	[[ $'\n'$installed$'\n' == *$'\n'"installed $package"$'\n'* ]] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "setup: packages are missing. Run this with sudo, or install them first:" >&2
+	echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+	exit 1
+fi
+
+# apt-get in which no package may start, stop or restart a service: the tests run nginx, Redis and
+# Prometheus on ports of their own, and a machine under observation must not get new listeners. The
+# rule is a file of Debian's policy layer, mounted where this apt-get alone can see it, so that nothing
+# has to be put back, whatever happens meanwhile. Where mounting is forbidden (in a container), the
+# image has such a file, and no service manager either.
+apt_without_services() {
+	local policy=/usr/sbin/policy-rc.d created=
+	if ! unshare --mount true 2>/dev/null; then
+		apt-get "$@"
+		return
+	fi
+	# Something has to lie under the mount; the policy layer ignores what is not executable.
+	[ -e $policy ] || { created=$policy; : >$policy; chmod 644 $policy; }
+	printf '#!/bin/sh\nexit 101\n' >"$scratch/policy-rc.d"
+	chmod 755 "$scratch/policy-rc.d"
+	local status=0
+	unshare --mount sh -ec 'mount --bind "$1" "$2"; shift 2; exec apt-get "$@"' \
+		sh "$PWD/$scratch/policy-rc.d" $policy "$@" || status=$?
+	[ -z "$created" ] || rm -f "$created"
+	return $status
+}
+
+mkdir -p build && scratch=$(mktemp -d -p build) # not below /tmp, which may be mounted noexec
+trap 'rm -rf "$scratch"' EXIT
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+
+fresh_services=()
+for service in "${services[@]}"; do
+	if [[ " ${missing[*]} " == *" $service "* && ! -e /etc/init.d/$service &&
+		! -e /lib/systemd/system/$service.service ]]; then
+		fresh_services+=("$service")
+	fi
+done
+
+echo "setup: installing ${missing[*]}"
+# A fresh machine is often busy with its own upgrades, hence the patience with the lock.
+apt=(-y -o DPkg::Lock::Timeout=300)
+apt-get "${apt[@]}" update ||
+	echo "setup: could not refresh every package list, trying with those at hand" >&2
+apt_without_services "${apt[@]}" install --no-install-recommends "${missing[@]}"
+
+# Nor shall they start with the next boot. What was installed before is left as it was.
+for service in "${fresh_services[@]}"; do
+	if command -v systemctl >/dev/null; then
+		systemctl --quiet disable "$service" || true
+	else
+		update-rc.d "$service" disable || true
+	fi
+done

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What user/export/otlp_encode.h promises, as Google's protobuf library reads it: otlp_decode.py
+ * prints a request as text, and the text is compared.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "export/otlp_encode.h"
+
+static const struct otlp_about about = {.host_name = "node-1", .version = "1.2.3"};
+
+static const struct service shop = {
+	.name = "shop",
+	.executable = "shopd",
+	.container_id = "4f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
+};
+static const struct service bank = {.name = "bank", .executable = "bankd"};
+
+/* Encodes, and returns what the decoder prints; the caller frees it. */
+static char *decoded(const struct span *spans, size_t count)
+{
+	char path[] = "/tmp/sonde-otlp-XXXXXX";
+	char source[] = __FILE__;
+	char *command = NULL, *text = NULL;
+	size_t length = 0;
+	struct otlp_body body;
+	int file = mkstemp(path), status;
+	FILE *pipe;
+	ssize_t got;
+
+	assert_true(file >= 0);
+	assert_int_equal(otlp_encode(&body, &about, spans, count), 0);
+	assert_int_equal(write(file, body.data, body.size), body.size);
+	close(file);
+	free(body.data);
+
+	assert_true(asprintf(&command, "/usr/bin/python3 %s/otlp_decode.py %s", dirname(source),
+			    path) > 0);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	got = getdelim(&text, &length, '\0', pipe);
+	status = pclose(pipe);
+	unlink(path);
+	assert_int_equal(status, 0);
+	assert_true(got > 0);
+	free(command);
+	return text;
+}
+
+static void assert_decodes_to(const struct span *span, const char *expected)
+{
+	char *text = decoded(span, 1);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void assert_decoded_has(const struct span *span, const char *line)
+{
+	char *text = decoded(span, 1);
+	if (!strstr(text, line))
+		fail_msg("no \"%s\" in:\n%s", line, text);
+	free(text);
+}
+
+static void assert_decoded_lacks(const struct span *span, const char *piece)
+{
+	char *text = decoded(span, 1);
+	if (strstr(text, piece))
+		fail_msg("\"%s\" in:\n%s", piece, text);
+	free(text);
+}
+
+static struct span server_span(void)
+{
+	return (struct span){
+		.trace_id = {0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d,
+			0x0e, 0x0e, 0x47, 0x36},
+		.span_id = {0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0xf6, 0x07, 0x18},
+		.parent_id = {0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7},
+		.trace_flags = 1,
+		.role = HTTP_SERVER,
+		.start_unix_ns = 1700000000123456789,
+		.end_unix_ns = 1700000000223456790,
+		.service = &shop,
+		.pid = 4321,
+		.tid = 4323,
+		.method = "POST",
+		.route = "/users/{id}",
+		.path = "/users/17",
+		.query = "verbose=1&page=2",
+		.protocol_version = "1.1",
+		.status = 201,
+		.request_body_bytes = 0,
+		.response_body_bytes = 5000000000,
+		.local_address = "10.0.0.5",
+		.remote_address = "192.0.2.7",
+		.local_port = 8080,
+		.remote_port = 54321,
+		.time_to_first_byte_ns = 2500000,
+	};
+}
+
+static struct span client_span(void)
+{
+	struct span span = server_span();
+	span.role = HTTP_CLIENT;
+	span.route = NULL;
+	span.local_port = 54321;
+	span.remote_port = 8080;
+	return span;
+}
+
+static void test_a_server_span_carries_every_field(void **state)
+{
+	struct span span = server_span();
+
+	(void)state;
+	assert_decodes_to(&span,
+		"resource https://opentelemetry.io/schemas/1.44.0\n"
+		"  service.name: string \"shop\"\n"
+		"  host.name: string \"node-1\"\n"
+		"  os.type: string \"linux\"\n"
+		"  process.pid: int 4321\n"
+		"  process.executable.name: string \"shopd\"\n"
+		"  container.id: string "
+		"\"4f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0\"\n"
+		"  telemetry.sdk.name: string \"sonde\"\n"
+		"  telemetry.sdk.language: string \"c\"\n"
+		"  telemetry.sdk.version: string \"1.2.3\"\n"
+		"  scope sonde 1.2.3 https://opentelemetry.io/schemas/1.44.0\n"
+		"    span \"POST /users/{id}\" SERVER\n"
+		"      trace 4bf92f3577b34da6a3ce929d0e0e4736 span a1b2c3d4e5f60718"
+		" parent 00f067aa0ba902b7 flags 0x301\n"
+		"      start 1700000000123456789 end 1700000000223456790\n"
+		"      status UNSET\n"
+		"      http.request.method: string \"POST\"\n"
+		"      url.scheme: string \"http\"\n"
+		"      url.path: string \"/users/17\"\n"
+		"      url.query: string \"verbose=1&page=2\"\n"
+		"      http.route: string \"/users/{id}\"\n"
+		"      server.address: string \"10.0.0.5\"\n"
+		"      server.port: int 8080\n"
+		"      client.address: string \"192.0.2.7\"\n"
+		"      client.port: int 54321\n"
+		"      http.response.status_code: int 201\n"
+		"      http.request.body.size: int 0\n"
+		"      http.response.body.size: int 5000000000\n"
+		"      sonde.http.time_to_first_byte: double 0.0025\n"
+		"      network.peer.address: string \"192.0.2.7\"\n"
+		"      network.peer.port: int 54321\n"
+		"      network.local.address: string \"10.0.0.5\"\n"
+		"      network.local.port: int 8080\n"
+		"      network.protocol.name: string \"http\"\n"
+		"      network.protocol.version: string \"1.1\"\n"
+		"      thread.id: int 4323\n");
+}
+
+static void test_a_failed_client_span_carries_every_field(void **state)
+{
+	struct span span = client_span();
+
+	(void)state;
+	memset(span.parent_id, 0, sizeof(span.parent_id));
+	span.trace_flags = 0;
+	span.service = &bank;
+	span.method = "_OTHER";
+	span.method_original = "BREW";
+	span.error_type = "connection_reset";
+	span.status = 0;
+	span.time_to_first_byte_ns = 0;
+	span.truncated = true;
+	strcpy(span.local_address, "2001:db8::1");
+	strcpy(span.remote_address, "2001:db8::2");
+	assert_decodes_to(&span,
+		"resource https://opentelemetry.io/schemas/1.44.0\n"
+		"  service.name: string \"bank\"\n"
+		"  host.name: string \"node-1\"\n"
+		"  os.type: string \"linux\"\n"
+		"  process.pid: int 4321\n"
+		"  process.executable.name: string \"bankd\"\n"
+		"  telemetry.sdk.name: string \"sonde\"\n"
+		"  telemetry.sdk.language: string \"c\"\n"
+		"  telemetry.sdk.version: string \"1.2.3\"\n"
+		"  scope sonde 1.2.3 https://opentelemetry.io/schemas/1.44.0\n"
+		"    span \"HTTP\" CLIENT\n"
+		"      trace 4bf92f3577b34da6a3ce929d0e0e4736 span a1b2c3d4e5f60718"
+		" parent none flags 0x100\n"
+		"      start 1700000000123456789 end 1700000000223456790\n"
+		"      status ERROR\n"
+		"      http.request.method: string \"_OTHER\"\n"
+		"      http.request.method_original: string \"BREW\"\n"
+		"      url.scheme: string \"http\"\n"
+		"      url.full: string "
+		"\"http://[2001:db8::2]:8080/users/17?verbose=1&page=2\"\n"
+		"      server.address: string \"2001:db8::2\"\n"
+		"      server.port: int 8080\n"
+		"      sonde.truncated: bool true\n"
+		"      error.type: string \"connection_reset\"\n"
+		"      http.request.body.size: int 0\n"
+		"      http.response.body.size: int 5000000000\n"
+		"      network.peer.address: string \"2001:db8::2\"\n"
+		"      network.peer.port: int 8080\n"
+		"      network.local.address: string \"2001:db8::1\"\n"
+		"      network.local.port: int 54321\n"
+		"      network.protocol.name: string \"http\"\n"
+		"      network.protocol.version: string \"1.1\"\n"
+		"      thread.id: int 4323\n");
+}
+
+static void test_a_client_route_is_a_url_template(void **state)
+{
+	struct span span = client_span();
+
+	(void)state;
+	span.route = "/users/{id}";
+	assert_decoded_has(&span, "span \"POST /users/{id}\" CLIENT\n");
+	assert_decoded_has(&span, "      url.template: string \"/users/{id}\"\n");
+	assert_decoded_lacks(&span, "http.route");
+}
+
+static void test_what_is_no_path_is_left_out_of_a_client_url(void **state)
+{
+	struct span span = client_span();
+
+	(void)state;
+	span.method = "OPTIONS";
+	span.path = "*";
+	span.query = NULL;
+	assert_decoded_has(&span, "      url.full: string \"http://192.0.2.7:8080\"\n");
+}
+
+static void test_an_error_status_depends_on_the_side(void **state)
+{
+	static const struct {
+		enum http_role role;
+		uint16_t status;
+		const char *error_type;
+		const char *expected_status, *expected_type;
+	} cases[] = {
+		{HTTP_SERVER, 399, NULL, "UNSET", NULL},
+		{HTTP_SERVER, 404, NULL, "UNSET", NULL},
+		{HTTP_SERVER, 500, NULL, "ERROR", "500"},
+		{HTTP_SERVER, 200, "connection_closed", "ERROR", "connection_closed"},
+		{HTTP_CLIENT, 399, NULL, "UNSET", NULL},
+		{HTTP_CLIENT, 404, NULL, "ERROR", "404"},
+		{HTTP_CLIENT, 503, "503", "ERROR", "503"},
+		{HTTP_CLIENT, 0, NULL, "UNSET", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct span span = server_span();
+		char line[64];
+
+		span.role = cases[i].role;
+		span.status = cases[i].status;
+		span.error_type = cases[i].error_type;
+		snprintf(line, sizeof(line), "      status %s\n", cases[i].expected_status);
+		assert_decoded_has(&span, line);
+		if (!cases[i].expected_type) {
+			assert_decoded_lacks(&span, "error.type");
+			continue;
+		}
+		snprintf(line, sizeof(line), "      error.type: string \"%s\"\n",
+			cases[i].expected_type);
+		assert_decoded_has(&span, line);
+	}
+}
+
+static void test_what_is_unknown_is_left_out(void **state)
+{
+	struct span span = {
+		.role = HTTP_SERVER,
+		.service = &(struct service){.name = "_other"},
+		.method = "GET",
+		.path = "",
+	};
+
+	(void)state;
+	assert_decodes_to(&span,
+		"resource https://opentelemetry.io/schemas/1.44.0\n"
+		"  service.name: string \"_other\"\n"
+		"  host.name: string \"node-1\"\n"
+		"  os.type: string \"linux\"\n"
+		"  telemetry.sdk.name: string \"sonde\"\n"
+		"  telemetry.sdk.language: string \"c\"\n"
+		"  telemetry.sdk.version: string \"1.2.3\"\n"
+		"  scope sonde 1.2.3 https://opentelemetry.io/schemas/1.44.0\n"
+		"    span \"GET\" SERVER\n"
+		"      trace 00000000000000000000000000000000 span 0000000000000000"
+		" parent none flags 0x100\n"
+		"      start 0 end 0\n"
+		"      status UNSET\n"
+		"      http.request.method: string \"GET\"\n"
+		"      url.scheme: string \"http\"\n"
+		"      url.path: string \"\"\n"
+		"      http.request.body.size: int 0\n"
+		"      http.response.body.size: int 0\n"
+		"      network.protocol.name: string \"http\"\n");
+}
+
+static void test_secrets_in_a_query_are_redacted(void **state)
+{
+	struct span span = server_span();
+
+	(void)state;
+	span.query = "sig=abc%2F&a=1&X-Amz-Signature=00ff&Sig=kept&sig&signature=kept&Signature=";
+	assert_decoded_has(&span,
+		"      url.query: string \"sig=REDACTED&a=1&X-Amz-Signature=REDACTED&Sig=kept&sig&"
+		"signature=kept&Signature=REDACTED\"\n");
+	span.role = HTTP_CLIENT;
+	span.query = "AWSAccessKeyId=AKIA";
+	assert_decoded_has(&span, "/users/17?AWSAccessKeyId=REDACTED\"\n");
+	assert_decoded_lacks(&span, "AKIA");
+}
+
+/* \ufffd as JSON writes it. The decoder fails on any string that is not UTF-8. */
+static void test_bytes_that_are_no_utf8_are_replaced(void **state)
+{
+	static const struct {
+		const char *path, *expected;
+	} cases[] = {
+		{"/gr\xc3\xbc\xc3\x9f", "/gr\\u00fc\\u00df"},
+		{"/\xe2\x82\xac\xf0\x9f\x90\x9d", "/\\u20ac\\ud83d\\udc1d"},
+		{"/\xff!", "/\\ufffd!"},
+		{"/\xc0\xaf", "/\\ufffd\\ufffd"},                       /* overlong */
+		{"/\xe0\x9f\xbf", "/\\ufffd\\ufffd\\ufffd"},            /* overlong */
+		{"/\xed\xa0\x80", "/\\ufffd\\ufffd\\ufffd"},            /* a surrogate */
+		{"/\xf4\x90\x80\x80", "/\\ufffd\\ufffd\\ufffd\\ufffd"}, /* beyond U+10FFFF */
+		{"/cut\xe2\x82", "/cut\\ufffd\\ufffd"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct span span = server_span();
+		char line[128];
+
+		span.path = cases[i].path;
+		snprintf(line, sizeof(line), "      url.path: string \"%s\"\n", cases[i].expected);
+		assert_decoded_has(&span, line);
+	}
+}
+
+static void test_a_request_line_of_bad_bytes_only_fits(void **state)
+{
+	struct span span = client_span();
+	char path[HTTP_LINE_LEN] = "/", query[HTTP_LINE_LEN];
+	char *text;
+	size_t replaced = 0;
+
+	(void)state;
+	memset(path + 1, 0xfe, sizeof(path) - 2);
+	memset(query, 0xfe, sizeof(query) - 1);
+	path[sizeof(path) - 1] = query[sizeof(query) - 1] = '\0';
+	span.path = path;
+	span.query = query;
+	text = decoded(&span, 1);
+	for (const char *at = text; (at = strstr(at, "\\ufffd")); at++)
+		replaced++;
+	assert_int_equal(replaced, sizeof(path) - 2 + sizeof(query) - 1);
+	free(text);
+}
+
+static void test_strings_beyond_all_bounds_do_no_harm(void **state)
+{
+	struct span span = client_span();
+	static char path[1 << 20];
+	char *text;
+
+	(void)state;
+	memset(path, '/', sizeof(path) - 1);
+	span.path = span.method_original = path;
+	text = decoded(&span, 1);
+	assert_non_null(strstr(text, "      thread.id: int 4323\n"));
+	free(text);
+}
+
+static size_t occurrences(const char *text, const char *piece)
+{
+	size_t count = 0;
+	for (; (text = strstr(text, piece)); text++)
+		count++;
+	return count;
+}
+
+/* Equality of services is that of their names, not of where they are kept. */
+static void test_spans_are_grouped_by_service_and_process(void **state)
+{
+	struct service shop_again = shop, shop_elsewhere = shop;
+	struct span spans[6];
+	char *text, *first, *second;
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		spans[i] = server_span();
+		spans[i].tid = (uint32_t)(100 + i);
+	}
+	spans[1].service = &bank;
+	spans[2].service = &shop_again;
+	spans[3].pid = 9999;
+	spans[4].service = &bank;
+	shop_elsewhere.container_id[0] = '5';
+	spans[5].service = &shop_elsewhere;
+	text = decoded(spans, 6);
+	assert_int_equal(occurrences(text, "resource "), 4);
+	assert_int_equal(occurrences(text, "service.name: string \"shop\""), 3);
+	assert_int_equal(occurrences(text, "service.name: string \"bank\""), 1);
+	assert_int_equal(occurrences(text, "    span "), 6);
+
+	/* in order within a resource */
+	first = strstr(text, "thread.id: int 101\n");
+	second = strstr(text, "thread.id: int 104\n");
+	assert_true(first && second && first < second);
+	assert_null(memmem(first, (size_t)(second - first), "resource ", 9));
+	free(text);
+}
+
+static void test_a_large_batch_comes_back_whole(void **state)
+{
+	enum { COUNT = 2000 };
+	struct span *spans = calloc(COUNT, sizeof(*spans));
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++) {
+		spans[i] = server_span();
+		spans[i].pid = (uint32_t)(1 + i % 7);
+		spans[i].tid = (uint32_t)(1000000 + i);
+	}
+	text = decoded(spans, COUNT);
+	assert_int_equal(occurrences(text, "resource "), 7);
+	for (size_t i = 0; i < COUNT; i++) {
+		char line[64];
+		snprintf(line, sizeof(line), "thread.id: int %zu\n", 1000000 + i);
+		assert_int_equal(occurrences(text, line), 1);
+	}
+	free(text);
+	free(spans);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_server_span_carries_every_field),
+		cmocka_unit_test(test_a_failed_client_span_carries_every_field),
+		cmocka_unit_test(test_a_client_route_is_a_url_template),
+		cmocka_unit_test(test_what_is_no_path_is_left_out_of_a_client_url),
+		cmocka_unit_test(test_an_error_status_depends_on_the_side),
+		cmocka_unit_test(test_what_is_unknown_is_left_out),
+		cmocka_unit_test(test_secrets_in_a_query_are_redacted),
+		cmocka_unit_test(test_bytes_that_are_no_utf8_are_replaced),
+		cmocka_unit_test(test_a_request_line_of_bad_bytes_only_fits),
+		cmocka_unit_test(test_strings_beyond_all_bounds_do_no_harm),
+		cmocka_unit_test(test_spans_are_grouped_by_service_and_process),
+		cmocka_unit_test(test_a_large_batch_comes_back_whole),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

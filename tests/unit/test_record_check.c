@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is a record: every rule that the rest of the daemon relies on, and bytes at random. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/record_check.h"
+
+#define SYSCALL_BUCKETS 3
+
+/* A record that nothing is wrong with, which each test then spoils in one place. */
+static union {
+	struct record record;
+	struct record_workload workload;
+	struct record_events events;
+	struct record_http http;
+	struct record_tcp tcp;
+	struct record_exec exec;
+	struct record_exit exit;
+	struct record_syscall syscall;
+	struct record_syscall_error syscall_error;
+	struct record_slow_syscall slow_syscall;
+	unsigned char bytes[RECORD_SIZE_MAX];
+} any;
+
+static void begin(enum record_type type)
+{
+	memset(&any, 0, sizeof(any));
+	any.record.type = (__u16)type;
+	if (type == RECORD_SYSCALL_ERROR)
+		any.syscall_error.error = 1;
+	if (type == RECORD_SYSCALL) {
+		any.syscall.bucket_count = SYSCALL_BUCKETS;
+		for (__u32 i = 0; i < SYSCALL_BUCKETS; i++)
+			any.syscall.buckets[i] = (struct record_bucket){.index = i, .count = 1};
+	}
+}
+
+/* Without what varies, but for the buckets. */
+static size_t least_size(enum record_type type)
+{
+	switch (type) {
+	case RECORD_WORKLOAD: return sizeof(struct record_workload);
+	case RECORD_WORKLOAD_END: return sizeof(struct record);
+	case RECORD_CLOCK: return sizeof(struct record_clock);
+	case RECORD_EVENTS: return sizeof(struct record_events);
+	case RECORD_HTTP: return offsetof(struct record_http, line);
+	case RECORD_TCP: return sizeof(struct record_tcp);
+	case RECORD_EXEC: return offsetof(struct record_exec, arguments);
+	case RECORD_FORK: return sizeof(struct record_fork);
+	case RECORD_EXIT: return sizeof(struct record_exit);
+	case RECORD_SYSCALL:
+		return sizeof(struct record_syscall) +
+		       SYSCALL_BUCKETS * sizeof(struct record_bucket);
+	case RECORD_SYSCALL_ERROR: return sizeof(struct record_syscall_error);
+	case RECORD_SLOW_SYSCALL: return sizeof(struct record_slow_syscall);
+	case RECORD_TCP_OPEN: return sizeof(struct record_tcp_open);
+	case RECORD_TYPES: break;
+	}
+	return 0;
+}
+
+static void assert_valid(void)
+{
+	assert_true(record_is_valid(&any.record, sizeof(any)));
+}
+
+static void assert_invalid(void)
+{
+	assert_false(record_is_valid(&any.record, sizeof(any)));
+}
+
+static void test_every_type_has_a_least_size(void **state)
+{
+	(void)state;
+	for (int type = 1; type < RECORD_TYPES; type++) {
+		size_t size = least_size((enum record_type)type);
+
+		begin((enum record_type)type);
+		assert_true(size >= sizeof(struct record));
+		assert_true(record_is_valid(&any.record, size));
+		assert_true(record_is_valid(&any.record, size + 7)); /* padded */
+		assert_int_equal(record_size(&any.record, size + 7), size);
+		for (size_t less = 0; less < size; less++)
+			assert_false(record_is_valid(&any.record, less));
+	}
+}
+
+static void test_unknown_types_and_workloads_are_refused(void **state)
+{
+	(void)state;
+	begin((enum record_type)0);
+	assert_invalid();
+	begin(RECORD_TYPES);
+	assert_invalid();
+	begin((enum record_type)0xffff);
+	assert_invalid();
+
+	begin(RECORD_FORK);
+	any.record.workload = WORKLOADS_MAX - 1;
+	assert_valid();
+	any.record.workload = WORKLOADS_MAX;
+	assert_invalid();
+}
+
+static void test_lengths_fit_both_their_field_and_the_record(void **state)
+{
+	const size_t line = offsetof(struct record_http, line);
+	const size_t arguments = offsetof(struct record_exec, arguments);
+
+	(void)state;
+	begin(RECORD_HTTP);
+	any.http.line_length = HTTP_LINE_LEN;
+	assert_true(record_is_valid(&any.record, line + HTTP_LINE_LEN));
+	assert_false(record_is_valid(&any.record, line + HTTP_LINE_LEN - 1));
+	any.http.line_length = HTTP_LINE_LEN + 1;
+	assert_invalid();
+
+	begin(RECORD_EXEC);
+	any.exec.arguments_length = ARGUMENTS_LEN;
+	assert_true(record_is_valid(&any.record, arguments + ARGUMENTS_LEN));
+	assert_false(record_is_valid(&any.record, arguments + ARGUMENTS_LEN - 1));
+	any.exec.arguments_length = ARGUMENTS_LEN + 1;
+	assert_invalid();
+
+	begin(RECORD_SYSCALL);
+	any.syscall.bucket_count = HISTOGRAM_BUCKETS + 1;
+	assert_invalid();
+	any.syscall.bucket_count = UINT32_MAX;
+	assert_invalid();
+	any.syscall.bucket_count = 0;
+	assert_valid();
+}
+
+static void test_text_ends_within_its_field(void **state)
+{
+	(void)state;
+	begin(RECORD_WORKLOAD);
+	char *const fields[] = {any.workload.comm, any.workload.executable,
+		any.workload.service_name, any.workload.cgroup[0],
+		any.workload.cgroup[CGROUP_LEVELS - 1]};
+	const size_t lengths[] = {
+		COMM_LEN, EXECUTABLE_LEN, SERVICE_NAME_LEN, CGROUP_NAME_LEN, CGROUP_NAME_LEN};
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		begin(RECORD_WORKLOAD);
+		memset(fields[i], 'x', lengths[i] - 1);
+		assert_valid();
+		fields[i][lengths[i] - 1] = 'x';
+		assert_invalid();
+	}
+
+	begin(RECORD_HTTP);
+	memset(any.http.traceparent, 'x', TRACEPARENT_LEN);
+	assert_valid();
+	any.http.traceparent[TRACEPARENT_LEN] = 'x';
+	assert_invalid();
+
+	begin(RECORD_EXEC);
+	memset(any.exec.comm, 'x', COMM_LEN);
+	assert_invalid();
+	begin(RECORD_EXIT);
+	memset(any.exit.comm, 'x', COMM_LEN);
+	assert_invalid();
+	begin(RECORD_SLOW_SYSCALL);
+	memset(any.slow_syscall.comm, 'x', COMM_LEN);
+	assert_invalid();
+}
+
+/* `field` of a record of `type`: the largest good value, and one that is none. */
+#define assert_range(type, field, good, bad)                                                       \
+	do {                                                                                       \
+		begin(type);                                                                       \
+		any.field = (good);                                                                \
+		assert_valid();                                                                    \
+		any.field = (bad);                                                                 \
+		assert_invalid();                                                                  \
+	} while (0)
+
+static void test_enums_and_numbers_are_in_range(void **state)
+{
+	(void)state;
+	assert_range(RECORD_EVENTS, events.source, SOURCES - 1, SOURCES);
+	assert_range(RECORD_EVENTS, events.outcome, OUTCOMES - 1, OUTCOMES);
+	assert_range(RECORD_HTTP, http.role, HTTP_CLIENT, HTTP_CLIENT + 1);
+	assert_range(RECORD_HTTP, http.flags, 15, 16);
+	assert_range(RECORD_HTTP, http.error, HTTP_RESPONSE_INVALID, HTTP_RESPONSE_INVALID + 1);
+	assert_range(RECORD_HTTP, http.status, 999, 1000);
+	assert_range(RECORD_TCP, tcp.event, TCP_FAILED, TCP_FAILED + 1);
+	assert_range(RECORD_TCP, tcp.direction, TCP_OUTBOUND, TCP_OUTBOUND + 1);
+	assert_range(RECORD_EXIT, exit.signal, 64, 65);
+	assert_range(RECORD_EXIT, exit.oom, 1, 2);
+	assert_range(RECORD_SYSCALL_ERROR, syscall_error.error, 4095, 4096);
+	assert_range(RECORD_SYSCALL_ERROR, syscall_error.error, 1, 0);
+}
+
+static void test_buckets_ascend_and_none_is_empty(void **state)
+{
+	(void)state;
+	assert_range(
+		RECORD_SYSCALL, syscall.buckets[2].index, HISTOGRAM_BUCKETS - 1, HISTOGRAM_BUCKETS);
+	assert_range(RECORD_SYSCALL, syscall.buckets[1].index, 1, 0);
+	assert_range(RECORD_SYSCALL, syscall.buckets[1].index, 1, 2);
+	assert_range(RECORD_SYSCALL, syscall.buckets[0].count, UINT32_MAX, 0);
+}
+
+/* In a block of exactly their size, so that a sanitizer sees any look beyond. */
+static void test_bytes_at_random_are_never_read_past_their_end(void **state)
+{
+	size_t valid = 0;
+
+	(void)state;
+	srandom(20260309);
+	for (int i = 0; i < 100000; i++) {
+		size_t size = sizeof(struct record) + (size_t)random() % 900;
+		struct record *record = malloc(size);
+
+		assert_non_null(record);
+		for (size_t at = 0; at < size; at++)
+			((unsigned char *)record)[at] =
+				random() % 4 ? 0 : (unsigned char)(random() % 256);
+		record->type = (__u16)(random() % (RECORD_TYPES + 1));
+		record->workload = (__u32)random() % (WORKLOADS_MAX + 1);
+		if (record_is_valid(record, size)) {
+			valid++;
+			assert_in_range(record_size(record, size), sizeof(*record), size);
+		}
+		free(record);
+	}
+	assert_in_range(valid, 1000, 90000); /* it was no test if nearly none or all were good */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_type_has_a_least_size),
+		cmocka_unit_test(test_unknown_types_and_workloads_are_refused),
+		cmocka_unit_test(test_lengths_fit_both_their_field_and_the_record),
+		cmocka_unit_test(test_text_ends_within_its_field),
+		cmocka_unit_test(test_enums_and_numbers_are_in_range),
+		cmocka_unit_test(test_buckets_ascend_and_none_is_empty),
+		cmocka_unit_test(test_bytes_at_random_are_never_read_past_their_end),
+	};
+
+	return cmocka_run_group_tests_name("record check", tests, NULL, NULL);
+}

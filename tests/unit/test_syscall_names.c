@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names of system calls, and which of them wait by design. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "telemetry/syscall_names.h"
+
+static void test_names_follow_this_architecture(void **state)
+{
+	(void)state;
+	assert_string_equal(syscall_name(SYS_read), "read");
+	assert_string_equal(syscall_name(SYS_execve), "execve");
+	assert_string_equal(syscall_name(SYS_statx), "statx");
+	assert_string_equal(syscall_name(SYS_io_uring_enter), "io_uring_enter");
+}
+
+static void test_unknown_number_is_shown_as_a_number(void **state)
+{
+	char buffer[SYSCALL_TEXT_LEN];
+
+	(void)state;
+	assert_null(syscall_name(5000));
+	assert_null(syscall_name(UINT32_MAX));
+	assert_string_equal(syscall_text(5000, buffer), "syscall_5000");
+	assert_string_equal(syscall_text(UINT32_MAX, buffer), "syscall_4294967295");
+	assert_string_equal(syscall_text(SYS_close, buffer), "close");
+}
+
+static void test_every_name_belongs_to_one_number(void **state)
+{
+	unsigned count = 0;
+
+	(void)state;
+	for (unsigned a = 0; a < 1000; a++) {
+		const char *name = syscall_name(a);
+
+		if (!name)
+			continue;
+		count++;
+		for (unsigned b = a + 1; b < 1000; b++)
+			assert_true(!syscall_name(b) || strcmp(name, syscall_name(b)) != 0);
+	}
+	assert_true(count > 300);
+}
+
+static void test_calls_that_wait_by_design_are_told_apart(void **state)
+{
+	static const unsigned waiting[] = {SYS_futex, SYS_nanosleep, SYS_clock_nanosleep, SYS_ppoll,
+		SYS_pselect6, SYS_epoll_pwait, SYS_wait4, SYS_waitid, SYS_accept4,
+		SYS_rt_sigtimedwait, SYS_io_uring_enter, SYS_semtimedop};
+	static const unsigned working[] = {SYS_read, SYS_write, SYS_recvfrom, SYS_recvmsg,
+		SYS_connect, SYS_fsync, SYS_openat, SYS_flock, SYS_sched_yield, SYS_exit_group};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++) {
+		assert_true(syscall_waits(waiting[i]));
+		assert_true(syscall_name_waits(syscall_name(waiting[i])));
+	}
+	for (size_t i = 0; i < sizeof(working) / sizeof(working[0]); i++) {
+		assert_false(syscall_waits(working[i]));
+		assert_false(syscall_name_waits(syscall_name(working[i])));
+	}
+	assert_false(syscall_waits(5000));
+	assert_false(syscall_waits(UINT32_MAX));
+	assert_false(syscall_name_waits("syscall_5000"));
+	assert_false(syscall_name_waits(""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names_follow_this_architecture),
+		cmocka_unit_test(test_unknown_number_is_shown_as_a_number),
+		cmocka_unit_test(test_every_name_belongs_to_one_number),
+		cmocka_unit_test(test_calls_that_wait_by_design_are_told_apart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

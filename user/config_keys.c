@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of configuration keys (config_keys.h), and how a name is found in it. A new key is one
+ * entry here, one field in config.h and one row in docs/configuration.md.
+ */
+#include "config_keys.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FIELD(member) .offset = offsetof(struct config, member)
+
+const struct config_key config_keys[CONFIG_KEYS] = {
+	{
+		.name = "config",
+		.type = CONFIG_TEXT,
+		FIELD(config),
+		.placeholder = "FILE",
+		.fallback = "",
+		.not_in_file = true,
+		.help = "YAML file with any of the keys below",
+	},
+	{
+		.name = "listen",
+		.type = CONFIG_ADDRESS,
+		FIELD(listen),
+		.placeholder = "ADDR:PORT",
+		.fallback = "127.0.0.1:9760",
+		.needs_restart = true,
+		.help = "where /metrics is served; port 0 takes any that is free",
+	},
+	{
+		.name = "otlp-endpoint",
+		.type = CONFIG_URL,
+		FIELD(otlp_endpoint),
+		.placeholder = "URL",
+		.fallback = "",
+		.help = "collector that gets the spans, e.g. http://127.0.0.1:4318; empty: none",
+	},
+	{
+		.name = "quiet",
+		.type = CONFIG_BOOLEAN,
+		FIELD(quiet),
+		.fallback = "false",
+		.help = "no live table, not even on a terminal",
+	},
+	{
+		.name = "log-format",
+		.type = CONFIG_CHOICE,
+		FIELD(log_format),
+		.placeholder = "text|json",
+		.fallback = "text",
+		.help = "lines for people, or one JSON object a line",
+	},
+	{
+		.name = "log-level",
+		.type = CONFIG_CHOICE,
+		FIELD(log_level),
+		.placeholder = "debug|info|warn|error",
+		.fallback = "info",
+		.help = "least level that is logged",
+	},
+	{
+		.name = "record",
+		.type = CONFIG_TEXT,
+		FIELD(record),
+		.placeholder = "FILE",
+		.fallback = "",
+		.needs_restart = true,
+		.help = "also write what comes out of the kernel to this file",
+	},
+	{
+		.name = "replay",
+		.type = CONFIG_TEXT,
+		FIELD(replay),
+		.placeholder = "FILE",
+		.fallback = "",
+		.needs_restart = true,
+		.help = "read such a file instead of the kernel",
+	},
+	{
+		.name = "syscalls",
+		.type = CONFIG_BOOLEAN,
+		FIELD(syscalls),
+		.fallback = "true",
+		.needs_restart = true,
+		.help = "measure system calls",
+	},
+	{
+		.name = "tcp",
+		.type = CONFIG_BOOLEAN,
+		FIELD(tcp),
+		.fallback = "true",
+		.needs_restart = true,
+		.help = "follow TCP connections",
+	},
+	{
+		.name = "http",
+		.type = CONFIG_BOOLEAN,
+		FIELD(http),
+		.fallback = "true",
+		.needs_restart = true,
+		.help = "time HTTP requests",
+	},
+	{
+		.name = "processes",
+		.type = CONFIG_BOOLEAN,
+		FIELD(processes),
+		.fallback = "true",
+		.needs_restart = true,
+		.help = "count starts and exits of processes",
+	},
+	{
+		.name = "slow-syscall",
+		.type = CONFIG_DURATION,
+		FIELD(slow_syscall_ns),
+		.placeholder = "DURATION",
+		.fallback = "100ms",
+		.least = "0",
+		.most = "1h",
+		.help = "report each system call that takes longer; 0: none",
+	},
+	{
+		.name = "sweep-interval",
+		.type = CONFIG_DURATION,
+		FIELD(sweep_interval_ns),
+		.placeholder = "DURATION",
+		.fallback = "1s",
+		.least = "100ms",
+		.most = "60s",
+		.help = "how often the kernel's tables are collected",
+	},
+	{
+		.name = "ring-size",
+		.type = CONFIG_SIZE_POWER_OF_TWO,
+		FIELD(ring_bytes),
+		.placeholder = "SIZE",
+		.fallback = "2MiB",
+		.least = "256KiB",
+		.most = "64MiB",
+		.needs_restart = true,
+		.help = "all ring buffers together, a power of two",
+	},
+	{
+		.name = "series-limit",
+		.type = CONFIG_NUMBER,
+		FIELD(series_max),
+		.placeholder = "NUMBER",
+		.fallback = "20000",
+		.least = "100",
+		.most = "1000000",
+		.help = "most series in all; more are counted as overflow",
+	},
+	{
+		.name = "series-per-service-limit",
+		.type = CONFIG_NUMBER,
+		FIELD(series_per_service_max),
+		.placeholder = "NUMBER",
+		.fallback = "2000",
+		.least = "10",
+		.most = "1000000",
+		.help = "most series of one service",
+	},
+	{
+		.name = "routes-per-service-limit",
+		.type = CONFIG_NUMBER,
+		FIELD(routes_per_service_max),
+		.placeholder = "NUMBER",
+		.fallback = "100",
+		.least = "0",
+		.most = "10000",
+		.help = "most routes that are learned of one service",
+	},
+	{
+		.name = "http-routes",
+		.type = CONFIG_ROUTES,
+		FIELD(http_routes),
+		.count_offset = offsetof(struct config, http_route_count),
+		.placeholder = "LIST",
+		.fallback = "",
+		.help = "route templates, e.g. /users/{id},/health; the first that fits wins",
+	},
+	{
+		.name = "spans",
+		.type = CONFIG_BOOLEAN,
+		FIELD(spans),
+		.fallback = "true",
+		.help = "make spans of HTTP requests when otlp-endpoint is set",
+	},
+	{
+		.name = "otlp-queue-size",
+		.type = CONFIG_SIZE,
+		FIELD(otlp_queue_bytes),
+		.placeholder = "SIZE",
+		.fallback = "1MiB",
+		.least = "64KiB",
+		.most = "64MiB",
+		.help = "memory for spans that wait to be sent",
+	},
+	{
+		.name = "otlp-interval",
+		.type = CONFIG_DURATION,
+		FIELD(otlp_interval_ns),
+		.placeholder = "DURATION",
+		.fallback = "1s",
+		.least = "10ms",
+		.most = "5m",
+		.help = "longest that a span waits for company",
+	},
+	{
+		.name = "otlp-timeout",
+		.type = CONFIG_DURATION,
+		FIELD(otlp_timeout_ns),
+		.placeholder = "DURATION",
+		.fallback = "10s",
+		.least = "100ms",
+		.most = "5m",
+		.help = "longest that one request to the collector may take",
+	},
+	{
+		.name = "drain-timeout",
+		.type = CONFIG_DURATION,
+		FIELD(drain_timeout_ns),
+		.placeholder = "DURATION",
+		.fallback = "5s",
+		.least = "0",
+		.most = "5m",
+		.help = "longest that the last flush may take when Sonde stops",
+	},
+};
+
+const struct config_key *config_key_find(const char *name)
+{
+	for (const struct config_key *key = config_keys; key < &config_keys[CONFIG_KEYS]; key++) {
+		if (strcmp(key->name, name) == 0)
+			return key;
+	}
+	return NULL;
+}
+
+static size_t least_of(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Insertions, deletions and replacements that make one text of the other (Levenshtein). */
+static size_t edit_distance(const char *from, const char *to)
+{
+	size_t row[CONFIG_VARIABLE_LEN]; /* distances of what was read of `from` to each start of
+					    `to` */
+	size_t to_length = strlen(to);
+
+	for (size_t i = 0; i <= to_length; i++)
+		row[i] = i;
+	for (size_t read = 1; *from; from++, read++) {
+		size_t diagonal = row[0];
+
+		row[0] = read;
+		for (size_t i = 1; i <= to_length; i++) {
+			size_t replaced = diagonal + (*from != to[i - 1]);
+
+			diagonal = row[i];
+			row[i] = least_of(replaced, least_of(row[i], row[i - 1]) + 1);
+		}
+	}
+	return row[to_length];
+}
+
+const struct config_key *config_key_nearest(const char *name)
+{
+	const struct config_key *nearest = NULL;
+	size_t least = strlen(name) / 3 + 2; /* from here on it is another word */
+
+	if (strlen(name) >= CONFIG_VARIABLE_LEN)
+		return NULL;
+	for (const struct config_key *key = config_keys; key < &config_keys[CONFIG_KEYS]; key++) {
+		size_t distance = edit_distance(name, key->name);
+
+		if (distance < least) {
+			least = distance;
+			nearest = key;
+		}
+	}
+	return nearest;
+}
+
+void config_key_variable(const struct config_key *key, char variable[CONFIG_VARIABLE_LEN])
+{
+	snprintf(variable, CONFIG_VARIABLE_LEN, "%s%s", CONFIG_PREFIX, key->name);
+	for (; *variable; variable++)
+		*variable = *variable == '-' ? '_' : (char)toupper((unsigned char)*variable);
+}

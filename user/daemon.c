@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See daemon.h. */
+#include "daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "export/listener.h"
+#include "export/otlp.h"
+#include "export/table.h"
+#include "kernel/probes.h"
+#include "kernel/recording.h"
+#include "own_metrics.h"
+#include "telemetry/syscall_names.h"
+#include "telemetry/telemetry.h"
+#include "version.h"
+
+/* How often ring buffers are drained that did not fill up: what a live figure may lag behind. */
+#define TICK_NS 100000000ULL
+
+#define TABLE_INTERVAL_NS 1000000000ULL
+
+/* Records of a recording that are played back before others have their turn. */
+#define REPLAY_STEP 4096
+
+struct daemon {
+	struct config config;
+	int argc;
+	char *const *argv;
+
+	struct probes *probes;           /* one of these two is there, */
+	struct recording_reader *replay; /* this one until its end */
+	struct recording_writer *recording;
+	struct telemetry *telemetry;
+	struct own_metrics *own;
+	struct listener *listener;
+	struct otlp *otlp;
+	struct table *table;
+
+	int epoll, signals, ticks;
+	uint64_t swept_ns, drawn_ns;
+	bool stopping;
+	int status;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* --- the way of a record --- */
+
+static void take(void *context, const struct record *record, size_t size)
+{
+	struct daemon *daemon = context;
+
+	if (daemon->recording)
+		recording_write(daemon->recording, record, size);
+	telemetry_take(daemon->telemetry, record, size);
+}
+
+static void take_span(void *context, const struct span *span)
+{
+	otlp_export(context, span);
+}
+
+static void recording_check(struct daemon *daemon, int result)
+{
+	if (!result)
+		return;
+	log_error("recording stopped: the file is incomplete",
+		log_str("file", daemon->config.record), log_str("error", strerror(-result)));
+	daemon->status = 1;
+	if (daemon->recording)
+		recording_close(daemon->recording);
+	daemon->recording = NULL;
+}
+
+static void sweep(struct daemon *daemon)
+{
+	if (!daemon->probes)
+		return;
+	probes_drain(daemon->probes);
+	probes_sweep(daemon->probes);
+	daemon->swept_ns = now_ns();
+	if (daemon->recording)
+		recording_check(daemon, recording_flush(daemon->recording));
+}
+
+/* Everything that happened before a scrape is in it. */
+static void refresh(void *context)
+{
+	struct daemon *daemon = context;
+	struct otlp_counters counters;
+
+	sweep(daemon);
+	if (daemon->otlp)
+		otlp_counters(daemon->otlp, &counters);
+	own_metrics_update(daemon->own, daemon->probes, daemon->otlp ? &counters : NULL);
+}
+
+/* --- parts that can be started anew --- */
+
+static int otlp_begin(struct daemon *daemon, const struct config *config)
+{
+	char error[OTLP_ERROR_LEN], host[256] = "";
+	struct otlp_options options = {
+		.endpoint = config->otlp_endpoint,
+		.host_name = host,
+		.version = SONDE_VERSION,
+		.queue_bytes = config->otlp_queue_bytes,
+		.interval_ns = config->otlp_interval_ns,
+		.timeout_ns = config->otlp_timeout_ns,
+	};
+	int result;
+
+	if (!*config->otlp_endpoint || !config->spans)
+		return 0;
+	gethostname(host, sizeof(host) - 1);
+	result = otlp_start(&daemon->otlp, &options, error);
+	if (result) {
+		log_error("cannot start the export of spans", log_str("reason", error));
+		return result;
+	}
+	telemetry_set_spans(daemon->telemetry, take_span, daemon->otlp);
+	return 0;
+}
+
+static void otlp_end(struct daemon *daemon)
+{
+	struct otlp_counters last;
+	uint64_t lost = 0;
+
+	if (!daemon->otlp)
+		return;
+	telemetry_set_spans(daemon->telemetry, NULL, NULL);
+	otlp_stop(daemon->otlp, now_ns() + daemon->config.drain_timeout_ns, &last);
+	daemon->otlp = NULL;
+	for (int i = 0; i < OTLP_DROPS; i++)
+		lost += last.dropped_spans[i];
+	if (lost)
+		log_warn("spans were not exported", log_int("count", (int64_t)lost),
+			log_str("endpoint", daemon->config.otlp_endpoint));
+}
+
+static int watch(struct daemon *daemon, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(daemon->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int listener_begin(struct daemon *daemon, const struct config *config)
+{
+	char error[LISTENER_ERROR_LEN];
+	struct listener *listener;
+	int result = listener_start(&listener, config->listen, SONDE_VERSION, error);
+
+	if (result) {
+		log_error("cannot serve metrics", log_str("reason", error));
+		return result;
+	}
+	result = watch(daemon, listener_fd(listener));
+	if (result) {
+		listener_stop(listener);
+		return result;
+	}
+	daemon->listener = listener;
+	return 0;
+}
+
+static void metrics_url(const struct daemon *daemon, char *url, size_t size)
+{
+	snprintf(url, size, "http://%s/metrics", listener_address(daemon->listener));
+}
+
+static void table_begin(struct daemon *daemon)
+{
+	char url[128];
+
+	if (!daemon->config.quiet && isatty(STDOUT_FILENO))
+		daemon->table = table_new(STDOUT_FILENO);
+	if (daemon->table)
+		return;
+	metrics_url(daemon, url, sizeof(url));
+	log_info("serving metrics", log_str("url", url));
+}
+
+/* --- SIGHUP --- */
+
+static bool differs(const char *a, const char *b)
+{
+	return strcmp(a, b) != 0;
+}
+
+static bool otlp_differs(const struct config *old, const struct config *new)
+{
+	return differs(old->otlp_endpoint, new->otlp_endpoint) || old->spans != new->spans ||
+	       old->otlp_queue_bytes != new->otlp_queue_bytes ||
+	       old->otlp_interval_ns != new->otlp_interval_ns ||
+	       old->otlp_timeout_ns != new->otlp_timeout_ns;
+}
+
+static void reload(struct daemon *daemon)
+{
+	struct config *old = &daemon->config, new;
+	char error[CONFIG_ERROR_LEN];
+	const char *fixed;
+
+	if (config_load(&new, daemon->argc, daemon->argv, error) != CONFIG_OK) {
+		log_error("the new configuration is wrong, the old one stays",
+			log_str("reason", error));
+		config_free(&new);
+		return;
+	}
+	fixed = config_restart_key(old, &new);
+	if (fixed) {
+		log_error("the old configuration stays: this key takes a restart",
+			log_str("key", fixed));
+		config_free(&new);
+		return;
+	}
+	log_configure(new.log_format, new.log_level);
+	if (telemetry_configure(daemon->telemetry, &new))
+		log_error("no memory for the new routes, the old ones stay");
+	if (daemon->probes)
+		probes_set_slow_syscall(daemon->probes, new.slow_syscall_ns);
+	if (otlp_differs(old, &new)) {
+		otlp_end(daemon);
+		otlp_begin(daemon, &new);
+	}
+	config_free(old);
+	*old = new;
+	log_info("configuration read again");
+}
+
+/* --- start --- */
+
+static int source_begin(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	struct probes_options options = {
+		.syscalls = config->syscalls,
+		.tcp = config->tcp,
+		.http = config->http,
+		.processes = config->processes,
+		.slow_syscall_ns = config->slow_syscall_ns,
+		.ring_bytes = config->ring_bytes,
+		.syscall_waits = syscall_waits,
+	};
+	char error[PROBES_ERROR_LEN];
+	int result;
+
+	if (*config->replay) {
+		result = recording_open(config->replay, &daemon->replay, error);
+	} else {
+		result = probes_open(&daemon->probes, &options, take, daemon, error);
+		if (!result)
+			result = watch(daemon, probes_fd(daemon->probes));
+	}
+	if (result)
+		log_error("cannot start", log_str("reason", error));
+	return result;
+}
+
+static int recording_begin(struct daemon *daemon)
+{
+	int result;
+
+	if (!*daemon->config.record)
+		return 0;
+	result = recording_create(daemon->config.record, &daemon->recording);
+	if (result)
+		log_error("cannot start", log_str("reason", "the recording cannot be created"),
+			log_str("file", daemon->config.record),
+			log_str("error", strerror(-result)));
+	return result;
+}
+
+static int loop_begin(struct daemon *daemon)
+{
+	struct itimerspec tick = {{0, TICK_NS}, {0, TICK_NS}};
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread is there to get them */
+	signal(SIGPIPE, SIG_IGN);
+	daemon->epoll = epoll_create1(EPOLL_CLOEXEC);
+	daemon->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	daemon->ticks = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (daemon->epoll < 0 || daemon->signals < 0 || daemon->ticks < 0 ||
+		timerfd_settime(daemon->ticks, 0, &tick, NULL))
+		return -errno;
+	return watch(daemon, daemon->signals) ?: watch(daemon, daemon->ticks);
+}
+
+static int begin(struct daemon *daemon)
+{
+	int result = loop_begin(daemon);
+
+	if (result) {
+		log_error("cannot start", log_str("error", strerror(-result)));
+		return result;
+	}
+	daemon->telemetry = telemetry_new(&daemon->config);
+	if (daemon->telemetry)
+		daemon->own = own_metrics_new(telemetry_metrics(daemon->telemetry));
+	if (!daemon->own) {
+		log_error("cannot start", log_str("reason", "no memory"));
+		return -ENOMEM;
+	}
+	result = listener_begin(daemon, &daemon->config) ?: otlp_begin(daemon, &daemon->config) ?:
+		recording_begin(daemon) ?: source_begin(daemon);
+	if (result)
+		return result;
+	listener_set_ready(daemon->listener, true, "");
+	table_begin(daemon);
+	return 0;
+}
+
+/* --- the loop --- */
+
+static void on_signal(struct daemon *daemon)
+{
+	struct signalfd_siginfo signal;
+
+	while (read(daemon->signals, &signal, sizeof(signal)) == sizeof(signal)) {
+		if (signal.ssi_signo == SIGHUP)
+			reload(daemon);
+		else
+			daemon->stopping = true;
+	}
+}
+
+static void on_tick(struct daemon *daemon)
+{
+	uint64_t ticks, now = now_ns();
+	char url[128];
+
+	if (read(daemon->ticks, &ticks, sizeof(ticks)) < 0)
+		return;
+	if (daemon->probes && now - daemon->swept_ns >= daemon->config.sweep_interval_ns)
+		sweep(daemon);
+	if (daemon->table && now - daemon->drawn_ns >= TABLE_INTERVAL_NS) {
+		daemon->drawn_ns = now;
+		metrics_url(daemon, url, sizeof(url));
+		table_refresh(daemon->table, telemetry_metrics(daemon->telemetry), url, now);
+	}
+}
+
+/* Plays back some of the recording. True: there is more. */
+static bool replay_continue(struct daemon *daemon)
+{
+	char error[RECORDING_ERROR_LEN];
+	int result = recording_read(daemon->replay, REPLAY_STEP, take, daemon, error);
+
+	if (result > 0)
+		return true;
+	recording_reader_free(daemon->replay);
+	daemon->replay = NULL;
+	if (result < 0) {
+		log_error("the recording ends early", log_str("reason", error));
+		daemon->status = 1;
+		daemon->stopping = true;
+	} else {
+		log_info("the recording was played back; its metrics are served until a signal "
+			 "comes",
+			log_str("file", daemon->config.replay));
+	}
+	return false;
+}
+
+static void run(struct daemon *daemon)
+{
+	struct epoll_event events[8];
+	bool more = false; /* work is left that no descriptor tells of */
+
+	while (!daemon->stopping) {
+		int count = epoll_wait(daemon->epoll, events, 8, more || daemon->replay ? 0 : -1);
+
+		for (int i = 0; i < count; i++) {
+			if (events[i].data.fd == daemon->signals)
+				on_signal(daemon);
+			else if (events[i].data.fd == daemon->ticks)
+				on_tick(daemon);
+			else if (events[i].data.fd == listener_fd(daemon->listener))
+				listener_serve(daemon->listener,
+					telemetry_metrics(daemon->telemetry), refresh, daemon);
+		}
+		if (daemon->probes) /* whatever woke us */
+			more = probes_drain(daemon->probes);
+		else if (daemon->replay)
+			replay_continue(daemon);
+	}
+}
+
+/* --- the end: stop taking in, drain, flush, within bounds --- */
+
+static void end(struct daemon *daemon)
+{
+	uint64_t deadline = now_ns() + daemon->config.drain_timeout_ns;
+
+	if (daemon->listener)
+		listener_set_ready(daemon->listener, false, "draining");
+	if (daemon->probes) {
+		probes_detach(daemon->probes);
+		while (probes_drain(daemon->probes) && now_ns() < deadline)
+			;
+		sweep(daemon);
+	}
+	if (daemon->recording)
+		recording_check(daemon, recording_close(daemon->recording));
+	if (daemon->listener)
+		listener_serve(
+			daemon->listener, telemetry_metrics(daemon->telemetry), refresh, daemon);
+	otlp_end(daemon);
+	table_free(daemon->table);
+	if (daemon->listener)
+		listener_stop(daemon->listener);
+	recording_reader_free(daemon->replay);
+	probes_close(daemon->probes);
+	own_metrics_free(daemon->own);
+	telemetry_free(daemon->telemetry);
+	close(daemon->ticks);
+	close(daemon->signals);
+	close(daemon->epoll);
+	config_free(&daemon->config);
+}
+
+int daemon_run(struct config *config, int argc, char *const *argv)
+{
+	struct daemon daemon = {
+		.config = *config,
+		.argc = argc,
+		.argv = argv,
+		.epoll = -1,
+		.signals = -1,
+		.ticks = -1,
+	};
+
+	log_configure(config->log_format, config->log_level);
+	if (begin(&daemon))
+		daemon.status = 1;
+	else
+		run(&daemon);
+	end(&daemon);
+	return daemon.status;
+}

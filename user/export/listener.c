@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP server (listener.h). All that libmicrohttpd does happens on the listener's own thread,
+ * which runs its loop here instead of leaving it to the library: so a scrape that the main thread
+ * does not serve can be given up, and a client that is too slow be cut off.
+ *
+ * A scrape is passed to the main thread and back by its `turn`. While it is not the listener's, the
+ * connection is suspended: nobody blocks.
+ */
+#include "export/listener.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+#include <utlist.h>
+
+#include "export/listen_socket.h"
+#include "export/negotiation.h"
+#include "export/pages.h"
+#include "export/scrape.h"
+
+/* For a request's head and the buffer of its answer; a head that is longer is refused. */
+#define CONNECTION_MEMORY 16384
+#define ANSWER_BLOCK      4096 /* what goes out at a time to a client of HTTP/1.0 */
+#define THREAD_STACK      131072
+
+/*
+ * A connection on which nothing happens. No usual scrape interval (10, 15, 30, 60 s): it would end
+ * just when the next scrape comes.
+ */
+#define IDLE_SECONDS 25
+/*
+ * From a connection's start or its last answer to the end of the next one: who sends a byte now and
+ * then is not idle, but must not keep a place for ever.
+ */
+#define REQUEST_SECONDS 45
+
+/*
+ * How often deadlines are looked at. Also without any connection: after there were too many,
+ * libmicrohttpd accepts none before it is run once more.
+ */
+#define TICK_MS       1000
+#define STOP_ROUNDS   20 /* of STOP_ROUND_MS: to let waiting clients have their 503 */
+#define STOP_ROUND_MS 10
+
+enum turn { TURN_LISTENER, TURN_MAIN };
+
+/* A `GET /metrics` that is being answered. The listener's thread makes and frees it. */
+struct request {
+	struct request *next; /* these three under the lock */
+	enum turn turn;
+	bool is_new; /* the registry was not refreshed since it came */
+
+	struct listener *listener; /* these are the listener's thread's */
+	struct MHD_Connection *connection;
+	uint64_t deadline_ms; /* of the main thread's turn */
+	bool is_suspended;
+	bool is_head;
+	const char *failure; /* why it cannot be answered, or NULL */
+
+	struct scrape scrape; /* whose turn it is */
+};
+
+struct client {
+	int fd; /* -1: free place */
+	uint64_t since_ms;
+};
+
+struct listener {
+	struct MHD_Daemon *daemon;
+	pthread_t thread;
+	int main_fd; /* eventfd: a scrape waits for the main thread */
+	int wake_fd; /* eventfd: something changed for the listener's thread */
+	char address[LISTEN_ADDRESS_LEN];
+	struct pages pages;
+	struct client clients[LISTENER_CONNECTIONS_MAX]; /* the listener's thread's */
+	bool is_ending;                                  /* the listener's thread's */
+
+	pthread_mutex_t lock;
+	struct request *requests;
+	bool is_stopping;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* --- scrapes --- */
+
+/* Ends the listener's turn: nothing of the scrape may be touched after it. */
+static void ask_main(struct request *request)
+{
+	struct listener *listener = request->listener;
+
+	MHD_suspend_connection(request->connection);
+	request->is_suspended = true;
+	request->deadline_ms = now_ms() + LISTENER_WAIT_SECONDS * 1000;
+	pthread_mutex_lock(&listener->lock);
+	request->turn = TURN_MAIN;
+	pthread_mutex_unlock(&listener->lock);
+	eventfd_write(listener->main_fd, 1);
+}
+
+/* At the end the main thread waits for this one: what it has begun can be finished here. */
+static void finish_for_main(struct request *request)
+{
+	scrape_render(&request->scrape, request->scrape.exposition.metrics);
+}
+
+static ssize_t read_scrape(void *context, uint64_t position, char *to, size_t room)
+{
+	struct request *request = context;
+	ssize_t length = SCRAPE_FAILED;
+	(void)position;
+
+	while (!request->failure) {
+		length = scrape_read(&request->scrape, to, room);
+		if (length != SCRAPE_USED_UP)
+			break;
+		if (!request->listener->is_ending) {
+			ask_main(request);
+			return 0;
+		}
+		finish_for_main(request);
+	}
+	if (length > 0)
+		return length;
+	return length == SCRAPE_END ? MHD_CONTENT_READER_END_OF_STREAM
+				    : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* After the main thread's first turn. */
+static enum MHD_Result answer_scrape(struct request *request)
+{
+	if (request->failure)
+		return pages_answer_text(
+			request->connection, MHD_HTTP_SERVICE_UNAVAILABLE, request->failure);
+
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, ANSWER_BLOCK, read_scrape, request, NULL);
+	if (response) {
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+			exposition_content_type(request->scrape.format));
+		MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
+		if (request->scrape.is_gzip)
+			MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+		/* libmicrohttpd 0.9.75 would end a body in chunks that a HEAD does not have. */
+		if (request->is_head)
+			MHD_set_response_options(
+				response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
+	}
+	return pages_answer_response(request->connection, MHD_HTTP_OK, response);
+}
+
+static enum MHD_Result begin_scrape(struct listener *listener, struct MHD_Connection *connection,
+	bool is_head, void **request_context)
+{
+	struct request *request = listener->is_ending ? NULL : calloc(1, sizeof(*request));
+
+	if (!request)
+		return pages_answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			listener->is_ending ? "stopping\n" : "out of memory\n");
+	request->listener = listener;
+	request->connection = connection;
+	request->is_new = true;
+	request->is_head = is_head;
+	scrape_begin(&request->scrape,
+		negotiate_format(MHD_lookup_connection_value(
+			connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT)),
+		negotiate_gzip(MHD_lookup_connection_value(
+			connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING)));
+	*request_context = request;
+	pthread_mutex_lock(&listener->lock);
+	LL_PREPEND(listener->requests, request);
+	pthread_mutex_unlock(&listener->lock);
+	ask_main(request);
+	return MHD_YES;
+}
+
+/* Lets go on what came back from the main thread, or what it left waiting for too long. */
+static void resume_scrapes(struct listener *listener)
+{
+	uint64_t now = now_ms();
+	struct request *request;
+
+	pthread_mutex_lock(&listener->lock);
+	listener->is_ending = listener->is_stopping;
+	LL_FOREACH(listener->requests, request) {
+		if (!request->is_suspended)
+			continue;
+		if (request->turn == TURN_MAIN) {
+			if (listener->is_ending && request->scrape.has_begun)
+				finish_for_main(request);
+			else if (listener->is_ending)
+				request->failure = "stopping\n";
+			else if (now >= request->deadline_ms)
+				request->failure = "the daemon is too busy to answer\n";
+			else
+				continue;
+			request->turn = TURN_LISTENER;
+		}
+		request->is_suspended = false;
+		MHD_resume_connection(request->connection);
+	}
+	pthread_mutex_unlock(&listener->lock);
+}
+
+/* --- what libmicrohttpd calls --- */
+
+static char head_was_seen; /* its address stands in for a request until there is one */
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+	const char *method, const char *version, const char *body, size_t *body_size,
+	void **request_context)
+{
+	struct listener *listener = context;
+	bool is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+	(void)version, (void)body;
+
+	if (!is_head && strcmp(method, MHD_HTTP_METHOD_GET))
+		return pages_answer_wrong_method(connection);
+	if (!*request_context || *body_size) { /* a body has nothing to say, but must come first */
+		*request_context = &head_was_seen;
+		*body_size = 0;
+		return MHD_YES;
+	}
+	if (*request_context != &head_was_seen)
+		return answer_scrape(*request_context);
+
+	if (strcmp(url, "/metrics") == 0)
+		return begin_scrape(listener, connection, is_head, request_context);
+	return pages_answer(&listener->pages, connection, url);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **request_context,
+	enum MHD_RequestTerminationCode code)
+{
+	struct listener *listener = context;
+	struct request *request = *request_context;
+	(void)code;
+
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	if (info && info->socket_context)
+		((struct client *)info->socket_context)->since_ms = now_ms();
+
+	if (!request || *request_context == &head_was_seen)
+		return;
+	pthread_mutex_lock(&listener->lock);
+	LL_DELETE(listener->requests, request);
+	pthread_mutex_unlock(&listener->lock);
+	scrape_end(&request->scrape);
+	free(request);
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+	enum MHD_ConnectionNotificationCode code)
+{
+	struct listener *listener = context;
+	struct client *client = *socket_context;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (client)
+			client->fd = -1;
+		return;
+	}
+	for (int i = 0; i < LISTENER_CONNECTIONS_MAX; i++) {
+		client = &listener->clients[i];
+		if (client->fd >= 0)
+			continue;
+		client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+				     ->connect_fd;
+		client->since_ms = now_ms();
+		*socket_context = client;
+		return;
+	}
+}
+
+/* --- the thread --- */
+
+/* libmicrohttpd then sees their end. */
+static void cut_off_slow_clients(struct listener *listener)
+{
+	uint64_t now = now_ms();
+
+	for (int i = 0; i < LISTENER_CONNECTIONS_MAX; i++) {
+		const struct client *client = &listener->clients[i];
+
+		if (client->fd >= 0 && now - client->since_ms > REQUEST_SECONDS * 1000)
+			shutdown(client->fd, SHUT_RDWR);
+	}
+}
+
+static void wait_for_events(struct listener *listener, int timeout_ms)
+{
+	struct pollfd fds[] = {
+		{.fd = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+			.events = POLLIN},
+		{.fd = listener->wake_fd, .events = POLLIN},
+	};
+	MHD_UNSIGNED_LONG_LONG library_ms;
+	eventfd_t count;
+
+	if (MHD_get_timeout(listener->daemon, &library_ms) == MHD_YES &&
+		library_ms < (MHD_UNSIGNED_LONG_LONG)timeout_ms)
+		timeout_ms = (int)library_ms;
+	poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms);
+	eventfd_read(listener->wake_fd, &count);
+}
+
+static void *run_listener(void *context)
+{
+	struct listener *listener = context;
+
+	while (!listener->is_ending) {
+		wait_for_events(listener, TICK_MS);
+		cut_off_slow_clients(listener);
+		resume_scrapes(listener);
+		MHD_run(listener->daemon);
+	}
+	for (int i = 0; i < STOP_ROUNDS && listener->requests; i++) {
+		wait_for_events(listener, STOP_ROUND_MS);
+		MHD_run(listener->daemon);
+	}
+	return NULL;
+}
+
+/* The main thread takes signals by a descriptor: this one must not get them instead. */
+static int start_thread(struct listener *listener)
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, THREAD_STACK);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int code = pthread_create(&listener->thread, &attributes, run_listener, listener);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return -code;
+}
+
+static struct MHD_Daemon *start_daemon(struct listener *listener, int socket)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
+		listener, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_CONNECTION_LIMIT,
+		LISTENER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, listener, MHD_OPTION_END);
+}
+
+static void listener_free(struct listener *listener)
+{
+	if (listener->main_fd >= 0)
+		close(listener->main_fd);
+	if (listener->wake_fd >= 0)
+		close(listener->wake_fd);
+	pages_end(&listener->pages);
+	pthread_mutex_destroy(&listener->lock);
+	free(listener);
+}
+
+int listener_start(struct listener **started, const char *address, const char *version,
+	char error[LISTENER_ERROR_LEN])
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	int socket, code = -ENOMEM;
+
+	if (!listener) {
+		snprintf(error, LISTENER_ERROR_LEN, "no memory for the HTTP server");
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&listener->lock, NULL);
+	for (int i = 0; i < LISTENER_CONNECTIONS_MAX; i++)
+		listener->clients[i].fd = -1;
+	pages_begin(&listener->pages, version);
+	listener->main_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	listener->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	socket = listen_socket_open(address, listener->address, error, LISTENER_ERROR_LEN);
+	if (socket < 0) {
+		code = socket;
+		goto failed;
+	}
+	if (listener->main_fd >= 0 && listener->wake_fd >= 0)
+		listener->daemon = start_daemon(listener, socket);
+	if (listener->daemon)
+		code = start_thread(listener);
+	if (code) {
+		snprintf(error, LISTENER_ERROR_LEN, "cannot start the HTTP server: %s",
+			strerror(-code));
+		goto failed;
+	}
+	*started = listener;
+	return 0;
+
+failed:
+	if (listener->daemon)
+		MHD_stop_daemon(listener->daemon); /* closes the socket */
+	else if (socket >= 0)
+		close(socket);
+	listener_free(listener);
+	return code;
+}
+
+const char *listener_address(const struct listener *listener)
+{
+	return listener->address;
+}
+
+/* --- the main thread's side --- */
+
+int listener_fd(const struct listener *listener)
+{
+	return listener->main_fd;
+}
+
+/* Finds the new requests, which from now on may be rendered. */
+static bool take_new_requests(struct listener *listener)
+{
+	struct request *request;
+	bool has_new = false;
+
+	pthread_mutex_lock(&listener->lock);
+	LL_FOREACH(listener->requests, request) {
+		has_new |= request->is_new;
+		request->is_new = false;
+	}
+	pthread_mutex_unlock(&listener->lock);
+	return has_new;
+}
+
+void listener_serve(struct listener *listener, const struct metrics *metrics,
+	void (*refresh)(void *context), void *context)
+{
+	struct request *request;
+	eventfd_t count;
+
+	eventfd_read(listener->main_fd, &count);
+	if (take_new_requests(listener))
+		refresh(context);
+
+	/* Under the lock, so that no request ends meanwhile: some 50 µs for each that waits. */
+	pthread_mutex_lock(&listener->lock);
+	LL_FOREACH(listener->requests, request) {
+		if (request->turn != TURN_MAIN || request->is_new)
+			continue;
+		scrape_render(&request->scrape, metrics);
+		request->turn = TURN_LISTENER;
+	}
+	pthread_mutex_unlock(&listener->lock);
+	eventfd_write(listener->wake_fd, 1);
+}
+
+void listener_set_ready(struct listener *listener, bool is_ready, const char *reason)
+{
+	pages_set_state(&listener->pages, &listener->pages.ready, is_ready, reason);
+}
+
+void listener_set_healthy(struct listener *listener, bool is_healthy, const char *reason)
+{
+	pages_set_state(&listener->pages, &listener->pages.healthy, is_healthy, reason);
+}
+
+void listener_stop(struct listener *listener)
+{
+	if (!listener)
+		return;
+	pthread_mutex_lock(&listener->lock);
+	listener->is_stopping = true;
+	pthread_mutex_unlock(&listener->lock);
+	eventfd_write(listener->wake_fd, 1);
+	pthread_join(listener->thread, NULL);
+	MHD_stop_daemon(listener->daemon);
+	listener_free(listener);
+}

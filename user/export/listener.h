@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP server: /metrics for Prometheus, /healthz and /readyz for an orchestrator, / for a
+ * person. It has a thread of its own, in which libmicrohttpd runs; but the series belong to the
+ * main thread, which is asked for each piece of a scrape (scrape.h) through a file descriptor:
+ *
+ *   listener_start(&listener, "127.0.0.1:9760", version, error);
+ *   … epoll on listener_fd(listener); when it is readable:
+ *   listener_serve(listener, metrics, sweep, daemon);
+ *   …
+ *   listener_stop(listener);
+ *
+ * Bounded: LISTENER_CONNECTIONS_MAX connections, each with a fixed amount of memory for its request
+ * and for a piece of its answer, and with a time by which it must be done.
+ */
+#ifndef SONDE_LISTENER_H
+#define SONDE_LISTENER_H
+
+#include <stdbool.h>
+
+#include "telemetry/metrics.h"
+
+#define LISTENER_ERROR_LEN       256
+#define LISTENER_CONNECTIONS_MAX 32
+#define LISTENER_WAIT_SECONDS    10 /* for the main thread, then a scrape fails: 503 */
+
+struct listener;
+
+/*
+ * Listens on `address`: IPv4:PORT or [IPv6]:PORT, port 0 for any. `version` is for the landing
+ * page. Returns 0, or a negative errno and in `error` what a person can do. Healthy, and not ready
+ * ("starting"), until told otherwise.
+ */
+int listener_start(struct listener **listener, const char *address, const char *version,
+	char error[LISTENER_ERROR_LEN]);
+
+/* The address with the port that was really bound. */
+const char *listener_address(const struct listener *listener);
+
+/* Becomes readable when a scrape waits for the main thread. */
+int listener_fd(const struct listener *listener);
+
+/*
+ * On the main thread, which owns `metrics`: renders the next piece of each scrape that waits.
+ * Before the first piece of a new one it calls `refresh` (once for all new ones), so that what
+ * happened before the request is in it.
+ */
+void listener_serve(struct listener *listener, const struct metrics *metrics,
+	void (*refresh)(void *context), void *context);
+
+/*
+ * What /readyz and /healthz say: 200 or 503, and the reason, which is copied ("" becomes "ok").
+ * From any thread.
+ */
+void listener_set_ready(struct listener *listener, bool is_ready, const char *reason);
+void listener_set_healthy(struct listener *listener, bool is_healthy, const char *reason);
+
+/*
+ * Within a second. Scrapes that were begun are finished, for which the registry must still be
+ * there; others are answered 503.
+ */
+void listener_stop(struct listener *listener);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a client asks for in its request's head (RFC 9110, section 12.5), weights included. For the
+ * listener; keeps no state.
+ */
+#ifndef SONDE_NEGOTIATION_H
+#define SONDE_NEGOTIATION_H
+
+#include <stdbool.h>
+
+#include "export/exposition.h"
+
+/*
+ * From `Accept`: OpenMetrics for whom prefers it by weight, or by naming it where the text format
+ * is covered by a wildcard only; else text, also for NULL and for whom takes neither.
+ */
+enum exposition_format negotiate_format(const char *accept);
+
+/* From `Accept-Encoding`; NULL: no. */
+bool negotiate_gzip(const char *accept_encoding);
+
+#endif

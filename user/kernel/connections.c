@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See connections.h. */
+#include "kernel/connections.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/skeleton.h"
+#include "log.h"
+#include "table.h"
+
+#define NAMESPACES_MAX    512 /* looked at; more are reported and left out */
+#define NAMESPACES_SWEEPS 5   /* the list is made anew after so many sweeps */
+
+/* A network namespace, by a process that lives in it. */
+struct namespace
+{
+	ino_t inode;
+	unsigned pid;
+};
+
+struct connections {
+	struct sonde *skeleton;
+	record_sink sink;
+	void *context;
+	struct bpf_link *link; /* of the iterator */
+	int home;              /* our own network namespace */
+	ino_t home_inode;
+	unsigned sweeps;
+	size_t namespace_count;
+	struct namespace namespaces[NAMESPACES_MAX];
+	struct by_workload open; /* as last told */
+};
+
+/* --- namespaces --- */
+
+static bool namespace_known(const struct connections *connections, ino_t inode)
+{
+	if (inode == connections->home_inode)
+		return true;
+	for (size_t i = 0; i < connections->namespace_count; i++)
+		if (connections->namespaces[i].inode == inode)
+			return true;
+	return false;
+}
+
+static void namespaces_find(struct connections *connections)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	struct stat status;
+	char path[64];
+
+	connections->namespace_count = 0;
+	if (!proc)
+		return;
+	while ((entry = readdir(proc)) != NULL) {
+		unsigned pid = (unsigned)strtoul(entry->d_name, NULL, 10);
+
+		if (!pid)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%u/ns/net", pid);
+		if (stat(path, &status) || namespace_known(connections, status.st_ino))
+			continue;
+		if (connections->namespace_count == NAMESPACES_MAX) {
+			log_warn("too many network namespaces: TCP progress of some is told late",
+				log_int("limit", NAMESPACES_MAX));
+			break;
+		}
+		connections->namespaces[connections->namespace_count++] =
+			(struct namespace){.inode = status.st_ino, .pid = pid};
+	}
+	closedir(proc);
+}
+
+/* --- one pass --- */
+
+/* Runs the iterator in the namespace that this thread is in, and passes its records on. */
+static int iterate(struct connections *connections)
+{
+	_Alignas(8) char buffer[64 * sizeof(struct record_tcp)];
+	size_t filled = 0;
+	ssize_t got;
+	int fd = bpf_iter_create(bpf_link__fd(connections->link));
+
+	if (fd < 0)
+		return fd;
+	while ((got = read(fd, buffer + filled, sizeof(buffer) - filled)) != 0) {
+		size_t at = 0;
+
+		if (got < 0) {
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			break;
+		}
+		filled += (size_t)got;
+		for (; filled - at >= sizeof(struct record_tcp); at += sizeof(struct record_tcp))
+			connections->sink(connections->context, (struct record *)(buffer + at),
+				sizeof(struct record_tcp));
+		memmove(buffer, buffer + at, filled - at);
+		filled -= at;
+	}
+	close(fd);
+	return 0;
+}
+
+static void iterate_in(struct connections *connections, const struct namespace *namespace)
+{
+	char path[64];
+	struct stat status;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/net", namespace->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return; /* its process is gone; the next list finds another one, if there is */
+	if (!fstat(fd, &status) && status.st_ino == namespace->inode) {
+		if (setns(fd, CLONE_NEWNET))
+			log_warn("cannot enter a network namespace: TCP progress in it is told "
+				 "only when connections end; CAP_SYS_ADMIN is needed",
+				log_str("error", strerror(errno)));
+		else
+			iterate(connections);
+	}
+	close(fd);
+}
+
+static void iterate_everywhere(struct connections *connections)
+{
+	if (connections->sweeps++ % NAMESPACES_SWEEPS == 0)
+		namespaces_find(connections);
+	iterate(connections);
+	for (size_t i = 0; i < connections->namespace_count; i++)
+		iterate_in(connections, &connections->namespaces[i]);
+	if (connections->namespace_count && setns(connections->home, CLONE_NEWNET)) {
+		/* listening and exporting from a stranger's network would be worse than stopping */
+		log_error("cannot return to the own network namespace",
+			log_str("error", strerror(errno)));
+		abort();
+	}
+}
+
+void connections_sweep(struct connections *connections)
+{
+	struct bpf_map *map = connections->skeleton->maps.tcp_open;
+	static const struct by_workload none; /* 4 KiB, and never written */
+	const __u32 zero = 0;
+	struct by_workload open;
+
+	bpf_map__update_elem(map, &zero, sizeof(zero), &none, sizeof(none), BPF_ANY);
+	iterate_everywhere(connections);
+	if (bpf_map__lookup_elem(map, &zero, sizeof(zero), &open, sizeof(open), 0))
+		return;
+	for (__u32 workload = 0; workload < WORKLOADS_MAX; workload++) {
+		struct record_tcp_open record = {
+			.record = {.type = RECORD_TCP_OPEN, .workload = workload},
+			.count = open.figure[workload],
+		};
+
+		if (record.count != connections->open.figure[workload])
+			connections->sink(connections->context, &record.record, sizeof(record));
+	}
+	connections->open = open;
+}
+
+/* --- begin and end --- */
+
+/* Gives every socket that is there to the process that has it open. */
+static int owners_find(struct sonde *skeleton)
+{
+	struct bpf_link *link = bpf_program__attach_iter(skeleton->progs.tcp_owners, NULL);
+	char nothing[64];
+	int fd;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd >= 0) {
+		while (read(fd, nothing, sizeof(nothing)) > 0)
+			;
+		close(fd);
+	}
+	bpf_link__destroy(link);
+	return fd < 0 ? fd : 0;
+}
+
+int connections_new(
+	struct connections **out, struct sonde *skeleton, record_sink sink, void *context)
+{
+	struct connections *connections = calloc(1, sizeof(*connections));
+	struct stat status;
+	int result;
+
+	if (!connections)
+		return -ENOMEM;
+	connections->skeleton = skeleton;
+	connections->sink = sink;
+	connections->context = context;
+	connections->home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (connections->home < 0 || fstat(connections->home, &status)) {
+		result = -errno;
+		goto failed;
+	}
+	connections->home_inode = status.st_ino;
+	connections->link = bpf_program__attach_iter(skeleton->progs.tcp_sweep, NULL);
+	if (!connections->link) {
+		result = -errno;
+		goto failed;
+	}
+	result = owners_find(skeleton);
+	if (result)
+		goto failed;
+	iterate_everywhere(connections);
+	skeleton->data->tcp_baseline = 0;
+	*out = connections;
+	return 0;
+failed:
+	connections_free(connections);
+	return result;
+}
+
+void connections_free(struct connections *connections)
+{
+	if (!connections)
+		return;
+	bpf_link__destroy(connections->link);
+	if (connections->home >= 0)
+		close(connections->home);
+	free(connections);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Recordings: the records of the kernel in a file, to be played back without one.
+ *
+ *   header   magic, byte order, version, layout of the records, checksum
+ *   frame    length, checksum, one record, zeros up to a multiple of 8 bytes
+ *   …
+ *   end      length 0, checksum, number of records; written when the recording is closed
+ *
+ * Numbers are little-endian. A checksum is the CRC-32 of zlib over everything else in its header or
+ * frame, so any changed byte is found, and a file without its end was cut off. A recording is read
+ * by a build whose records have the same layout; another one refuses it.
+ *
+ * Recordings hold command lines and request targets: they are created for their owner alone.
+ */
+#ifndef SONDE_RECORDING_H
+#define SONDE_RECORDING_H
+
+#include "kernel/source.h"
+
+/* Raised by every change to the format or to bpf/record.h. */
+#define RECORDING_VERSION 1
+
+#define RECORDING_ERROR_LEN 512
+
+/* --- writing --- */
+
+struct recording_writer;
+
+/* Creates or empties the file. Negative errno: there is no writer. */
+int recording_create(const char *path, struct recording_writer **writer);
+
+/*
+ * A record_sink; `writer` is the struct recording_writer. Buffered, hence without a result: what
+ * goes wrong is told by recording_flush() and recording_close(), and nothing is written after it.
+ */
+void recording_write(void *writer, const struct record *record, size_t size);
+
+/*
+ * Hands what is buffered to the kernel; meant for every sweep. Returns 0, or the first error since
+ * the file was created: of a write (-ENOSPC, …), or -EINVAL when a record was no valid one.
+ */
+int recording_flush(struct recording_writer *writer);
+
+/* Writes the end, closes and frees. Returns as recording_flush() does; without the end on error. */
+int recording_close(struct recording_writer *writer);
+
+/* --- reading: memory does not grow with the file --- */
+
+struct recording_reader;
+
+/*
+ * Opens a recording and checks its header. Negative errno: there is no reader, and `error` says why
+ * in one line that begins with the path; -EINVAL when it is none that this build reads.
+ */
+int recording_open(
+	const char *path, struct recording_reader **reader, char error[RECORDING_ERROR_LEN]);
+
+/*
+ * Passes on at most `records_max` records, each checked by record_is_valid(). Returns 1 when there
+ * may be more, 0 at the end. Negative errno, with `error` filled: the file is damaged or cut off
+ * (-EBADMSG), or cannot be read; everything before that place was passed on.
+ */
+int recording_read(struct recording_reader *reader, size_t records_max, record_sink sink,
+	void *context, char error[RECORDING_ERROR_LEN]);
+
+void recording_reader_free(struct recording_reader *reader);
+
+/* All of a recording at once: 0, or negative errno and `error` as above. */
+int recording_replay(
+	const char *path, record_sink sink, void *context, char error[RECORDING_ERROR_LEN]);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See workloads.h. */
+#include "kernel/workloads.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/skeleton.h"
+#include "log.h"
+#include "table.h"
+
+#define NAME_VARIABLE "OTEL_SERVICE_NAME="
+
+enum number_state {
+	NUMBER_FREE,
+	NUMBER_IN_USE, /* told, or found to have a key */
+	NUMBER_IDLE,   /* the last pass did not mark it */
+	NUMBER_RETIRED /* its key is gone; free unless a pass marks it */
+};
+
+struct workloads {
+	struct sonde *skeleton;
+	record_sink sink;
+	void *context;
+	__u32 pass;
+	__u8 state[WORKLOADS_MAX]; /* enum number_state */
+	bool told[WORKLOADS_MAX];
+};
+
+struct workloads *workloads_new(struct sonde *skeleton, record_sink sink, void *context)
+{
+	struct workloads *workloads = calloc(1, sizeof(*workloads));
+
+	if (!workloads)
+		return NULL;
+	workloads->skeleton = skeleton;
+	workloads->sink = sink;
+	workloads->context = context;
+	for (__u32 number = 1; number < WORKLOADS_MAX; number++) {
+		if (bpf_map__update_elem(skeleton->maps.workload_free, NULL, 0, &number,
+			    sizeof(number), BPF_ANY)) {
+			free(workloads);
+			return NULL;
+		}
+	}
+	return workloads;
+}
+
+void workloads_free(struct workloads *workloads)
+{
+	free(workloads);
+}
+
+/* --- the tasks that are there --- */
+
+/* OTEL_SERVICE_NAME of a running process, which only user space can read. */
+static bool name_of_process(__u32 tgid, char name[SERVICE_NAME_LEN])
+{
+	char path[64], *entry = NULL;
+	size_t room = 0;
+	FILE *file;
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%u/environ", tgid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (!found && getdelim(&entry, &room, '\0', file) > 0) {
+		if (strncmp(entry, NAME_VARIABLE, strlen(NAME_VARIABLE)) != 0)
+			continue;
+		memset(name, 0, SERVICE_NAME_LEN);
+		strncat(name, entry + strlen(NAME_VARIABLE), SERVICE_NAME_LEN - 1);
+		found = name[0] != '\0';
+	}
+	free(entry);
+	fclose(file);
+	return found;
+}
+
+static void names_hand_over(struct sonde *skeleton)
+{
+	DIR *proc = opendir("/proc");
+	char name[SERVICE_NAME_LEN];
+	struct dirent *entry;
+	__u32 tgid;
+
+	if (!proc)
+		return;
+	while ((entry = readdir(proc)) != NULL) {
+		tgid = (__u32)strtoul(entry->d_name, NULL, 10);
+		if (!tgid || !name_of_process(tgid, name))
+			continue;
+		if (bpf_map__update_elem(skeleton->maps.workload_names, &tgid, sizeof(tgid), name,
+			    sizeof(name), BPF_ANY))
+			log_warn(
+				"a process's OTEL_SERVICE_NAME found no room in the start-up table",
+				log_int("pid", tgid), log_str("service_name", name));
+	}
+	closedir(proc);
+}
+
+/* Runs the iterator over all tasks once. */
+static int tasks_visit(struct workloads *workloads)
+{
+	struct bpf_link *link =
+		bpf_program__attach_iter(workloads->skeleton->progs.workload_tasks, NULL);
+	char nothing[64];
+	int fd, result = 0;
+
+	if (!link)
+		return -errno;
+	workloads->skeleton->bss->workload_pass = ++workloads->pass;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		result = fd;
+	} else {
+		while (read(fd, nothing, sizeof(nothing)) > 0)
+			;
+		close(fd);
+	}
+	bpf_link__destroy(link);
+	return result;
+}
+
+int workloads_scan(struct workloads *workloads)
+{
+	names_hand_over(workloads->skeleton);
+	return tasks_visit(workloads);
+}
+
+/* --- telling who a number is --- */
+
+static void tell(struct workloads *workloads, __u32 number)
+{
+	struct workload workload;
+
+	if (bpf_map__lookup_elem(workloads->skeleton->maps.workloads, &number, sizeof(number),
+		    &workload, sizeof(workload), 0))
+		return;
+	workloads->told[number] = true;
+	workloads->sink(workloads->context, &workload.record.record, sizeof(workload.record));
+}
+
+void workloads_pass(struct workloads *workloads, const struct record *record, size_t size)
+{
+	__u32 number = record->workload;
+
+	if (number && number < WORKLOADS_MAX && !workloads->told[number])
+		tell(workloads, number);
+	workloads->sink(workloads->context, record, size);
+}
+
+/* --- taking numbers back --- */
+
+/* Finds, or removes, the key of a number: user space keeps no copy, as this is rare. */
+static void keys_remove(struct workloads *workloads, const bool *retired)
+{
+	struct bpf_map *map = workloads->skeleton->maps.workload_numbers;
+	struct workload_key key, next, *at = NULL;
+	__u32 number;
+
+	while (!bpf_map__get_next_key(map, at, &next, sizeof(next))) {
+		/* the one before may be removed now, as its follower is known */
+		if (at && !bpf_map__lookup_elem(map, at, sizeof(*at), &number, sizeof(number), 0) &&
+			retired[number])
+			bpf_map__delete_elem(map, at, sizeof(*at), 0);
+		key = next;
+		at = &key;
+	}
+	if (at && !bpf_map__lookup_elem(map, at, sizeof(*at), &number, sizeof(number), 0) &&
+		retired[number])
+		bpf_map__delete_elem(map, at, sizeof(*at), 0);
+}
+
+static void give_back(struct workloads *workloads, __u32 number)
+{
+	struct record end = {.type = RECORD_WORKLOAD_END, .workload = number};
+
+	if (workloads->told[number])
+		workloads->sink(workloads->context, &end, sizeof(end));
+	workloads->told[number] = false;
+	workloads->state[number] = NUMBER_FREE;
+	bpf_map__update_elem(
+		workloads->skeleton->maps.workload_free, NULL, 0, &number, sizeof(number), BPF_ANY);
+}
+
+/* Numbers with a key are in use, whether or not a record has borne them yet. */
+static void keys_mark_in_use(struct workloads *workloads)
+{
+	struct bpf_map *map = workloads->skeleton->maps.workload_numbers;
+	struct workload_key key, *at = NULL;
+	__u32 number;
+
+	while (!bpf_map__get_next_key(map, at, &key, sizeof(key))) {
+		at = &key;
+		if (!bpf_map__lookup_elem(map, at, sizeof(key), &number, sizeof(number), 0) &&
+			workloads->state[number] == NUMBER_FREE)
+			workloads->state[number] = NUMBER_IN_USE;
+	}
+}
+
+void workloads_collect(
+	struct workloads *workloads, void (*retire)(void *context, __u32 workload), void *context)
+{
+	struct bpf_map *map = workloads->skeleton->maps.workload_seen;
+	bool retired[WORKLOADS_MAX] = {false}, any = false;
+	struct by_workload seen;
+	const __u32 zero = 0;
+
+	keys_mark_in_use(workloads);
+	if (tasks_visit(workloads) < 0 ||
+		bpf_map__lookup_elem(map, &zero, sizeof(zero), &seen, sizeof(seen), 0))
+		return;
+	for (__u32 number = 1; number < WORKLOADS_MAX; number++) {
+		__u8 *state = &workloads->state[number];
+
+		if (*state == NUMBER_FREE)
+			continue;
+		if (seen.figure[number] == workloads->pass) {
+			/* one without a key serves on until its tasks have gone */
+			if (*state == NUMBER_IDLE)
+				*state = NUMBER_IN_USE;
+		} else if (*state == NUMBER_IN_USE) {
+			*state = NUMBER_IDLE;
+		} else if (*state == NUMBER_IDLE) {
+			*state = NUMBER_RETIRED;
+			retired[number] = any = true;
+		} else {
+			retire(context, number);
+			give_back(workloads, number);
+		}
+	}
+	if (any)
+		keys_remove(workloads, retired);
+}

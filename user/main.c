@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: which subcommand, and what to say when there is none such. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "daemon.h"
+#include "kernel/check.h"
+#include "version.h"
+
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+static void help_print(void)
+{
+	puts("Usage: sonde [run] [FLAGS]   observe this machine (needs root, or CAP_BPF and "
+	     "CAP_PERFMON)\n"
+	     "       sonde check           what this kernel offers, and what Sonde will use of it\n"
+	     "       sonde version         version and revision\n"
+	     "\n"
+	     "Flags of `sonde run`, each also a key of the configuration file and, as SONDE_…, an\n"
+	     "environment variable:\n");
+	config_print_help();
+}
+
+static int run(int argc, char **argv)
+{
+	struct config config;
+	char error[CONFIG_ERROR_LEN];
+
+	switch (config_load(&config, argc, argv, error)) {
+	case CONFIG_OK: return daemon_run(&config, argc, argv);
+	case CONFIG_HELP: config_free(&config); return STATUS_OK;
+	case CONFIG_BAD:
+	default:
+		fprintf(stderr, "sonde: %s\n", error);
+		config_free(&config);
+		return STATUS_USAGE;
+	}
+}
+
+/* Subcommands that take no flags. */
+static int without_flags(const char *name, int argc)
+{
+	if (argc == 0)
+		return STATUS_OK;
+	fprintf(stderr, "sonde: `sonde %s` takes no flags; `sonde --help` lists what there is\n",
+		name);
+	return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "run";
+
+	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h")) {
+		help_print();
+		return STATUS_OK;
+	}
+	if (name[0] == '-')
+		return run(argc - 1, argv + 1);
+	if (!strcmp(name, "run"))
+		return run(argc > 1 ? argc - 2 : 0, argv + (argc > 1 ? 2 : 1));
+	if (!strcmp(name, "check"))
+		return without_flags(name, argc - 2) ?: check_run(stdout);
+	if (!strcmp(name, "version")) {
+		int status = without_flags(name, argc - 2);
+
+		if (!status)
+			printf("sonde %s (%s)\n", SONDE_VERSION, SONDE_REVISION);
+		return status;
+	}
+	fprintf(stderr, "sonde: unknown subcommand `%s`; there are run, check and version\n", name);
+	return STATUS_USAGE;
+}

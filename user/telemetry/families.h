@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The metric families that records are counted in. docs/metrics.md defines each of them. */
+#ifndef SONDE_FAMILIES_H
+#define SONDE_FAMILIES_H
+
+#include "telemetry/metrics.h"
+
+enum family {
+	FAMILY_HTTP_SERVER,
+	FAMILY_HTTP_CLIENT,
+	FAMILY_ROUTES_FOLDED,
+	FAMILY_TCP_CONNECTIONS,
+	FAMILY_TCP_OPEN,
+	FAMILY_TCP_SENT,
+	FAMILY_TCP_RECEIVED,
+	FAMILY_TCP_RETRANSMITS,
+	FAMILY_TCP_CONNECT,
+	FAMILY_TCP_LIFETIME,
+	FAMILY_TCP_RTT,
+	FAMILY_SYSCALL,
+	FAMILY_SYSCALL_ERRORS,
+	FAMILY_SYSCALL_SLOW,
+	FAMILY_PROCESS_STARTS,
+	FAMILY_PROCESS_FORKS,
+	FAMILY_PROCESS_EXITS,
+	FAMILY_PROCESS_LIFETIME,
+	FAMILY_PROCESS_CPU,
+	FAMILY_OOM_KILLS,
+	FAMILY_EVENTS,
+	FAMILIES
+};
+
+extern const struct metric_description family_descriptions[FAMILIES];
+
+#endif

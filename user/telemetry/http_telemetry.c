@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See http_telemetry.h. */
+#include "telemetry/http_telemetry.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* `error.type` of requests without a complete response. */
+static const char *const error_names[] = {
+	[HTTP_OK] = NULL,
+	[HTTP_CLOSED_BY_PEER] = "closed_by_peer",
+	[HTTP_CLOSED_LOCALLY] = "closed_locally",
+	[HTTP_RESET] = "connection_reset",
+	[HTTP_TIMED_OUT] = "timeout",
+	[HTTP_RESPONSE_INVALID] = "response_invalid",
+};
+
+static void number_text(char *text, unsigned number)
+{
+	char digits[8];
+	size_t count = 0;
+
+	do
+		digits[count++] = (char)('0' + number % 10);
+	while ((number /= 10) != 0);
+	while (count)
+		*text++ = digits[--count];
+	*text = '\0';
+}
+
+static void address_text(char text[46], const __u8 address[16])
+{
+	static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (!memcmp(address, mapped, sizeof(mapped)))
+		inet_ntop(AF_INET, address + sizeof(mapped), text, 46);
+	else
+		inet_ntop(AF_INET6, address, text, 46);
+}
+
+int http_request_read(struct http_request *request, const struct record_http *record,
+	const struct service *service, struct routes *routes)
+{
+	unsigned first_error = record->role == HTTP_SERVER ? 500 : 400;
+
+	request->record = record;
+	request->service = service;
+	if (http1_parse_line(record->line, record->line_length, record->flags & HTTP_LINE_TRUNCATED,
+		    &request->line))
+		return -EINVAL;
+	request->route_folded = false;
+	request->route = NULL;
+	if (request->line.path.length)
+		request->route = routes_template(routes, service->name, request->line.path.text,
+			request->line.path.length, &request->route_folded);
+
+	request->status[0] = '\0';
+	if (record->status)
+		number_text(request->status, record->status);
+	request->error_type = error_names[record->error];
+	if (!request->error_type && record->status >= first_error)
+		request->error_type = request->status;
+
+	/* without the end of a response it lasted until it was known that none would come */
+	request->end_ns = record->error ? record->record.time_ns : record->response_last_ns;
+	request->duration_ns = request->end_ns - record->request_first_ns;
+
+	request->remote[0] = request->remote_port[0] = '\0';
+	if (record->role == HTTP_CLIENT) {
+		address_text(request->remote, record->address.remote);
+		number_text(request->remote_port, record->address.remote_port);
+	}
+	return 0;
+}
+
+/* --- spans --- */
+
+/* A mixing function with good avalanche: the finalizer of SplitMix64 (Steele, Lea, Flood 2014). */
+static uint64_t mix(uint64_t value)
+{
+	value += 0x9e3779b97f4a7c15;
+	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
+	value = (value ^ value >> 27) * 0x94d049bb133111eb;
+	return value ^ value >> 31;
+}
+
+/*
+ * Identifiers are made from what tells the request apart from all others (the socket's cookie, its
+ * number there, its time and the clock of this boot), so that a replay makes the same ones.
+ */
+static uint64_t identifier(const struct record_http *record, int64_t offset_ns, uint64_t salt)
+{
+	uint64_t value = mix(salt ^ record->connection);
+
+	value = mix(value ^ record->request_first_ns);
+	value = mix(value ^ (uint64_t)offset_ns);
+	value = mix(value ^ ((uint64_t)record->index << 1 | record->role));
+	return value ? value : 1; /* zero is not a valid identifier */
+}
+
+static const char *part_text(char *room, size_t size, struct http1_part part)
+{
+	size_t length = part.length < size - 1 ? part.length : size - 1;
+
+	if (!part.text)
+		return NULL;
+	memcpy(room, part.text, length);
+	room[length] = '\0';
+	return room;
+}
+
+static uint64_t body_bytes(uint64_t all, uint32_t head)
+{
+	return all > head ? all - head : 0;
+}
+
+void http_span_make(struct span *span, struct http_span_room *room,
+	const struct http_request *request, int64_t realtime_offset_ns)
+{
+	const struct record_http *record = request->record;
+	uint64_t id = identifier(record, realtime_offset_ns, 3), high, low;
+
+	memset(span, 0, sizeof(*span));
+	memcpy(span->span_id, &id, sizeof(id));
+	if (!http1_parse_traceparent(
+		    record->traceparent, span->trace_id, span->parent_id, &span->trace_flags)) {
+		high = identifier(record, realtime_offset_ns, 1);
+		low = identifier(record, realtime_offset_ns, 2);
+		memcpy(span->trace_id, &high, sizeof(high));
+		memcpy(span->trace_id + sizeof(high), &low, sizeof(low));
+		memset(span->parent_id, 0, sizeof(span->parent_id));
+		span->trace_flags = 1;
+	}
+	span->role = record->role;
+	span->start_unix_ns = record->request_first_ns + (uint64_t)realtime_offset_ns;
+	span->end_unix_ns = request->end_ns + (uint64_t)realtime_offset_ns;
+	span->service = request->service;
+	span->pid = record->tgid;
+	span->tid = record->tid;
+	span->method = request->line.method;
+	if (!strcmp(request->line.method, "_OTHER"))
+		span->method_original = part_text(
+			room->method, sizeof(room->method), request->line.method_original);
+	span->route = request->route;
+	span->path = part_text(room->path, sizeof(room->path), request->line.path);
+	span->query = part_text(room->query, sizeof(room->query), request->line.query);
+	span->error_type = request->error_type;
+	span->protocol_version = request->line.version;
+	span->status = record->status;
+	span->request_body_bytes = body_bytes(record->request_bytes, record->request_head_bytes);
+	span->response_body_bytes = body_bytes(record->response_bytes, record->response_head_bytes);
+	address_text(span->local_address, record->address.local);
+	address_text(span->remote_address, record->address.remote);
+	span->local_port = record->address.local_port;
+	span->remote_port = record->address.remote_port;
+	if (record->response_first_ns)
+		span->time_to_first_byte_ns = record->response_first_ns - record->request_first_ns;
+	span->truncated = request->line.target_truncated;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See telemetry.h. */
+#include "telemetry/telemetry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "identity/service.h"
+#include "log.h"
+#include "telemetry/families.h"
+#include "telemetry/http_telemetry.h"
+#include "telemetry/route.h"
+#include "telemetry/syscall_names.h"
+
+struct telemetry {
+	struct identity *identity;
+	struct routes *routes;
+	struct metrics *metrics;
+	struct metric_family *families[FAMILIES];
+	span_sink spans; /* NULL: none are made */
+	void *spans_context;
+	int64_t realtime_offset_ns;
+};
+
+struct telemetry *telemetry_new(const struct config *config)
+{
+	struct telemetry *telemetry = calloc(1, sizeof(*telemetry));
+
+	if (!telemetry)
+		return NULL;
+	telemetry->identity = identity_new();
+	telemetry->routes = routes_new(config->routes_per_service_max);
+	telemetry->metrics = metrics_new(config->series_max, config->series_per_service_max);
+	if (!telemetry->identity || !telemetry->routes || !telemetry->metrics ||
+		telemetry_configure(telemetry, config)) {
+		telemetry_free(telemetry);
+		return NULL;
+	}
+	for (int i = 0; i < FAMILIES; i++)
+		telemetry->families[i] =
+			metrics_family(telemetry->metrics, &family_descriptions[i]);
+	return telemetry;
+}
+
+void telemetry_free(struct telemetry *telemetry)
+{
+	if (!telemetry)
+		return;
+	metrics_free(telemetry->metrics);
+	routes_free(telemetry->routes);
+	identity_free(telemetry->identity);
+	free(telemetry);
+}
+
+int telemetry_configure(struct telemetry *telemetry, const struct config *config)
+{
+	metrics_set_limits(telemetry->metrics, config->series_max, config->series_per_service_max);
+	routes_set_limit(telemetry->routes, config->routes_per_service_max);
+	return routes_configure(telemetry->routes, config->http_routes, config->http_route_count);
+}
+
+void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *context)
+{
+	telemetry->spans = sink;
+	telemetry->spans_context = context;
+}
+
+struct metrics *telemetry_metrics(struct telemetry *telemetry)
+{
+	return telemetry->metrics;
+}
+
+/* The series with these label values. */
+#define SERIES(telemetry, family, ...)                                                             \
+	metrics_series((telemetry)->families[family], (const char *const[]){__VA_ARGS__})
+
+/* --- HTTP --- */
+
+static void take_http(struct telemetry *telemetry, const struct record_http *record,
+	const struct service *service)
+{
+	struct http_request request;
+	struct metric_series *series;
+
+	if (http_request_read(&request, record, service, telemetry->routes)) {
+		/* the probe saw HTTP/1.x at its end, but control characters in the target, say */
+		metric_add(SERIES(telemetry, FAMILY_EVENTS, "http", "line_invalid"), 1);
+		return;
+	}
+	if (record->role == HTTP_SERVER)
+		series = SERIES(telemetry, FAMILY_HTTP_SERVER, service->name, request.line.method,
+			request.status, request.route, request.error_type);
+	else
+		series = SERIES(telemetry, FAMILY_HTTP_CLIENT, service->name, request.line.method,
+			request.status, request.route, request.error_type, request.remote,
+			request.remote_port);
+	metric_record(series, request.duration_ns);
+	if (request.route_folded)
+		metric_add(SERIES(telemetry, FAMILY_ROUTES_FOLDED, service->name), 1);
+	if (telemetry->spans) {
+		struct http_span_room room;
+		struct span span;
+
+		http_span_make(&span, &room, &request, telemetry->realtime_offset_ns);
+		telemetry->spans(telemetry->spans_context, &span);
+	}
+}
+
+/* --- TCP --- */
+
+static const char *tcp_result(int error)
+{
+	switch (error) {
+	case 0: return "aborted"; /* closed by the program before there was an answer */
+	case ECONNREFUSED: return "refused";
+	case ETIMEDOUT: return "timeout";
+	case EHOSTUNREACH:
+	case ENETUNREACH: return "unreachable";
+	case ECONNRESET: return "reset";
+	default: return "error";
+	}
+}
+
+static void take_tcp(struct telemetry *telemetry, const struct record_tcp *record, const char *name)
+{
+	static const char *const directions[] = {
+		[TCP_UNKNOWN] = "unknown",
+		[TCP_INBOUND] = "inbound",
+		[TCP_OUTBOUND] = "outbound",
+	};
+	const char *direction = directions[record->direction];
+
+	if (record->event == TCP_OPENED || record->event == TCP_FAILED)
+		metric_add(SERIES(telemetry, FAMILY_TCP_CONNECTIONS, name, direction,
+				   record->event == TCP_OPENED ? "established"
+							       : tcp_result(record->error)),
+			1);
+	if (record->event == TCP_OPENED && record->connect_ns)
+		metric_record(SERIES(telemetry, FAMILY_TCP_CONNECT, name), record->connect_ns);
+	if (record->event == TCP_CLOSED && record->start_ns)
+		metric_record(SERIES(telemetry, FAMILY_TCP_LIFETIME, name, direction),
+			record->record.time_ns - record->start_ns);
+	if ((record->event == TCP_CLOSED || record->event == TCP_PROGRESS) && record->srtt_us)
+		metric_record(SERIES(telemetry, FAMILY_TCP_RTT, name, direction),
+			record->srtt_us * 1000ULL);
+	if (record->sent_bytes)
+		metric_add(SERIES(telemetry, FAMILY_TCP_SENT, name, direction), record->sent_bytes);
+	if (record->received_bytes)
+		metric_add(SERIES(telemetry, FAMILY_TCP_RECEIVED, name, direction),
+			record->received_bytes);
+	if (record->retransmits)
+		metric_add(SERIES(telemetry, FAMILY_TCP_RETRANSMITS, name, direction),
+			record->retransmits);
+}
+
+/* --- processes --- */
+
+static void take_exec(
+	struct telemetry *telemetry, const struct record_exec *record, const char *name)
+{
+	char arguments[ARGUMENTS_LEN + 1];
+	size_t length = record->arguments_length;
+
+	metric_add(SERIES(telemetry, FAMILY_PROCESS_STARTS, name), 1);
+	memcpy(arguments, record->arguments, length);
+	for (size_t i = 0; i < length; i++)
+		if (!arguments[i])
+			arguments[i] = ' ';
+	while (length && arguments[length - 1] == ' ')
+		length--;
+	arguments[length] = '\0';
+	log_debug("process started", log_str("service_name", name), log_int("pid", record->tgid),
+		log_int("parent_pid", record->parent_tgid), log_int("uid", record->uid),
+		log_str("command", record->comm), log_str("arguments", arguments));
+}
+
+static void take_exit(
+	struct telemetry *telemetry, const struct record_exit *record, const char *name)
+{
+	const char *reason = record->oom      ? "oom"
+			     : record->signal ? "signal"
+			     : record->code   ? "error"
+					      : "success";
+
+	metric_add(SERIES(telemetry, FAMILY_PROCESS_EXITS, name, reason), 1);
+	metric_record(SERIES(telemetry, FAMILY_PROCESS_LIFETIME, name), record->lifetime_ns);
+	metric_add(SERIES(telemetry, FAMILY_PROCESS_CPU, name, "user"), record->user_ns);
+	metric_add(SERIES(telemetry, FAMILY_PROCESS_CPU, name, "system"), record->system_ns);
+	if (record->oom) {
+		metric_add(SERIES(telemetry, FAMILY_OOM_KILLS, name), 1);
+		log_warn("process killed: out of memory", log_str("service_name", name),
+			log_int("pid", record->tgid), log_str("command", record->comm));
+	} else {
+		log_debug("process ended", log_str("service_name", name),
+			log_int("pid", record->tgid), log_str("command", record->comm),
+			log_int("code", record->code), log_int("signal", record->signal),
+			log_real("lifetime_seconds", (double)record->lifetime_ns * 1e-9));
+	}
+}
+
+/* --- system calls --- */
+
+static void take_syscall(
+	struct telemetry *telemetry, const struct record_syscall *record, const char *name)
+{
+	char room[SYSCALL_TEXT_LEN];
+
+	metric_merge(SERIES(telemetry, FAMILY_SYSCALL, name, syscall_text(record->number, room)),
+		record->buckets, record->bucket_count, record->sum_ns);
+}
+
+static void take_syscall_error(
+	struct telemetry *telemetry, const struct record_syscall_error *record, const char *name)
+{
+	const char *error = strerrorname_np((int)record->error);
+	char room[SYSCALL_TEXT_LEN], number[SYSCALL_TEXT_LEN];
+
+	if (!error) {
+		/* an internal one, such as ERESTARTSYS, which the program never gets to see */
+		snprintf(number, sizeof(number), "%u", record->error);
+		error = number;
+	}
+	metric_add(SERIES(telemetry, FAMILY_SYSCALL_ERRORS, name,
+			   syscall_text(record->number, room), error),
+		record->count);
+}
+
+static void take_slow_syscall(
+	struct telemetry *telemetry, const struct record_slow_syscall *record, const char *name)
+{
+	char room[SYSCALL_TEXT_LEN];
+	const char *syscall = syscall_text(record->number, room);
+
+	metric_add(SERIES(telemetry, FAMILY_SYSCALL_SLOW, name, syscall), 1);
+	log_info("slow system call", log_str("service_name", name), log_str("syscall", syscall),
+		log_int("pid", record->tgid), log_int("tid", record->tid),
+		log_str("command", record->comm), log_int("result", record->result),
+		log_real("duration_seconds", (double)record->duration_ns * 1e-9));
+}
+
+/* --- losses --- */
+
+static void take_events(struct telemetry *telemetry, const struct record_events *record)
+{
+	static const char *const sources[] = {
+		[SOURCE_SYSCALL] = "syscall",
+		[SOURCE_SLOW_SYSCALL] = "slow_syscall",
+		[SOURCE_HTTP] = "http",
+		[SOURCE_TCP] = "tcp",
+		[SOURCE_PROCESS] = "process",
+		[SOURCE_WORKLOAD] = "workload",
+	};
+	static const char *const outcomes[] = {
+		[OUTCOME_DELIVERED] = "delivered",
+		[OUTCOME_RING_FULL] = "ring_full",
+		[OUTCOME_TABLE_FULL] = "table_full",
+		[OUTCOME_STORAGE_FAILED] = "storage_failed",
+		[OUTCOME_UNREADABLE] = "unreadable",
+		[OUTCOME_UNPARSABLE] = "unparsable",
+		[OUTCOME_COMPAT] = "compat",
+		[OUTCOME_RECURSION] = "recursion",
+	};
+
+	metric_add(SERIES(telemetry, FAMILY_EVENTS, sources[record->source],
+			   outcomes[record->outcome]),
+		record->count);
+}
+
+void telemetry_take(void *context, const struct record *record, size_t size)
+{
+	struct telemetry *telemetry = context;
+	const struct service *service = identity_service(telemetry->identity, record->workload);
+	const char *name = service->name;
+
+	(void)size; /* each record says itself how long it is */
+	switch ((enum record_type)record->type) {
+	case RECORD_WORKLOAD:
+		identity_on_workload(telemetry->identity, (const void *)record);
+		break;
+	case RECORD_WORKLOAD_END:
+		identity_on_workload_end(telemetry->identity, record->workload);
+		break;
+	case RECORD_CLOCK:
+		telemetry->realtime_offset_ns =
+			((const struct record_clock *)record)->realtime_offset_ns;
+		break;
+	case RECORD_EVENTS: take_events(telemetry, (const void *)record); break;
+	case RECORD_HTTP: take_http(telemetry, (const void *)record, service); break;
+	case RECORD_TCP: take_tcp(telemetry, (const void *)record, name); break;
+	case RECORD_TCP_OPEN:
+		metric_set(SERIES(telemetry, FAMILY_TCP_OPEN, name),
+			(double)((const struct record_tcp_open *)record)->count);
+		break;
+	case RECORD_EXEC: take_exec(telemetry, (const void *)record, name); break;
+	case RECORD_FORK: metric_add(SERIES(telemetry, FAMILY_PROCESS_FORKS, name), 1); break;
+	case RECORD_EXIT: take_exit(telemetry, (const void *)record, name); break;
+	case RECORD_SYSCALL: take_syscall(telemetry, (const void *)record, name); break;
+	case RECORD_SYSCALL_ERROR: take_syscall_error(telemetry, (const void *)record, name); break;
+	case RECORD_SLOW_SYSCALL: take_slow_syscall(telemetry, (const void *)record, name); break;
+	case RECORD_TYPES: break;
+	}
+}
