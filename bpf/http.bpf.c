@@ -15,6 +15,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* False where the kernel has no tracepoint inside tcp_sendmsg: sends are then read at their end. */
 const volatile bool has_send_begin = true;
 
+/* The daemon's own requests are left alone: telling of an export would make another one. */
+const volatile __u32 own_tgid = 0;
+
 /* Operations that begin no HTTP message before a connection is left alone for ever. */
 #define MISSES_MAX 8
 
@@ -422,6 +425,8 @@ static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 		state->tgid = bpf_get_current_pid_tgid() >> 32;
 		state->workload = thread ? thread->workload : 0;
 	}
+	if (state->tgid == own_tgid)
+		return NULL;
 	return state->http_misses < MISSES_MAX ? state : NULL;
 }
 

@@ -136,7 +136,7 @@ __noinline __u32 newline_find(const struct http_scratch *scratch, __u32 from, __
 		return to;
 	for (int i = 0; i < 1024 / 8 && from < to; i++, from += 8) {
 		__u64 x = load8(scratch, from) ^ 0x0a0a0a0a0a0a0a0a;
-		__u64 zero = (x - 0x0101010101010101) & ~x & 0x8080808080808080;
+		__u64 zero = ((x - 0x0101010101010101) & ~x & 0x8080808080808080) >> 7;
 
 		if (zero) {
 			/* ones below the lowest marked byte, counted by bytes */

@@ -38,7 +38,7 @@ struct config_key {
 
 #define CONFIG_KEYS         24
 #define CONFIG_VARIABLE_LEN 32
-#define CONFIG_ROUTES_MAX   1000 /* each request is compared with them in turn */
+#define CONFIG_ROUTES_MAX   100 /* each request is compared with them in turn */
 #define CONFIG_PREFIX       "SONDE_"
 
 extern const struct config_key config_keys[CONFIG_KEYS];

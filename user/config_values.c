@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "route_pattern.h"
+
 /* What the error messages call a value of each type, and what they suggest to write. */
 static const struct {
 	const char *noun, *example;
@@ -23,7 +25,7 @@ static const struct {
 	[CONFIG_DURATION] = {"duration", "e.g. 250ms, 5s or 2m"},
 	[CONFIG_SIZE] = {"size", "e.g. 512KiB or 4MiB"},
 	[CONFIG_SIZE_POWER_OF_TWO] = {"size", "e.g. 512KiB or 4MiB"},
-	[CONFIG_ROUTES] = {"route", "a path that begins with /, e.g. /users/{id}"},
+	[CONFIG_ROUTES] = {"route", "a path that begins with /, e.g. /users/{id} or /static/*"},
 };
 
 bool config_fail(char error[CONFIG_ERROR_LEN], const char *format, ...)
@@ -228,16 +230,6 @@ static bool set_text(char **field, const char *text, const char *where, char *er
 	return true;
 }
 
-/* A path as requests have it: no blanks, no query. */
-static bool is_route(const char *text)
-{
-	const char *at = text;
-
-	while (isgraph((unsigned char)*at) && *at != '?' && *at != '#')
-		at++;
-	return text[0] == '/' && *at == '\0';
-}
-
 void config_list_clear(struct config *config, const struct config_key *key)
 {
 	char ***items = (char ***)((char *)config + key->offset);
@@ -255,7 +247,7 @@ bool config_list_add(struct config *config, const struct config_key *key, const 
 	char ***items = (char ***)((char *)config + key->offset);
 	size_t *count = (size_t *)((char *)config + key->count_offset);
 
-	if (!is_route(item))
+	if (!route_pattern_valid(item))
 		return fail_kind(CONFIG_ROUTES, item, where, error);
 	if (*count == CONFIG_ROUTES_MAX)
 		return config_fail(error, "%s: more than %d routes", where, CONFIG_ROUTES_MAX);

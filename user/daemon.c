@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -27,6 +28,12 @@
 #define TICK_NS 100000000ULL
 
 #define TABLE_INTERVAL_NS 1000000000ULL
+
+/*
+ * Whoever makes the events must not keep the one who counts them from running: rings would fill up.
+ * Only the main thread gets this; without the privilege it does without.
+ */
+#define NICENESS (-10)
 
 /* Records of a recording that are played back before others have their turn. */
 #define REPLAY_STEP 4096
@@ -327,6 +334,8 @@ static int begin(struct daemon *daemon)
 		recording_begin(daemon) ?: source_begin(daemon);
 	if (result)
 		return result;
+	if (daemon->probes)
+		setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
 	listener_set_ready(daemon->listener, true, "");
 	table_begin(daemon);
 	return 0;

@@ -122,7 +122,8 @@ static void test_routes_are_paths(void **state)
 	assert_takes("http-routes", "");
 	assert_takes("http-routes", "/");
 	assert_takes("http-routes", "/users/{id}/*,/caf%C3%A9");
-	const char *const wrong[] = {"users", "/a,,/b", "/a,", ",", "/a b", "/a?b=c", "/a#b"};
+	const char *const wrong[] = {
+		"users", "/a,,/b", "/a,", ",", "/a b", "/a?b=c", "/a#b", "/a/*/b", "/{", "/{id}x"};
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		assert_refuses("http-routes", wrong[i]);
 }
@@ -138,7 +139,7 @@ static void test_number_of_routes_is_bounded(void **state)
 	assert_int_equal(config.http_route_count, CONFIG_ROUTES_MAX);
 	strcat(list, ",/a");
 	assert_refuses("http-routes", list);
-	assert_string_equal(error, "http-routes: more than 1000 routes");
+	assert_string_equal(error, "http-routes: more than 100 routes");
 }
 
 static void test_defaults_and_ranges_of_the_table_are_valid(void **state)

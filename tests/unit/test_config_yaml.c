@@ -179,7 +179,11 @@ static void test_file_is_one_flat_mapping(void **state)
 		"sonde.yaml:3: http-routes: an item of the list must be text");
 	assert_yaml_fails("http-routes:\n  - /a\n  - b\n",
 		"sonde.yaml:3: http-routes: \"b\" is no route; write a path that begins with /, "
-		"e.g. /users/{id}");
+		"e.g. /users/{id} or /static/*");
+	assert_yaml_fails("http-routes:\n  - /a\n  - /b/*/c\n",
+		"sonde.yaml:3: http-routes: \"/b/*/c\" is no route; write a path that begins with "
+		"/, "
+		"e.g. /users/{id} or /static/*");
 	assert_yaml_fails("[a]: b\n", "sonde.yaml:1: a key must be plain text");
 	assert_yaml_fails("\n- tcp\n", "sonde.yaml:2: must be keys with values, one a line, "
 				       "e.g. \"listen: 0.0.0.0:9760\"");

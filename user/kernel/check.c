@@ -46,9 +46,8 @@ static const struct plan sources[] = {
 	{
 		.name = "HTTP/1",
 		.hooks = BIT(SOCK_SEND_LENGTH) | BIT(SOCK_RECV_LENGTH) | BIT(INET_SOCK_SET_STATE),
-		/* a callback, which bpf_loop() takes, cannot be interpreted: hence the JIT */
-		.uses = BIT(JIT) | BIT(SOCKET_STORAGE) | BIT(TASK_PT_REGS) | BIT(SKC_TO_TCP_SOCK) |
-			BIT(SOCKET_COOKIE) | BIT(LOOP),
+		.uses = BIT(SOCKET_STORAGE) | BIT(TASK_PT_REGS) | BIT(SKC_TO_TCP_SOCK) |
+			BIT(SOCKET_COOKIE),
 		.better = BIT(TCP_SENDMSG_LOCKED),
 		.with = "begin of sends",
 		.without = "a send counts from its end",

@@ -46,7 +46,7 @@ static const struct trial trials[FEATURES] = {
 
 	[FEATURE_BTF] = {KERNEL("BTF", try_btf), .absent = "needs CONFIG_DEBUG_INFO_BTF=y"},
 	[FEATURE_JIT] = {KERNEL("JIT", try_jit),
-		.absent = "probes are slow, HTTP cannot load: sysctl net.core.bpf_jit_enable=1"},
+		.absent = "probes are slow: sysctl net.core.bpf_jit_enable=1"},
 	[FEATURE_STATS] = {KERNEL("run statistics", try_switch),
 		.absent = "sysctl kernel.bpf_stats_enabled=1 measures each probe's own time",
 		.hook = "/proc/sys/kernel/bpf_stats_enabled"},
@@ -109,7 +109,6 @@ static const struct trial trials[FEATURES] = {
 	[FEATURE_SOCK_FROM_FILE] = {HELPER(sock_from_file), .absent = "needs Linux 5.11"},
 	[FEATURE_SKC_TO_TCP_SOCK] = {HELPER(skc_to_tcp_sock), .absent = "needs Linux 5.9"},
 	[FEATURE_SOCKET_COOKIE] = {HELPER(get_socket_cookie), .absent = "needs Linux 5.12"},
-	[FEATURE_LOOP] = {HELPER(loop), .absent = "needs Linux 5.17"},
 };
 
 /*

@@ -146,6 +146,7 @@ static int tables_plan(struct sonde *skeleton, const struct probes_options *opti
 	skeleton->rodata->ring_mask = rings - 1;
 	skeleton->rodata->ring_threshold = ring_bytes / RING_WAKE_PART;
 	skeleton->rodata->shard_mask = shards - 1;
+	skeleton->rodata->own_tgid = (uint32_t)getpid();
 	for (unsigned number = 0; number < SYSCALLS_MAX; number++)
 		if (options->syscall_waits(number))
 			skeleton->rodata->waiting_syscalls[number / 64] |= 1ULL << number % 64;

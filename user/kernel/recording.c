@@ -380,6 +380,8 @@ int recording_read(struct recording_reader *reader, size_t records_max, record_s
 
 void recording_reader_free(struct recording_reader *reader)
 {
+	if (!reader)
+		return;
 	fclose(reader->file);
 	free(reader);
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HTTP_NOT_FOUND 404
+
 /* `error.type` of requests without a complete response. */
 static const char *const error_names[] = {
 	[HTTP_OK] = NULL,
@@ -54,7 +56,8 @@ int http_request_read(struct http_request *request, const struct record_http *re
 	request->route = NULL;
 	if (request->line.path.length)
 		request->route = routes_template(routes, service->name, request->line.path.text,
-			request->line.path.length, &request->route_folded);
+			request->line.path.length, record->status != HTTP_NOT_FOUND,
+			&request->route_folded);
 
 	request->status[0] = '\0';
 	if (record->status)

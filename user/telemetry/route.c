@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "route_pattern.h"
 #include "telemetry/route_segment.h"
 
 /* Chains stay around three nodes long when ROUTE_BYTES_MAX is used up. */
@@ -85,32 +86,6 @@ static bool same(const struct segment *segment, const char *text, size_t length)
 
 /* --- configured patterns --- */
 
-bool routes_pattern_valid(const char *pattern)
-{
-	const char *at = pattern, *end = pattern + strlen(pattern);
-	struct segment segment = {NULL, 0};
-	bool ended = false;
-
-	if (*pattern != '/')
-		return false;
-	while (next_segment(&at, end, &segment)) {
-		const char *inner = segment.text;
-		size_t length = segment.length;
-
-		if (ended)
-			return false;
-		ended = same(&segment, "*", 1);
-		if (length > 2 && inner[0] == '{' && inner[length - 1] == '}') {
-			inner++;
-			length -= 2;
-		}
-		for (size_t i = 0; i < length && !ended; i++)
-			if (strchr("{}*?#", inner[i]))
-				return false;
-	}
-	return true;
-}
-
 static bool pattern_matches(const struct pattern *pattern, const char *path, const char *end)
 {
 	const char *at = pattern->text, *pattern_end = pattern->text + pattern->length;
@@ -151,7 +126,7 @@ int routes_configure(struct routes *routes, char *const *patterns, size_t count)
 	const struct pattern **configured;
 
 	for (size_t i = 0; i < count; i++)
-		if (!routes_pattern_valid(patterns[i]))
+		if (!route_pattern_valid(patterns[i]))
 			return -EINVAL;
 	configured = calloc(count + 1, sizeof(*configured));
 	if (!configured)
@@ -329,7 +304,7 @@ static const char *learn_path(struct routes *routes, const struct segment *name,
 }
 
 const char *routes_template(struct routes *routes, const char *service, const char *path,
-	size_t path_length, bool *folded)
+	size_t path_length, bool learn, bool *folded)
 {
 	const char *query = memchr(path, '?', path_length);
 	const char *end = query ? query : path + path_length;
@@ -347,6 +322,8 @@ const char *routes_template(struct routes *routes, const char *service, const ch
 	node = walk(routes, node_find(routes, NULL, &name, hash), path, end, false);
 	if (node && node->template)
 		return node->template;
+	if (!learn)
+		return ROUTE_FOLDED;
 	template = learn_path(routes, &name, hash, path, end);
 	if (template)
 		return template;

@@ -39,20 +39,19 @@ void routes_free(struct routes *routes);
 /* A new limit, from the next new template on. */
 void routes_set_limit(struct routes *routes, size_t per_service_max);
 
-/* Begins with "/"; each segment is plain, or one `{…}`, or (only the last) `*`. */
-bool routes_pattern_valid(const char *pattern);
-
 /*
- * Puts these patterns (copied) in the place of earlier ones. 0; -EINVAL: one is not valid; -ENOMEM.
- * On an error the earlier ones stay.
+ * Puts these patterns (copied) in the place of earlier ones. 0; -EINVAL: one is not valid by
+ * route_pattern.h; -ENOMEM. On an error the earlier ones stay.
  */
 int routes_configure(struct routes *routes, char *const *patterns, size_t count);
 
 /*
  * The template of a path. Never NULL; valid until routes_free(), also when the pattern it came from
- * is no longer configured. *folded is set: true when a limit made it ROUTE_FOLDED.
+ * is no longer configured. Without `learn`, what is not known yet is ROUTE_FOLDED and stays
+ * unknown: for paths that the service itself did not know, or one scanner would use up what it may
+ * learn. *folded is set: true when a limit made it ROUTE_FOLDED.
  */
 const char *routes_template(struct routes *routes, const char *service, const char *path,
-	size_t path_length, bool *folded);
+	size_t path_length, bool learn, bool *folded);
 
 #endif
