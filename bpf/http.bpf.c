@@ -529,6 +529,8 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 	if (!tcp)
 		return 0;
 	position = tcp->copied_seq;
+	if (sk->__sk_common.skc_flags >> SOCK_DONE & 1 && position == tcp->rcv_nxt)
+		position--; /* the FIN was read along with the last bytes, and counts as one */
 	if (conn) {
 		__u32 gap;
 
