@@ -149,10 +149,6 @@ __noinline __u32 newline_find(const struct http_scratch *scratch, __u32 from, __
 	return from < to ? from : to;
 }
 
-/* `text` as the little-endian number that load8() gives for it. */
-#define WORD(a, b, c, d, e, f, g, h)                                                               \
-	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
-		(__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 #define LOWER    0x2020202020202020
 #define FIRST(n) ((1ULL << 8 * (n)) - 1) /* mask of the first n bytes */
 
@@ -532,8 +528,8 @@ __noinline int feed_step(struct conn *conn, struct http_scratch *scratch)
  * Lines and pieces looked at in one operation, 65,536: nested, as the verifier keeps a state for
  * each round of a loop until it has seen the last one.
  */
-#define FEED_ROUNDS 512
-#define FEED_STEPS  128
+#define FEED_ROUNDS 256
+#define FEED_STEPS  256
 
 __noinline int feed_steps(struct conn *conn, struct http_scratch *scratch)
 {

@@ -30,6 +30,10 @@
 #define MSG_ERRQUEUE 0x2000
 #define RCV_SHUTDOWN 1
 
+/* `text` as the little-endian number that eight bytes of memory make. */
+#define WORD(a, b, c, d, e, f, g, h)                                                               \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
+		(__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 /* --- set before load --- */
 
 extern const volatile __u32 ring_mask;      /* number of ring buffers - 1; a power of two of them */

@@ -45,7 +45,10 @@ struct service_name {
 struct workload_scratch {
 	struct workload workload;
 	struct service_name name;
-	char entry[256]; /* of an environment */
+	__u64 environment; /* what is left of one to be searched: its begin, */
+	__u64 environment_end;
+	__u32 continued; /* and whether that begins in the middle of an entry */
+	char entry[256] __attribute__((aligned(8))); /* of an environment */
 };
 
 struct {

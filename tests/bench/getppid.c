@@ -15,8 +15,7 @@
 
 #define CALLS       1000 /* in a block: the two clock readings are lost in them */
 #define BLOCKS_MAX  10000
-#define BLOCKS_WARM 20 /* the first calls of a thread make its task storage, and warm the caches   \
-			*/
+#define BLOCKS_WARM 20 /* the first calls of a thread make its task storage and warm caches */
 
 static double block_run(void)
 {

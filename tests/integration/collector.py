@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The OpenTelemetry Collector that the tests send to: built once, from its own modules.
+"""The OpenTelemetry Collector that the tests send to, and what it hands on.
 
-There is no package of it in Debian, and a collector with only these parts takes three minutes on two
-cores. It is kept in build/collector; `python3 tests/integration/collector.py` builds it ahead of time.
+There is no package of it in Debian; one with only these parts takes three minutes to build on two
+cores. It is kept in build/collector; `python3 tests/integration/collector.py` builds it ahead.
 """
+import gzip
+import http.server
+import json
 import os
 import subprocess
+import threading
 import time
+
+import pytest
+
+from harness import free_port, port_open, program, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER = os.path.join(ROOT, "build", "collector")
@@ -61,6 +69,80 @@ def collector_build():
     step(f"building the Collector {VERSION}", os.path.join(FOLDER, "builder"),
          f"--config={manifest}", "--ldflags=-s -w")
     return BINARY
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """Takes what the Collector's otlphttp exporter posts, as JSON."""
+
+    def __init__(self):
+        self.batches = []
+        super().__init__(("127.0.0.1", 0), ReceiverHandler)
+
+    def spans(self, service=None):
+        """(attributes of the resource, span, its attributes) of all that arrived so far."""
+        return [(attributes(resource["resource"]), span, attributes(span))
+                for batch in list(self.batches) for resource in batch["resourceSpans"]
+                for scope in resource["scopeSpans"] for span in scope["spans"]
+                if service in (None, attributes(resource["resource"])["service.name"])]
+
+
+class ReceiverHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers["Content-Encoding"] == "gzip":
+            body = gzip.decompress(body)
+        self.server.batches.append(json.loads(body))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
+def attributes(of):
+    return {a["key"]: next(iter(a["value"].values())) for a in of.get("attributes", ())}
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def collector(tmp_path, receiver):
+    """The Collector, which sends on to `receiver`; the URL of its own receiver."""
+    port = free_port()
+    configuration = tmp_path / "collector.yaml"
+    configuration.write_text(f"""
+receivers: {{otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:{port}'}}}}}}}}
+processors: {{batch: {{timeout: 100ms}}}}
+exporters:
+  otlphttp:
+    endpoint: http://127.0.0.1:{receiver.server_address[1]}
+    encoding: json
+    compression: none
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{traces: {{receivers: [otlp], processors: [batch], exporters: [otlphttp]}}}}
+""")
+    with open(tmp_path / "collector.log", "wb") as log, \
+            program(collector_build(), "--config", str(configuration), name=f"collector-{port}",
+                    stderr=log) as process:
+        def listens():
+            assert process.poll() is None, (tmp_path / "collector.log").read_text()
+            return port_open(port)
+        wait_until(listens, "the Collector listens")
+        yield f"http://127.0.0.1:{port}"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SONDE = os.path.join(ROOT, "build", "sonde")
+NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps=-all")
 START_SECONDS = 20  # until something that starts must be there, on a busy machine
 
 
@@ -89,14 +90,14 @@ class Metrics:
 
 
 class Sonde:
-    """`sonde run` with a free port, ready when the constructor returns."""
+    """`sonde run` with a free port, ready when the constructor returns; command: what starts it."""
 
-    def __init__(self, tmp_path, *flags, wait=True, **environment):
+    def __init__(self, tmp_path, *flags, wait=True, command=(SONDE,), **environment):
         self.stderr_path = os.path.join(str(tmp_path), f"sonde-{time.monotonic_ns()}.log")
         self.port = free_port()
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(
-                [SONDE, "run", "--quiet", "--listen", f"127.0.0.1:{self.port}", *flags],
+                [*command, "run", "--quiet", "--listen", f"127.0.0.1:{self.port}", *flags],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
                 env=clean_environment(**environment))
         if wait:
@@ -173,3 +174,47 @@ def access_log(path):
     """Lines of an nginx access log as lists of words."""
     with open(path, encoding="utf-8") as log:
         return [line.split() for line in log]
+
+
+def unique(name):
+    """A service name that no other test run on this machine uses at the same time."""
+    return f"{name}-{os.getpid()}-{time.monotonic_ns() // 1000 % 10**9}"
+
+
+def expect(sonde, *figures, seconds=15):
+    """Waits until Sonde shows all figures, (metric, labels, value) each, and stays at them."""
+    def shown():
+        metrics = sonde.metrics()
+        return [(name, labels, metrics.sum(name, **labels)) for name, labels, _ in figures]
+
+    def wrong():
+        return [f"{name}{labels} is {is_:g}, should be {should:g}"
+                for (name, labels, is_), (_, _, should) in zip(shown(), figures) if is_ != should]
+
+    end = time.monotonic() + seconds
+    while wrong() and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(1.1)  # longer than a sweep: what is counted twice shows by then
+    assert not wrong(), "\n".join(wrong())
+
+
+def start(*command, name=None, **popen):
+    """Starts a program as `program` does, for tests that end it themselves."""
+    popen.setdefault("stdin", subprocess.DEVNULL)
+    popen.setdefault("stdout", subprocess.PIPE)
+    return subprocess.Popen(
+        command, env=clean_environment(**({"OTEL_SERVICE_NAME": name} if name else {})), **popen)
+
+
+def run(*command, name=None, **popen):
+    """Runs a program to its end, and returns its exit status and standard output."""
+    with start(*command, name=name, **popen) as process:
+        output, _ = process.communicate(timeout=60)
+    return process.returncode, output.decode()
+
+
+def curl(port, *paths, name, options=()):
+    """GETs each path over one connection, and throws away what comes."""
+    subprocess.run(["curl", "-s", *options, *(f"http://127.0.0.1:{port}{path}" for path in paths)],
+                   stdout=subprocess.DEVNULL, check=True, timeout=60,
+                   env=clean_environment(OTEL_SERVICE_NAME=name))

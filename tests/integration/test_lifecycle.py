@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How Sonde starts, stops, reloads and refuses; overload; and the live table on a terminal."""
 import contextlib
+import fcntl
 import glob
 import json
 import os
 import pty
 import re
 import select
-import shutil
 import signal
 import socket
 import struct
@@ -15,11 +15,10 @@ import subprocess
 import termios
 import time
 import urllib.request
-import fcntl
 
 import pytest
 
-from harness import (SONDE, Sonde, access_log, clean_environment, free_port, nginx, program, stop,
+from harness import (NOBODY, SONDE, Sonde, access_log, clean_environment, free_port, nginx, stop,
                      wait_until)
 
 STOP_SECONDS = 8  # drain-timeout is 5 s by default, and the machine may be busy
@@ -27,9 +26,9 @@ USAGE = 2
 FAILED = 1
 
 
-def sonde_once(*arguments, prefix=(), **environment):
+def sonde_once(*arguments, prefix=(), program=SONDE, **environment):
     """Runs a command that must end by itself; a hang is a failure."""
-    return subprocess.run([*prefix, SONDE, *arguments], stdin=subprocess.DEVNULL, text=True,
+    return subprocess.run([*prefix, program, *arguments], stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20,
                           env=clean_environment(**environment), check=False)
 
@@ -202,23 +201,9 @@ def test_port_in_use():
         assert_one_line(sonde_once("run", "--quiet", "--listen", address), FAILED, address)
 
 
-@pytest.fixture
-def readable_sonde():
-    """A copy that everybody can reach and start: the tree may be in a private folder."""
-    folder = f"/tmp/sonde-test-{os.getpid()}-{time.monotonic_ns()}"
-    os.mkdir(folder, 0o755)
-    os.chmod(folder, 0o755)
-    shutil.copy(SONDE, folder)
-    yield os.path.join(folder, "sonde")
-    shutil.rmtree(folder)
-
-
-def test_without_privilege_it_says_what_is_missing(readable_sonde):
-    result = subprocess.run(
-        ["su", "nobody", "-s", "/bin/sh", "-c",
-         f"exec {readable_sonde} run --quiet --listen 127.0.0.1:{free_port()}"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        timeout=20, check=False, env=clean_environment())
+def test_without_privilege_it_says_what_is_missing(public_sonde):
+    result = sonde_once("run", "--quiet", "--listen", f"127.0.0.1:{free_port()}",
+                        program=public_sonde, prefix=NOBODY)
     assert_one_line(result, FAILED, "CAP_BPF")
 
 
@@ -247,9 +232,8 @@ def test_check_lists_features_and_sources_and_ends_with_0():
         assert word in result.stdout, word
 
 
-def test_check_without_privilege_or_btf_ends_with_1(readable_sonde):
-    result = subprocess.run(["su", "nobody", "-s", "/bin/sh", "-c", f"exec {readable_sonde} check"],
-                            stdout=subprocess.PIPE, text=True, timeout=20, check=False)
+def test_check_without_privilege_or_btf_ends_with_1(public_sonde):
+    result = sonde_once("check", program=public_sonde, prefix=NOBODY)
     assert result.returncode == FAILED
     assert re.search(r"CAP_BPF +missing", result.stdout), result.stdout
     assert sonde_once("check", prefix=WITHOUT_BTF).returncode == FAILED
@@ -266,31 +250,44 @@ def test_version_and_help():
 # --- overload ---
 
 
-def test_requests_that_overload_a_small_ring_are_counted_as_dropped(tmp_path):
+def overload(folder):
+    """Returns what a scrape says after wrk and a paused Sonde, nginx's log, and the services."""
     port = free_port()
-    service = f"nginx-{port}"
-    with Sonde(tmp_path, "--ring-size", "256KiB", "--no-syscalls", "--no-tcp",
-               "--no-processes") as sonde, nginx(tmp_path, port) as log:
-        load = subprocess.Popen(["wrk", "-t1", "-c16", "-d4s", f"http://127.0.0.1:{port}/x"],
+    with Sonde(folder, "--ring-size", "256KiB", "--no-syscalls", "--no-tcp",
+               "--no-processes") as sonde, nginx(folder, port) as log:
+        load = subprocess.Popen(["wrk", "-t1", "-c16", "-d3s", f"http://127.0.0.1:{port}/x"],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                 env=clean_environment(OTEL_SERVICE_NAME=f"wrk-{port}"))
         time.sleep(0.5)
         sonde.process.send_signal(signal.SIGSTOP)
-        time.sleep(1.5)
+        time.sleep(1)
         sonde.process.send_signal(signal.SIGCONT)
         load.wait(20)
-        served = len(access_log(log))
         metrics = sonde.metrics()
-        seen = metrics.sum("http_server_request_duration_seconds_count", service_name=service)
-        dropped = metrics.dropped("http")
-        # What both sides of each connection saw, and nobody else speaks HTTP in this test but
-        # what the neighbours do: so records of the server and of the client are compared apart.
-        called = metrics.sum("http_client_request_duration_seconds_count",
-                             service_name=f"wrk-{port}")
-        assert dropped > 0, "nothing was overloaded, so nothing was tested"
-        assert seen < served
-        # wrk ends with requests under way: a server's record of each, an error on both sides.
-        assert seen + called + dropped == 2 * served, (seen, called, dropped, served)
+        metrics.samples = [s for s in metrics.samples if s[1].get("server_port") != str(sonde.port)]
+        return metrics, len(access_log(log)), (f"nginx-{port}", f"wrk-{port}")
+
+
+def test_requests_that_overload_a_small_ring_are_counted_as_dropped(tmp_path):
+    # A drop has no service: the sum is right only if nobody else on the machine speaks HTTP.
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        metrics, served, (server, client) = overload(folder)
+        requests = [s for s in metrics.samples
+                    if s[0].startswith("http_") and s[0].endswith("_duration_seconds_count")]
+        others = {s[1]["service_name"] for s in requests} - {server, client}
+        if not others:
+            break
+        time.sleep(2)
+    else:
+        pytest.skip(f"others on this machine speak HTTP all the time: {others}")
+    seen = sum(s[2] for s in requests if s[1]["service_name"] == server)
+    called = sum(s[2] for s in requests if s[1]["service_name"] == client)
+    dropped = metrics.dropped("http")
+    assert dropped > 0, "nothing was overloaded, so nothing was tested"
+    assert seen < served and called < served
+    assert seen + called + dropped == 2 * served, (seen, called, dropped, served)
 
 
 # --- the live table ---

@@ -4,16 +4,16 @@
 #include "kernel/probes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <bpf/btf.h>
 
 #include "kernel/connections.h"
 #include "kernel/features.h"
@@ -77,13 +77,16 @@ static int libbpf_print(enum libbpf_print_level level, const char *format, va_li
 
 /* --- open: what is decided before load --- */
 
-/* The kernel has a BTF tracepoint of this name. */
-static bool tracepoint_exists(const struct btf *btf, const char *name)
+/*
+ * The kernel has a BTF tracepoint of this name: its type's name stands among the strings of the
+ * BTF. Parsing 5 MB of types for it would double the time that Sonde takes to start.
+ */
+static bool tracepoint_exists(const char *btf, size_t size, const char *name)
 {
-	char type[64];
+	char type[64] = ""; /* begins with the NUL that ends the string before */
+	int length = snprintf(type + 1, sizeof(type) - 1, "btf_trace_%s", name);
 
-	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
+	return memmem(btf, size, type, (size_t)length + 2) != NULL;
 }
 
 /* A source's programs begin with its name. */
@@ -107,27 +110,47 @@ static void sources_choose(struct sonde *skeleton, const struct probes_options *
 		bpf_program__set_autoload(program, sources[i].on);
 }
 
-static int hooks_choose(struct sonde *skeleton, const struct probes_options *options)
+static void http_choose(struct sonde *skeleton, const char *btf, size_t size)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-
-	if (!btf)
-		return -errno;
-	if (options->http && !(tracepoint_exists(btf, "sock_send_length") &&
-				     tracepoint_exists(btf, "sock_recv_length"))) {
+	if (!tracepoint_exists(btf, size, "sock_send_length") ||
+		!tracepoint_exists(btf, size, "sock_recv_length")) {
 		log_warn("HTTP is off: this kernel lacks the tracepoints sock_send_length and "
 			 "sock_recv_length (Linux 6.3)");
 		bpf_program__set_autoload(skeleton->progs.http_send_begin, false);
 		bpf_program__set_autoload(skeleton->progs.http_send, false);
 		bpf_program__set_autoload(skeleton->progs.http_receive, false);
 		bpf_program__set_autoload(skeleton->progs.http_state, false);
-	} else if (options->http && !tracepoint_exists(btf, "tcp_sendmsg_locked")) {
+	} else if (!tracepoint_exists(btf, size, "tcp_sendmsg_locked")) {
 		log_info("sends are timed by their end: this kernel lacks the tracepoint "
 			 "tcp_sendmsg_locked (Linux 6.16)");
 		skeleton->rodata->has_send_begin = false;
 		bpf_program__set_autoload(skeleton->progs.http_send_begin, false);
 	}
-	btf__free(btf);
+}
+
+static int hooks_choose(struct sonde *skeleton, const struct probes_options *options)
+{
+	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	ssize_t got = 0;
+	char *btf;
+
+	if (fd < 0)
+		return -errno;
+	btf = fstat(fd, &status) ? NULL : malloc((size_t)status.st_size);
+	while (btf && got < status.st_size) {
+		ssize_t more = read(fd, btf + got, (size_t)(status.st_size - got));
+
+		if (more <= 0)
+			break;
+		got += more;
+	}
+	close(fd);
+	if (!btf)
+		return -ENOMEM;
+	if (options->http)
+		http_choose(skeleton, btf, (size_t)got);
+	free(btf);
 	return 0;
 }
 

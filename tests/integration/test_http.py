@@ -1,0 +1,629 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP/1 against real programs: every request is counted once, on both sides, with its times.
+
+The truth is nginx's access log, the number of requests that a client was told to make, or clock
+readings that the peer itself took around its system calls (http_truth.py).
+"""
+import collections
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from harness import (Sonde, access_log, clean_environment, free_port, nginx, program, stop,
+                     wait_until)
+from http_truth import Collector, realtime_offset
+
+TRUTH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "http_truth.py")
+PYTHON = "/usr/bin/python3"
+KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
+LOOKS_LIKE_A_REQUEST = b"GET / HTTP/1.1\r\nHost: body\r\n\r\n" * 3
+
+PYTHON_SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    def do_GET(self):
+        body = b"x" * 100
+        self.send_response(200)
+        if self.path != "/until-close":
+            self.send_header("Content-Length", str(len(body)))
+        else:
+            self.close_connection = True
+        self.end_headers()
+        self.wfile.write(body)
+    def do_POST(self):
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                self.rfile.read(size + 2)
+            self.rfile.readline()
+        else:
+            self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+PYTHON_CLIENT = """
+import http.client, sys
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+for line in sys.stdin:
+    for i in range(int(line)):
+        connection.request("GET", f"/{i}")
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 200
+    print("done", flush=True)
+"""
+
+NODE_SERVER = """
+require("http").createServer((request, response) => response.end("hello"))
+    .listen(+process.argv[1], "127.0.0.1")
+"""
+
+NODE_CLIENT = """
+const http = require("http"), agent = new http.Agent({keepAlive: true, maxSockets: 4})
+for (let i = 0; i < +process.argv[2]; i++)
+    http.get({host: "127.0.0.1", port: +process.argv[1], path: "/" + i, agent}, r => r.resume())
+setInterval(() => Object.keys(agent.sockets).length || process.exit(0), 20)
+"""
+
+SILENT_SERVER = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    connection, _ = listener.accept()
+    connection.recv(4096)
+    connection.close()
+"""
+
+
+# Answers, each in its way, as many requests as come; all answers end with "hello".
+WAYS_SERVER = """
+import os, socket, sys, threading
+answer = b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhello"
+def answer_bytewise(c):
+    for byte in answer:
+        c.send(bytes([byte]))
+def answer_in_pieces(c):
+    c.sendmsg([bytes([byte]) for byte in answer])
+def answer_in_chunks(c):
+    c.sendall(b"HTTP/1.1 200 OK\\r\\nX-Long: " + b"y" * 3000 +
+              b"\\r\\ntransfer-encoding:  gzip, chunked\\r\\n\\r\\n6;extension=1\\r\\nabc")
+    for part in (b"def\\r\\nA", b"\\r", b"\\n0123456789\\r\\n", b"0\\r\\nTrailer: hello",
+                 b"\\r\\n\\r\\n"):
+        c.sendall(part)
+def answer_after_hints(c):
+    for _ in range(3):
+        c.sendall(b"HTTP/1.1 103 Early Hints\\r\\nLink: x\\r\\n\\r\\n")
+    c.sendall(answer)
+def answer_by_child(c):
+    child = os.fork()
+    if not child:
+        c.sendall(answer)
+        os._exit(0)
+    os.waitpid(child, 0)
+def answer_by_thread(c):
+    thread = threading.Thread(target=c.sendall, args=(answer,))
+    thread.start()
+    thread.join()
+def answer_after_peeking(c):
+    c.sendall(answer)
+port, way = int(sys.argv[1]), sys.argv[2]
+listener = socket.create_server(("127.0.0.1", port))
+while True:
+    c, _ = listener.accept()
+    head = b""
+    while True:
+        if way == "after_peeking":
+            c.recv(10, socket.MSG_PEEK)
+        more = c.recv(4096)
+        if not more:
+            break
+        head += more
+        if head.endswith(b"\\r\\n\\r\\n"):
+            globals()["answer_" + way](c)
+            head = b""
+    c.close()
+"""
+
+# Asks ten times in its way.
+WAYS_CLIENT = """
+import os, socket, sys
+request = b"GET /a HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"
+def ask_plainly():
+    c.sendall(request)
+def ask_in_pieces():
+    c.sendmsg([bytes([byte]) for byte in request])
+def ask_by_writev():
+    os.writev(c.fileno(), [request[:3], request[3:9], b"", request[9:]])
+def ask_by_write():
+    os.write(c.fileno(), request)
+def ask_long():
+    c.sendall(b"GET /" + b"z" * 2000 + b" HTTP/1.1\\r\\nCookie: " + b"c" * 6000 + b"\\r\\n" +
+              b"".join(b"H%d: v\\r\\n" % i for i in range(80)) + b"\\r\\n")
+way = sys.argv[2]
+c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+for _ in range(10):
+    globals()["ask_" + way]()
+    data = b""
+    while b"hello" not in data:
+        c.recv(3, socket.MSG_PEEK)
+        data += c.recv(4096)
+    if data.find(b"Trailer") >= 0 and not data.endswith(b"\\r\\n\\r\\n"):
+        c.recv(4)
+"""
+
+# Both ends of one connection that read, the i-th time, i bytes and then the rest.
+SPLIT_PEER = """
+import socket, sys
+REQUESTS = 700
+def request(i):
+    return (b"GET /split/" + b"p" * (i % 7 * 50) + b" HTTP/1.1\\r\\nX-Long: " + b"l" * 300 + b"\\r\\nContent-Length: 9\\r\\nX-Long: " + b"m" * 300 + b"\\r\\n\\r\\nGET / HTT")
+def response(i):
+    body = b"HTTP/1.1 500 No\\r\\n\\r\\n"
+    return (b"HTTP/1.1 %d Fine\\r\\nServer: " % (200 + i % 3) + b"s" * 300 + b"\\r\\nX-Long: " +
+            b"t" * 200 + b"\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
+def receive(c, expected, first):
+    data = c.recv(min(first, len(expected)), socket.MSG_WAITALL)
+    while data and len(data) < len(expected):
+        data += c.recv(len(expected) - len(data))
+    assert data == expected or not data
+    return data
+if sys.argv[1] == "server":
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[2])))
+    while True:
+        c, _ = listener.accept()
+        i = 0
+        while receive(c, request(i), i + 1):
+            c.sendall(response(i))
+            i += 1
+else:
+    c = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+    for i in range(REQUESTS):
+        whole = request(i)
+        c.sendmsg([whole[:i], whole[i:]])
+        receive(c, response(i), i + 1)
+"""
+
+
+# --- what the tests share ---
+
+@pytest.fixture(scope="module")
+def sonde(tmp_path_factory):
+    """One for all tests here, as each has services of its own."""
+    with Sonde(tmp_path_factory.mktemp("sonde"), "--sweep-interval", "100ms") as running:
+        yield running
+
+
+def run(*command, name, seconds=60, **more):
+    """Runs a program to its end under a service name of its own; returns what it printed."""
+    result = subprocess.run(command, env=clean_environment(OTEL_SERVICE_NAME=name), timeout=seconds,
+                            capture_output=True, check=False, **more)
+    assert result.returncode == 0, f"{command[0]}: {result.stderr.decode()}"
+    return result.stdout.decode()
+
+
+def curl(*arguments, name):
+    """The responses go nowhere; -D - prints their heads."""
+    return run("curl", "-s", "-S", "--output-dir", "/dev", "-o", "null", *arguments, name=name)
+
+
+def counts(metrics, side, service):
+    """{(method, status): requests}; in place of a status that is missing, the error's type."""
+    result = collections.Counter()
+    for _, labels, value in metrics.select(f"http_{side}_request_duration_seconds_count",
+                                           service_name=service):
+        status = labels.get("http_response_status_code") or labels.get("error_type")
+        result[labels["http_request_method"], status] += int(value)
+    return result
+
+
+def expect(sonde, side, service, expected):
+    """These requests are counted, and a little later there are still no more."""
+    def found():
+        return counts(sonde.metrics(), side, service)
+    end = time.monotonic() + 5
+    while found() != expected and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.25)
+    metrics = sonde.metrics()
+    assert counts(metrics, side, service) == expected, "\n".join(
+        [f"{side} {service}; events, and what was counted for nobody:"] +
+        [f"{name} {labels} {value}" for name, labels, value in metrics.samples
+         if name == "sonde_events_total" or
+         name.endswith("request_duration_seconds_count") and labels["service_name"][:1] == "_"])
+
+
+def seconds_of(sonde, side, service):
+    return sonde.metrics().sum(f"http_{side}_request_duration_seconds_sum", service_name=service)
+
+
+def logged(log, requests):
+    """{(method, status): requests} of an access log, once it has this many lines."""
+    wait_until(lambda: len(access_log(log)) >= requests, f"{requests} lines in the access log")
+    lines = access_log(log)
+    assert len(lines) == requests
+    return collections.Counter(
+        (method if method in KNOWN_METHODS else "_OTHER", status) for method, _, status, _ in lines)
+
+
+@contextlib.contextmanager
+def python_server(name):
+    port = free_port()
+    with program(PYTHON, "-c", PYTHON_SERVER, str(port), port=port, name=name):
+        yield port
+
+
+def read_to_end(connection):
+    data = bytearray()
+    while piece := connection.recv(1 << 16):
+        data += piece
+    return bytes(data)
+
+
+# --- counts ---
+
+STATUSES = """
+    location / { return 200 "hello\\n"; }
+    location /created { return 201 "made\\n"; }
+    location /empty { return 204; }
+    location /unmodified { return 304; }
+    location /moved { return 301 /; }
+    location /missing { return 404; }
+    location /broken { return 503; }
+"""
+
+
+def test_each_method_and_status_is_counted_as_the_access_log_has_it(sonde, tmp_path):
+    port, client = free_port(), f"curl-statuses-{os.getpid()}"
+    paths = ["", "created", "empty", "unmodified", "moved", "missing", "broken", "a", "b"]
+    methods = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"]
+    arguments = []
+    for method in methods:
+        for path in paths:
+            arguments += ["--next", "-s", "-o", "/dev/null", "-X", method,
+                          f"http://127.0.0.1:{port}/{path}"]
+    with nginx(tmp_path, port, STATUSES) as log:
+        run("curl", *arguments[1:], name=client)
+        expected = logged(log, len(paths) * len(methods))
+        expect(sonde, "server", f"nginx-{port}", expected)
+        expect(sonde, "client", client, expected)
+
+
+def test_answers_without_a_body_do_not_hide_the_next_request(sonde, tmp_path):
+    port, client = free_port(), f"curl-bodiless-{os.getpid()}"
+    url = f"http://127.0.0.1:{port}"
+    arguments = []
+    for _ in range(5):
+        arguments += ["--next", "-s", "-I", "-o", "/dev/null", f"{url}/head"]  # has Content-Length
+        for path in ("get", "empty", "unmodified", "get"):
+            arguments += ["--next", "-s", "-o", "/dev/null", f"{url}/{path}"]
+    with nginx(tmp_path, port, STATUSES) as log:
+        run("curl", *arguments[1:], name=client)
+        expected = logged(log, 25)
+        assert expected["HEAD", "200"] == 5 and expected["GET", "304"] == 5
+        expect(sonde, "server", f"nginx-{port}", expected)
+        expect(sonde, "client", client, expected)
+
+
+def test_a_client_that_lives_for_one_request_has_its_name(sonde, tmp_path):
+    port, client = free_port(), f"curl-short-{os.getpid()}"
+    with nginx(tmp_path, port) as log:
+        for _ in range(50):
+            curl(f"http://127.0.0.1:{port}/", name=client)
+        expected = logged(log, 50)
+        expect(sonde, "server", f"nginx-{port}", expected)
+        expect(sonde, "client", client, expected)
+
+
+def test_python_server_and_client_are_counted(sonde):
+    server, client = f"python-server-{os.getpid()}", f"python-client-{os.getpid()}"
+    with python_server(server) as port:
+        run(PYTHON, "-c", PYTHON_CLIENT, str(port), name=client, input=b"500\n")
+        expect(sonde, "server", server, {("GET", "200"): 500})
+        expect(sonde, "client", client, {("GET", "200"): 500})
+
+
+def test_node_server_and_client_are_counted(sonde):
+    server, client = f"node-server-{os.getpid()}", f"node-client-{os.getpid()}"
+    port = free_port()
+    with program("node", "-e", NODE_SERVER, str(port), port=port, name=server):
+        run("node", "-e", NODE_CLIENT, str(port), "500", name=client)
+        expect(sonde, "server", server, {("GET", "200"): 500})
+        expect(sonde, "client", client, {("GET", "200"): 500})
+
+
+def test_counter_and_drops_equal_the_access_log_under_load(tmp_path):
+    port, client = free_port(), f"wrk-{os.getpid()}"
+    server = f"nginx-{port}"
+    with Sonde(tmp_path) as sonde:
+        with nginx(tmp_path, port) as log:
+            report = run("wrk", "-t2", "-c64", "-d10s", f"http://127.0.0.1:{port}/", name=client)
+            pid_file = os.path.join(os.path.dirname(log), "pid")
+            with open(pid_file, encoding="utf-8") as file:
+                os.kill(int(file.read()), signal.SIGQUIT)
+            wait_until(lambda: not os.path.exists(pid_file), "nginx ends its requests")
+        time.sleep(2)  # two sweeps, for the counters of drops
+        metrics = sonde.metrics()
+    in_log = len(access_log(log))
+    answered = int(re.search(r"(\d+) requests in", report).group(1))
+    as_server = counts(metrics, "server", server)
+    as_client = counts(metrics, "client", client)
+    dropped = metrics.dropped("http")
+    print(f"log {in_log}, wrk {answered}, server {dict(as_server)}, client {dict(as_client)}, "
+          f"dropped {dropped:.0f}")
+
+    # When its time is up wrk leaves up to 64 requests unanswered. Those that nginx read are in its
+    # log, and were requests to the server whatever became of their answers; all of them were sent.
+    assert answered <= in_log <= answered + 64
+    assert set(method for method, _ in as_server) == {"GET"}
+    if dropped:  # of either side: they share the ring
+        total = sum(as_server.values()) + sum(as_client.values()) + dropped
+        assert in_log + answered <= total <= in_log + answered + 64
+        assert sum(as_server.values()) <= in_log <= sum(as_server.values()) + dropped
+    else:
+        assert sum(as_server.values()) == in_log
+        assert as_client["GET", "200"] == answered
+        assert sum(as_client.values()) <= answered + 64
+
+
+def test_a_connection_opened_before_sonde_counts_what_comes_after(tmp_path):
+    server, client = f"early-server-{os.getpid()}", f"early-client-{os.getpid()}"
+    with python_server(server) as port:
+        asking = subprocess.Popen(
+            [PYTHON, "-c", PYTHON_CLIENT, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=clean_environment(OTEL_SERVICE_NAME=client))
+        try:
+            def ask(requests):
+                asking.stdin.write(b"%d\n" % requests)
+                asking.stdin.flush()
+                assert asking.stdout.readline() == b"done\n"
+            ask(3)
+            with Sonde(tmp_path, "--sweep-interval", "100ms") as sonde:
+                ask(20)
+                expect(sonde, "server", server, {("GET", "200"): 20})
+                expect(sonde, "client", client, {("GET", "200"): 20})
+        finally:
+            stop(asking)
+
+
+# --- framing ---
+
+def test_pipelined_requests_are_counted_once_each(sonde, tmp_path):
+    port = free_port()
+    body = LOOKS_LIKE_A_REQUEST
+    post = b"POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+    requests = [b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % i if i % 3 else
+                post % (i, len(body), body) for i in range(9)]
+    requests.append(b"DELETE /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    with nginx(tmp_path, port, STATUSES) as log:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"".join(requests))
+            assert read_to_end(connection).count(b"HTTP/1.1 200 OK\r\n") == 10
+        expected = logged(log, 10)
+        assert expected == {("GET", "200"): 6, ("POST", "200"): 3, ("DELETE", "200"): 1}
+        expect(sonde, "server", f"nginx-{port}", expected)
+
+
+def test_heads_that_come_one_byte_at_a_time_are_counted_once_each(sonde, tmp_path):
+    port = free_port()
+    with nginx(tmp_path, port) as log:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for i in range(5):
+                ending = b"Connection: close\r\n" if i == 4 else b""
+                for byte in b"PUT /slow/%d HTTP/1.1\r\nHost: x\r\n%s\r\n" % (i, ending):
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.0005)
+            assert read_to_end(connection).count(b"HTTP/1.1 200 OK\r\n") == 5
+        expect(sonde, "server", f"nginx-{port}", logged(log, 5))
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_that_looks_like_requests_is_one_request(sonde, tmp_path, framing):
+    server = f"python-body-{framing}-{os.getpid()}"
+    client = f"curl-body-{framing}-{os.getpid()}"
+    upload = os.path.join(tmp_path, "upload")
+    with open(upload, "wb") as file:
+        file.write(LOOKS_LIKE_A_REQUEST * 10000)
+    header = ["-H", "Transfer-Encoding: chunked"] if framing == "chunked" else []
+    with python_server(server) as port:
+        url = f"http://127.0.0.1:{port}/upload"
+        curl(*header, "-H", "Expect:", "--data-binary", f"@{upload}", url, "-o", "null",
+             url, name=client)  # two on one connection
+        expect(sonde, "server", server, {("POST", "200"): 2})
+        expect(sonde, "client", client, {("POST", "200"): 2})
+
+
+def test_100_continue_is_not_the_answer(sonde, tmp_path):
+    server, client = f"python-continue-{os.getpid()}", f"curl-continue-{os.getpid()}"
+    upload = os.path.join(tmp_path, "upload")
+    with open(upload, "wb") as file:
+        file.write(b"x" * 100000)
+    with python_server(server) as port:
+        url = f"http://127.0.0.1:{port}/upload"
+        heads = curl("-D", "-", "-H", "Expect: 100-continue", "--data-binary", f"@{upload}", url,
+                     "-o", "null", url, name=client)
+        assert heads.count("HTTP/1.1 100") == 2
+        expect(sonde, "server", server, {("POST", "200"): 2})
+        expect(sonde, "client", client, {("POST", "200"): 2})
+
+
+def test_an_answer_that_ends_with_the_connection_is_complete(sonde):
+    server, client = f"python-until-close-{os.getpid()}", f"curl-until-close-{os.getpid()}"
+    with python_server(server) as port:
+        for _ in range(5):
+            curl(f"http://127.0.0.1:{port}/until-close", name=client)
+        expect(sonde, "server", server, {("GET", "200"): 5})
+        expect(sonde, "client", client, {("GET", "200"): 5})
+
+
+@pytest.mark.parametrize("ask, answer", [
+    ("plainly", "bytewise"), ("plainly", "in_pieces"), ("plainly", "in_chunks"),
+    ("plainly", "after_hints"), ("plainly", "by_child"), ("plainly", "by_thread"),
+    ("plainly", "after_peeking"), ("in_pieces", "in_pieces"), ("by_writev", "bytewise"),
+    ("by_write", "in_pieces"), ("long", "in_chunks")])
+def test_ways_to_ask_and_to_answer_do_not_matter(sonde, ask, answer):
+    server = f"ways-server-{ask}-{answer}-{os.getpid()}"
+    client = f"ways-client-{ask}-{answer}-{os.getpid()}"
+    port = free_port()
+    with program(PYTHON, "-c", WAYS_SERVER, str(port), answer, port=port, name=server):
+        run(PYTHON, "-c", WAYS_CLIENT, str(port), ask, name=client)
+        expect(sonde, "server", server, {("GET", "200"): 10})
+        expect(sonde, "client", client, {("GET", "200"): 10})
+
+
+def test_messages_read_and_written_in_two_parts_split_at_every_byte(sonde):
+    server, client = f"split-server-{os.getpid()}", f"split-client-{os.getpid()}"
+    port = free_port()
+    with program(PYTHON, "-c", SPLIT_PEER, "server", str(port), port=port, name=server):
+        run(PYTHON, "-c", SPLIT_PEER, "client", str(port), name=client)
+        expected = {("GET", "200"): 234, ("GET", "201"): 233, ("GET", "202"): 233}
+        expect(sonde, "server", server, expected)
+        expect(sonde, "client", client, expected)
+
+
+DOWNLOAD_CLIENT = """
+import socket, sys, time
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+    connection.sendall(b"GET /file HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+    begin, received = time.monotonic(), 0
+    while received < 16 << 20:
+        received += len(connection.recv(1 << 16))
+    time.sleep(0.5)
+    end = time.monotonic()
+    while data := connection.recv(1 << 16):
+        end, received = time.monotonic(), received + len(data)
+    assert received > 32 << 20
+    print(end - begin)
+"""
+
+
+def test_a_download_by_sendfile_is_one_request_as_long_as_it_took(sonde, tmp_path):
+    port, client = free_port(), f"download-{os.getpid()}"
+    folder = tempfile.mkdtemp()  # nginx's workers, who are nobody, must reach it
+    try:
+        os.chmod(folder, 0o755)
+        with open(os.path.join(folder, "file"), "wb") as file:
+            file.truncate(32 << 20)
+        with nginx(tmp_path, port, f"location / {{ root {folder}; sendfile on; }}") as log:
+            before = time.monotonic()
+            inside = float(run(PYTHON, "-c", DOWNLOAD_CLIENT, str(port), name=client))
+            outside = time.monotonic() - before
+            expected = logged(log, 1)
+            assert access_log(log)[0][3] == str(32 << 20)
+            expect(sonde, "client", client, expected)
+            expect(sonde, "server", f"nginx-{port}", expected)
+        # its last reading of the clock was just after the last piece: allow that one call
+        assert inside - 0.001 <= seconds_of(sonde, "client", client) <= outside
+        # the client's pause holds the server up: 16 MiB are more than the socket's buffers take
+        assert 0.5 <= seconds_of(sonde, "server", f"nginx-{port}") <= outside
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_connection_closed_without_an_answer_has_an_error_and_no_status(sonde):
+    server, client = f"silent-server-{os.getpid()}", f"silent-client-{os.getpid()}"
+    port = free_port()
+    with program(PYTHON, "-c", SILENT_SERVER, str(port), port=port, name=server):
+        for _ in range(5):
+            result = subprocess.run(["curl", "-s", f"http://127.0.0.1:{port}/"], check=False,
+                                    env=clean_environment(OTEL_SERVICE_NAME=client))
+            assert result.returncode == 52  # "Empty reply from server"
+        expect(sonde, "server", server, {("GET", "closed_locally"): 5})
+        expect(sonde, "client", client, {("GET", "closed_by_peer"): 5})
+
+
+HALF_CLOSING_CLIENT = """
+import socket, sys, time
+for _ in range(10):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as c:
+        c.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+        c.shutdown(socket.SHUT_WR)
+        time.sleep(0.02)  # the whole answer and the server's FIN are there before the first read
+        while c.recv(4096):
+            pass
+"""
+
+
+def test_a_client_that_closes_its_sending_side_still_gets_its_answer(sonde, tmp_path):
+    port, client = free_port(), f"half-closing-{os.getpid()}"
+    with nginx(tmp_path, port) as log:
+        run(PYTHON, "-c", HALF_CLOSING_CLIENT, str(port), name=client)
+        expected = logged(log, 10)
+        assert expected == {("GET", "200"): 10}
+        expect(sonde, "server", f"nginx-{port}", expected)
+        expect(sonde, "client", client, expected)
+
+
+# --- spans ---
+
+def test_spans_begin_and_end_at_the_system_calls_of_each_side(tmp_path):
+    requests, port = 20, free_port()
+    server, client = f"timed-server-{os.getpid()}", f"timed-client-{os.getpid()}"
+    offset, error = realtime_offset()
+    with Collector() as collector, \
+            Sonde(tmp_path, "--otlp-endpoint", collector.url, "--otlp-queue-size", "16MiB"), \
+            open(tmp_path / "server", "w+", encoding="utf-8") as served:
+        with program(PYTHON, TRUTH, "server", str(port), port=port, name=server, stdout=served):
+            asked = run(PYTHON, TRUTH, "client", str(port), str(requests), name=client)
+            wait_until(lambda: len(collector.of(server) + collector.of(client)) >= 2 * requests,
+                       "all spans at the collector", 10)
+        served.seek(0)
+        truth = {"SERVER": [json.loads(line) for line in served],
+                 "CLIENT": [json.loads(line) for line in asked.splitlines()]}
+        spans = {"SERVER": collector.of(server), "CLIENT": collector.of(client)}
+    offset_later, error_later = realtime_offset()
+    # Sonde read its own offset in between; the clocks may be steered apart meanwhile
+    tolerance = abs(offset_later - offset) + error + error_later + 10_000
+    assert tolerance < 100_000
+
+    for kind in ("SERVER", "CLIENT"):
+        assert len(truth[kind]) == len(spans[kind]) == requests
+        by_path = {re.sub("^http://[^/]*", "", s.attributes.get("url.path") or
+                          s.attributes["url.full"]): s for s in spans[kind]}
+        for told in truth[kind]:
+            span = by_path[told["path"]]
+            assert span.kind == kind
+            for what, at in (("start", span.start), ("end", span.end),
+                             ("response_first", span.start + round(
+                                 span.attributes["sonde.http.time_to_first_byte"] * 1e9))):
+                before, after = told[what]
+                at -= offset
+                assert before - tolerance <= at <= after + tolerance, (
+                    f"{kind} {told['path']} {what}: {at - before} ns after the clock before the "
+                    f"call, {after - at} ns before the one after it (± {tolerance})")
+    # a read that waits is long: the bytes that ended the wait tell more
+    for served, asked in zip(truth["SERVER"], truth["CLIENT"]):
+        span = next(s for s in spans["SERVER"] if s.attributes["url.path"] == served["path"])
+        assert asked["start"][0] - tolerance <= span.start - offset
+
+
+def test_traceparent_becomes_trace_and_parent(tmp_path):
+    port, client = free_port(), f"curl-trace-{os.getpid()}"
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    with Collector() as collector, Sonde(tmp_path, "--otlp-endpoint", collector.url), \
+            nginx(tmp_path, port):
+        url = f"http://127.0.0.1:{port}"
+        curl("-H", f"traceparent: 00-{trace}-{parent}-01", f"{url}/with", name=client)
+        curl(f"{url}/without", name=client)
+        spans = wait_until(lambda: len(s := collector.of(f"nginx-{port}") + collector.of(client))
+                           >= 4 and s, "spans at the collector", 10)
+    with_it = [s for s in spans if "/with" in str(s.attributes) and "/without" not in
+               str(s.attributes)]
+    without = [s for s in spans if "/without" in str(s.attributes)]
+    for both in (with_it, without):
+        assert sorted(s.kind for s in both) == ["CLIENT", "SERVER"]
+    assert {(s.trace, s.parent) for s in with_it} == {(trace, parent)}
+    assert all(s.parent == "" and s.trace not in (trace, "0" * 32) for s in without)

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TCP: bytes and connections against programs that moved known amounts, and against Redis."""
+import contextlib
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness import Sonde, expect, free_port, program, run, start, unique
+
+PYTHON = "/usr/bin/python3"
+SENT = "sonde_tcp_sent_bytes_total"
+RECEIVED = "sonde_tcp_received_bytes_total"
+CONNECTIONS = "sonde_tcp_connections_total"
+OPEN = "sonde_tcp_open_connections"
+NAMESPACES_SWEEPS = 5  # a new network namespace is found by the sweep after so many seconds
+
+# Both move bytes by whole amounts over `count` connections; with `hold` they keep the connections
+# open until a line comes on standard input, and say "moved" before that.
+SERVER = """
+import socket, sys
+count, receives, sends, hold = map(int, sys.argv[1:])
+listener = socket.create_server(("127.0.0.1", 0), backlog=count)
+print(listener.getsockname()[1], flush=True)
+connections = []
+for _ in range(count):
+    connection, _ = listener.accept()
+    left = receives
+    while left:
+        left -= len(connection.recv(min(left, 1 << 16)))
+    connection.sendall(bytes(sends))
+    if hold:
+        connections.append(connection)
+    else:
+        connection.recv(1)
+        connection.close()
+print("moved", flush=True)
+sys.stdin.readline()
+"""
+CLIENT = """
+import socket, sys
+port, count, sends, receives, hold = map(int, sys.argv[1:])
+connections = []
+for _ in range(count):
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(bytes(sends))
+    left = receives
+    while left:
+        left -= len(connection.recv(min(left, 1 << 16)))
+    if hold:
+        connections.append(connection)
+    else:
+        connection.close()
+print("moved", flush=True)
+sys.stdin.readline()
+"""
+REFUSED = """
+import socket, sys
+for _ in range(int(sys.argv[2])):
+    try:
+        socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    except ConnectionRefusedError:
+        continue
+    sys.exit("was not refused")
+"""
+
+
+@pytest.fixture(params=["host", "namespace"])
+def place(request):
+    """How to start a program in a network namespace: this one, or one of the test's own."""
+    if request.param == "host":
+        yield []
+        return
+    name = unique("sonde-test")
+    if subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
+        pytest.skip("no network namespace can be made here")
+    try:
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        yield ["nsenter", f"--net=/run/netns/{name}"]
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+@contextlib.contextmanager
+def moved(place, server, client, count, requests, responses, hold=False):
+    """A server and a client that have moved their bytes, and still run, for the block."""
+    sizes = [str(count), str(requests), str(responses), str(int(hold))]
+    with contextlib.ExitStack() as stack:
+        def python(name, code, *arguments):
+            process = start(*place, PYTHON, "-c", code, *arguments, name=name,
+                            stdin=subprocess.PIPE)
+            stack.callback(process.communicate, timeout=20)  # closes its input, and so ends it
+            return process
+
+        serving = python(server, SERVER, *sizes)
+        port = serving.stdout.readline().decode().strip()
+        asking = python(client, CLIENT, port, *sizes)
+        assert asking.stdout.readline() == b"moved\n"
+        assert serving.stdout.readline() == b"moved\n"
+        yield
+
+
+def figures(server, client, count, requests, responses):
+    """Bytes and connections of both, each in its own direction and nothing in the other."""
+    inbound = {"service_name": server, "direction": "inbound"}
+    outbound = {"service_name": client, "direction": "outbound"}
+    expected = [(CONNECTIONS, {"service_name": name}, count) for name in (server, client)]
+    for labels, sends, receives in ((inbound, responses, requests),
+                                    (outbound, requests, responses)):
+        name = {"service_name": labels["service_name"]}
+        expected += [
+            (CONNECTIONS, dict(labels, result="established"), count),
+            (SENT, labels, sends * count), (SENT, name, sends * count),
+            (RECEIVED, labels, receives * count), (RECEIVED, name, receives * count)]
+    return expected
+
+
+@pytest.mark.parametrize("count,requests,responses", [
+    (200, 1, 1), (50, 12345, 100001), (3, 5_000_000, 77), (3, 0, 8_000_000), (100, 0, 0)])
+def test_bytes_and_connections_are_exact(sonde, place, count, requests, responses):
+    server, client = unique("tcp-server"), unique("tcp-client")
+    with moved(place, server, client, count, requests, responses):
+        expect(sonde, *figures(server, client, count, requests, responses))
+    assert sonde.metrics().dropped("tcp") == 0
+
+
+def test_bytes_of_programs_that_ended_at_once_are_exact(sonde, place):
+    server, client = unique("tcp-brief-server"), unique("tcp-brief-client")
+    with moved(place, server, client, 20, 4321, 1234):
+        pass
+    expect(sonde, *figures(server, client, 20, 4321, 1234))
+
+
+def test_open_connection_shows_its_bytes_while_it_lives(sonde, place):
+    server, client = unique("tcp-long-server"), unique("tcp-long-client")
+    opened = [(OPEN, {"service_name": name}, 7) for name in (server, client)]
+    with moved(place, server, client, 7, 30000, 400, hold=True):
+        time.sleep(NAMESPACES_SWEEPS if place else 1)
+        expect(sonde, *figures(server, client, 7, 30000, 400), *opened, seconds=2)
+    # and not again when it ends
+    closed = [(name, labels, 0) for name, labels, _ in opened]
+    expect(sonde, *figures(server, client, 7, 30000, 400), *closed)
+
+
+def test_refused_connections_are_counted_as_refused(sonde, place):
+    name = unique("tcp-refused")
+    assert run(*place, PYTHON, "-c", REFUSED, str(free_port()), "25", name=name)[0] == 0
+    expect(sonde,
+           (CONNECTIONS, {"service_name": name, "direction": "outbound", "result": "refused"}, 25),
+           (CONNECTIONS, {"service_name": name}, 25),
+           (SENT, {"service_name": name}, 0),
+           (RECEIVED, {"service_name": name}, 0))
+
+
+def test_connection_from_before_sonde_counts_from_then_on_under_its_owner(tmp_path):
+    server, client = unique("tcp-old-server"), unique("tcp-old-client")
+    with moved([], server, client, 4, 1000, 2000, hold=True), Sonde(tmp_path) as sonde:
+        expect(sonde, *figures(server, client, 0, 0, 0),
+               *[(OPEN, {"service_name": name}, 4) for name in (server, client)])
+
+
+@pytest.fixture
+def redis(tmp_path, sonde):
+    """A Redis with a name, started after Sonde; gives name and port."""
+    port, name = free_port(), unique("redis")
+    with program("/usr/bin/redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+                 "--dir", str(tmp_path), port=port, name=name):
+        yield name, port
+
+
+def redis_bytes(port):
+    """What Redis says it read and wrote, this very question and its answer included."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"INFO stats\r\n")
+        answer = b""
+        while True:
+            piece = connection.recv(1 << 16)
+            assert piece, "Redis closed the connection"
+            answer += piece
+            head, _, body = answer.partition(b"\r\n")
+            if body and len(body) == int(head[1:]) + 2:
+                break
+    figure = dict(line.split(b":", 1) for line in body.split(b"\r\n") if b":" in line)
+    return (int(figure[b"total_net_input_bytes"]),
+            int(figure[b"total_net_output_bytes"]) + len(answer))
+
+
+def test_bytes_of_redis_are_what_redis_says(sonde, redis):
+    name, port = redis
+    client = unique("redis-benchmark")
+    assert run("/usr/bin/redis-benchmark", "-p", str(port), "-n", "20000", "-c", "20", "-d", "300",
+               "-t", "set,get,lrange_100", "-q", name=client)[0] == 0
+    before = redis_bytes(port)  # a question of its own: its bytes are the next one's to tell
+    received, sent = redis_bytes(port)
+    assert received > before[0] > 20000 * 300
+    inbound = {"service_name": name, "direction": "inbound"}
+    expect(sonde, (RECEIVED, inbound, received), (SENT, inbound, sent),
+           (OPEN, {"service_name": name}, 0))
+
+
+# Both ends in one process, ten times; each way of ending it leaves other traces in the kernel.
+ENDS = """
+import socket, struct, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+listener = socket.create_server((sys.argv[1], 0), family=family)
+for _ in range(10):
+    client = socket.create_connection(listener.getsockname()[:2])
+    server, _ = listener.accept()
+    client.sendall(bytes(1000))
+    if sys.argv[2] == "half-closed":
+        client.shutdown(socket.SHUT_WR)
+    if sys.argv[2] != "unread":
+        while len(server.recv(1000, socket.MSG_PEEK)) < 1000: pass
+        server.recv(1000)
+    server.sendall(bytes(300))
+    if sys.argv[2] == "reset":
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.close()
+    try:
+        while client.recv(1000): pass
+    except ConnectionResetError:
+        pass
+    client.close()
+"""
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("end", ["closed", "half-closed", "reset", "unread"])
+def test_bytes_are_exact_however_a_connection_ends(sonde, address, end):
+    name = unique(f"tcp-{end}")
+    assert run(PYTHON, "-c", ENDS, address, end, name=name)[0] == 0
+    inbound, outbound = ({"service_name": name, "direction": direction}
+                         for direction in ("inbound", "outbound"))
+    expect(sonde,
+           (CONNECTIONS, {"service_name": name, "result": "established"}, 20),
+           (CONNECTIONS, {"service_name": name}, 20),
+           (SENT, outbound, 10000), (RECEIVED, inbound, 10000),
+           (SENT, inbound, 3000), (RECEIVED, outbound, 3000),
+           (OPEN, {"service_name": name}, 0))
