@@ -308,7 +308,10 @@ static __always_inline struct stream *stream_of(struct conn *conn, enum directio
 						      : &conn->streams[RESPONSE];
 }
 
-/* Leads the bytes of one operation through the message that they belong to. */
+/*
+ * Leads the bytes of one operation through the message that they belong to. Returns
+ * OUTCOME_UNREADABLE when they were needed and could not be read: the connection must be forgotten.
+ */
 __noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
 {
 	struct http_scratch *scratch;
@@ -336,14 +339,21 @@ __noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
 			break;
 	if (!feed->lost)
 		return 0;
+	if (feed->lost == OUTCOME_UNREADABLE) {
+		/* what is open is lost with it; the connection may be found again at a later
+		 * request */
+		if (feed->message == REQUEST && conn->asked)
+			count(SOURCE_HTTP, OUTCOME_UNREADABLE);
+		conn_end(conn, HTTP_OK, OUTCOME_UNREADABLE);
+		return OUTCOME_UNREADABLE;
+	}
 	if (feed->message == RESPONSE) {
-		conn_end(conn, HTTP_RESPONSE_INVALID,
-			feed->lost == OUTCOME_UNREADABLE ? OUTCOME_UNREADABLE : 0);
+		conn_end(conn, HTTP_RESPONSE_INVALID, 0);
 		return 0;
 	}
 	/* no more requests can be found here; those that were may still be answered */
 	if (conn->asked)
-		count(SOURCE_HTTP, feed->lost);
+		count(SOURCE_HTTP, OUTCOME_UNPARSABLE);
 	else
 		conn->flags |= CONN_OPAQUE;
 	conn->streams[REQUEST].state = STREAM_UNTIL_CLOSE;
@@ -372,7 +382,9 @@ static __noinline struct conn *conn_new(
 	if (most > METHOD_MAX)
 		most = METHOD_MAX;
 	got = bytes_read(&cursor, 0, scratch->data, most);
-	if (got <= 0 || !method_length(scratch, 0, got)) {
+	if (got <= 0)
+		return NULL; /* tells nothing */
+	if (!method_length(scratch, 0, got)) {
 		state->http_misses++;
 		return NULL;
 	}
@@ -395,12 +407,13 @@ static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 		conn = conn_new(sk, state, transfer);
 	if (!conn)
 		return NULL;
-	conn_feed(conn, transfer);
-	if (conn->asked || !(conn->flags & CONN_OPAQUE))
-		return conn;
-	bpf_sk_storage_delete(&conns, sk); /* it only looked like a request */
-	if (state)
-		state->http_misses++;
+	if (conn_feed(conn, transfer) != OUTCOME_UNREADABLE) {
+		if (conn->asked || !(conn->flags & CONN_OPAQUE))
+			return conn;
+		if (state) /* it only looked like a request */
+			state->http_misses++;
+	}
+	bpf_sk_storage_delete(&conns, sk);
 	return NULL;
 }
 
@@ -552,7 +565,10 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 		/* bytes that left the socket by a way that passes no hook, such as splice */
 		if (stream->position && (__s32)gap > 0 && !stream_skip(stream, gap, now)) {
 			transfer.length = gap;
-			conn_feed(conn, &transfer);
+			if (conn_feed(conn, &transfer) == OUTCOME_UNREADABLE) {
+				bpf_sk_storage_delete(&conns, sk);
+				return 0;
+			}
 		}
 		stream->position = position;
 		if (stream_skip(stream, result, now))
@@ -570,7 +586,6 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(http_state, struct sock *sk, int old, int new)
 {
-	enum http_error error;
 	struct conn *conn;
 
 	if (new != TCP_CLOSE &&new != TCP_FIN_WAIT1 &&new != TCP_CLOSE_WAIT &&new != TCP_LAST_ACK)
@@ -578,19 +593,26 @@ int BPF_PROG(http_state, struct sock *sk, int old, int new)
 	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!conn || conn->flags & CONN_OPAQUE)
 		return 0;
-	if (new == TCP_CLOSE_WAIT) {
+	if (new == TCP_CLOSE_WAIT)
 		conn->flags |= CONN_PEER_CLOSED;
-		return 0;
-	}
-	error = conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY;
-	if (new == TCP_CLOSE) {
-		if (sk->sk_err == ECONNRESET || sk->sk_err == EPIPE)
-			error = HTTP_RESET;
-		else if (sk->sk_err == ETIMEDOUT)
-			error = HTTP_TIMED_OUT;
-	} else if (new == TCP_FIN_WAIT1 && conn->role == HTTP_CLIENT) {
-		return 0; /* it has said all that it will, but may well be waiting for the answer */
-	}
-	conn_close(conn, error);
+	else if (new == TCP_CLOSE && (sk->sk_err == ECONNRESET || sk->sk_err == EPIPE))
+		conn_close(conn, HTTP_RESET);
+	else if (new == TCP_CLOSE && sk->sk_err == ETIMEDOUT)
+		conn_close(conn, HTTP_TIMED_OUT);
+	else if (conn->role == HTTP_SERVER) /* it will send no more, so there are no more answers */
+		conn_close(conn,
+			conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY);
+	/* a client may still read what has come: its end is that of the stream, or of the socket */
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(http_destroy, struct sock *sk)
+{
+	struct conn *conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+
+	if (conn && !(conn->flags & CONN_OPAQUE))
+		conn_close(conn,
+			conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY);
 	return 0;
 }

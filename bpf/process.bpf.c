@@ -11,9 +11,10 @@ struct {
 	__type(value, struct record_exec);
 } exec_scratch SEC(".maps");
 
-static __always_inline __u32 workload_of(struct task_struct *task)
+/* Of the current process; anew if it was moved to another cgroup. */
+static __always_inline __u32 workload_current(void)
 {
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *thread = thread_current(SOURCE_PROCESS);
 
 	return thread ? thread->workload : 0;
 }
@@ -33,7 +34,7 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	if (!record)
 		return 0;
 	record->record.type = RECORD_EXEC;
-	record->record.workload = workload_of(task);
+	record->record.workload = workload_current();
 	record->record.time_ns = bpf_ktime_get_ns();
 	record->tgid = task->tgid;
 	record->parent_tgid = BPF_CORE_READ(task, real_parent, tgid);
@@ -58,7 +59,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	if (child->pid != child->tgid)
 		return 0; /* a thread */
 	record.record.type = RECORD_FORK;
-	record.record.workload = workload_of(parent);
+	record.record.workload = workload_current();
 	record.record.time_ns = bpf_ktime_get_ns();
 	record.tgid = child->tgid;
 	record.parent_tgid = parent->tgid;
@@ -83,7 +84,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (leader && __sync_lock_test_and_set(&leader->exited, 1))
 		return 0;
 	record.record.type = RECORD_EXIT;
-	record.record.workload = workload_of(task);
+	record.record.workload = workload_current();
 	record.record.time_ns = bpf_ktime_get_ns();
 	record.tgid = task->tgid;
 	status = signal->group_exit_code ?: task->exit_code;

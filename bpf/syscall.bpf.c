@@ -36,12 +36,12 @@ struct {
 	__type(value, __u32);
 } latencies_free SEC(".maps");
 
-/* Which histogram serves (shard, workload, system call): 0 when none does yet. */
+/* For each (shard, workload), which histograms serve its system calls. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, WORKLOADS_MAX *SYSCALLS_MAX);
+	__uint(max_entries, WORKLOADS_MAX);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct latency_slots);
 } latency_slots SEC(".maps");
 
 struct {
@@ -125,6 +125,7 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	__u64 now = bpf_ktime_get_ns(), duration;
+	struct latency_slots *slots;
 	__u32 number, index, *slot, which;
 	struct latency *latency;
 
@@ -138,12 +139,13 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 		return 0;
 	}
 
-	index = thread->workload * SYSCALLS_MAX + number;
+	index = thread->workload;
 	if (shard_mask)
-		index += (bpf_get_smp_processor_id() & shard_mask) * WORKLOADS_MAX * SYSCALLS_MAX;
-	slot = bpf_map_lookup_elem(&latency_slots, &index);
-	if (!slot)
+		index += (bpf_get_smp_processor_id() & shard_mask) * WORKLOADS_MAX;
+	slots = bpf_map_lookup_elem(&latency_slots, &index);
+	if (!slots)
 		return 0;
+	slot = &slots->slot[number];
 	which = *slot ?: latency_allot(slot, thread->workload, number);
 	latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
 	if (!latency) {

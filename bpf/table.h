@@ -26,6 +26,11 @@ struct latency {
 	__u32 buckets[HISTOGRAM_BUCKETS];
 };
 
+/* Index of the histogram of each system call of a workload: 0 when it has none yet. */
+struct latency_slots {
+	__u32 slot[SYSCALLS_MAX];
+};
+
 /* How often a system call failed in one way. */
 struct error_key {
 	__u32 workload;

@@ -116,7 +116,9 @@ int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
 	case TCP_ESTABLISHED:
 		state->start_ns = bpf_ktime_get_ns();
 		if (old == TCP_SYN_SENT) {
-			state->connect_ns = state->start_ns - state->connect_start_ns;
+			if (state->connect_start_ns) /* else the SYN left before Sonde */
+				state->connect_ns = state->start_ns - state->connect_start_ns;
+			state->direction = TCP_OUTBOUND;
 		} else {
 			state->direction = TCP_INBOUND;
 			state->flags = SOCKET_INHERITED;

@@ -35,6 +35,9 @@
  */
 #define NICENESS (-10)
 
+/* What a new configuration leaves an old exporter to flush: nothing is drained meanwhile. */
+#define RELOAD_FLUSH_NS 300000000ULL
+
 /* Records of a recording that are played back before others have their turn. */
 #define REPLAY_STEP 4096
 
@@ -144,21 +147,14 @@ static int otlp_begin(struct daemon *daemon, const struct config *config)
 	return 0;
 }
 
-static void otlp_end(struct daemon *daemon)
+/* The exporter says itself what it could not send by then. */
+static void otlp_end(struct daemon *daemon, uint64_t deadline_ns)
 {
-	struct otlp_counters last;
-	uint64_t lost = 0;
-
 	if (!daemon->otlp)
 		return;
 	telemetry_set_spans(daemon->telemetry, NULL, NULL);
-	otlp_stop(daemon->otlp, now_ns() + daemon->config.drain_timeout_ns, &last);
+	otlp_stop(daemon->otlp, deadline_ns, NULL);
 	daemon->otlp = NULL;
-	for (int i = 0; i < OTLP_DROPS; i++)
-		lost += last.dropped_spans[i];
-	if (lost)
-		log_warn("spans were not exported", log_int("count", (int64_t)lost),
-			log_str("endpoint", daemon->config.otlp_endpoint));
 }
 
 static int watch(struct daemon *daemon, int fd)
@@ -244,7 +240,7 @@ static void reload(struct daemon *daemon)
 	if (daemon->probes)
 		probes_set_slow_syscall(daemon->probes, new.slow_syscall_ns);
 	if (otlp_differs(old, &new)) {
-		otlp_end(daemon);
+		otlp_end(daemon, now_ns() + RELOAD_FLUSH_NS);
 		otlp_begin(daemon, &new);
 	}
 	config_free(old);
@@ -269,6 +265,13 @@ static int source_begin(struct daemon *daemon)
 	char error[PROBES_ERROR_LEN];
 	int result;
 
+	if (!*config->replay && !config->syscalls && !config->tcp && !config->http &&
+		!config->processes) {
+		log_error("cannot start",
+			log_str("reason", "all sources are off: switch on one of syscalls, tcp, "
+					  "http, processes"));
+		return -EINVAL;
+	}
 	if (*config->replay) {
 		result = recording_open(config->replay, &daemon->replay, error);
 	} else {
@@ -436,7 +439,7 @@ static void end(struct daemon *daemon)
 	if (daemon->listener)
 		listener_serve(
 			daemon->listener, telemetry_metrics(daemon->telemetry), refresh, daemon);
-	otlp_end(daemon);
+	otlp_end(daemon, deadline);
 	table_free(daemon->table);
 	if (daemon->listener)
 		listener_stop(daemon->listener);

@@ -120,6 +120,7 @@ static void http_choose(struct sonde *skeleton, const char *btf, size_t size)
 		bpf_program__set_autoload(skeleton->progs.http_send, false);
 		bpf_program__set_autoload(skeleton->progs.http_receive, false);
 		bpf_program__set_autoload(skeleton->progs.http_state, false);
+		bpf_program__set_autoload(skeleton->progs.http_destroy, false);
 	} else if (!tracepoint_exists(btf, size, "tcp_sendmsg_locked")) {
 		log_info("sends are timed by their end: this kernel lacks the tracepoint "
 			 "tcp_sendmsg_locked (Linux 6.16)");
@@ -178,8 +179,7 @@ static int tables_plan(struct sonde *skeleton, const struct probes_options *opti
 	if (!options->syscalls) /* tables that nobody counts in take no memory */
 		return bpf_map__set_max_entries(skeleton->maps.latency_slots, 1)
 			       ?: bpf_map__set_max_entries(skeleton->maps.latencies, 1);
-	return bpf_map__set_max_entries(
-		skeleton->maps.latency_slots, shards * WORKLOADS_MAX * SYSCALLS_MAX);
+	return bpf_map__set_max_entries(skeleton->maps.latency_slots, shards * WORKLOADS_MAX);
 }
 
 /* --- attach, in an order that leaves nobody out --- */
@@ -211,6 +211,7 @@ static int probes_attach(struct probes *probes, const struct probes_options *opt
 		attach(skeleton->progs.process_exit, &skeleton->links.process_exit) ?:
 		attach(skeleton->progs.tcp_state, &skeleton->links.tcp_state) ?:
 		attach(skeleton->progs.http_state, &skeleton->links.http_state) ?:
+		attach(skeleton->progs.http_destroy, &skeleton->links.http_destroy) ?:
 		attach(skeleton->progs.http_send_begin, &skeleton->links.http_send_begin) ?:
 		attach(skeleton->progs.http_send, &skeleton->links.http_send) ?:
 		attach(skeleton->progs.http_receive, &skeleton->links.http_receive);

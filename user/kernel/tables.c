@@ -281,20 +281,12 @@ __u64 tables_ring_peak(const struct tables *tables)
 
 /* --- the end of a workload --- */
 
-static void latency_release(struct tables *tables, __u32 index)
+static void latency_release(struct tables *tables, __u32 slot)
 {
 	struct sonde *skeleton = tables->skeleton;
 	static const struct latency empty; /* 1 KiB, and never written */
-	const __u32 none = 0;
 	struct latency last;
-	__u32 slot;
 
-	if (bpf_map__lookup_elem(
-		    skeleton->maps.latency_slots, &index, sizeof(index), &slot, sizeof(slot), 0) ||
-		!slot)
-		return;
-	bpf_map__update_elem(
-		skeleton->maps.latency_slots, &index, sizeof(index), &none, sizeof(none), BPF_ANY);
 	if (!bpf_map__lookup_elem(
 		    skeleton->maps.latencies, &slot, sizeof(slot), &last, sizeof(last), 0))
 		latency_tell(tables, slot, &last);
@@ -305,14 +297,28 @@ static void latency_release(struct tables *tables, __u32 index)
 	bpf_map__update_elem(skeleton->maps.latencies_free, NULL, 0, &slot, sizeof(slot), BPF_ANY);
 }
 
+/* No task has this number any more, so nobody fills a slot meanwhile. */
+static void latencies_release(struct tables *tables, __u32 index)
+{
+	struct bpf_map *map = tables->skeleton->maps.latency_slots;
+	static const struct latency_slots none;
+	struct latency_slots slots;
+
+	if (bpf_map__lookup_elem(map, &index, sizeof(index), &slots, sizeof(slots), 0))
+		return;
+	bpf_map__update_elem(map, &index, sizeof(index), &none, sizeof(none), BPF_ANY);
+	for (__u32 number = 0; number < SYSCALLS_MAX; number++)
+		if (slots.slot[number])
+			latency_release(tables, slots.slot[number]);
+}
+
 void tables_retire(struct tables *tables, __u32 workload)
 {
-	__u32 slots = bpf_map__max_entries(tables->skeleton->maps.latency_slots);
+	__u32 entries = bpf_map__max_entries(tables->skeleton->maps.latency_slots);
 	struct error_told *error, *next;
 
-	for (__u32 shard = 0; shard < slots; shard += WORKLOADS_MAX * SYSCALLS_MAX)
-		for (__u32 number = 0; number < SYSCALLS_MAX; number++)
-			latency_release(tables, shard + workload * SYSCALLS_MAX + number);
+	for (__u32 shard = 0; shard < entries; shard += WORKLOADS_MAX)
+		latencies_release(tables, shard + workload);
 	errors_sweep(tables);
 	HASH_ITER(hh, tables->errors, error, next) {
 		if (error->key.workload != workload)

@@ -23,6 +23,7 @@ struct telemetry {
 	span_sink spans; /* NULL: none are made */
 	void *spans_context;
 	int64_t realtime_offset_ns;
+	__u64 tcp_open[WORKLOADS_MAX]; /* connections of each workload */
 };
 
 struct telemetry *telemetry_new(const struct config *config)
@@ -154,6 +155,20 @@ static void take_tcp(struct telemetry *telemetry, const struct record_tcp *recor
 	if (record->retransmits)
 		metric_add(SERIES(telemetry, FAMILY_TCP_RETRANSMITS, name, direction),
 			record->retransmits);
+}
+
+/* Several workloads may be one service. */
+static void take_tcp_open(
+	struct telemetry *telemetry, const struct record_tcp_open *record, const char *name)
+{
+	__u64 sum = 0;
+
+	telemetry->tcp_open[record->record.workload] = record->count;
+	for (__u32 other = 0; other < WORKLOADS_MAX; other++)
+		if (telemetry->tcp_open[other] &&
+			!strcmp(identity_service(telemetry->identity, other)->name, name))
+			sum += telemetry->tcp_open[other];
+	metric_set(SERIES(telemetry, FAMILY_TCP_OPEN, name), (double)sum);
 }
 
 /* --- processes --- */
@@ -290,10 +305,7 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 	case RECORD_EVENTS: take_events(telemetry, (const void *)record); break;
 	case RECORD_HTTP: take_http(telemetry, (const void *)record, service); break;
 	case RECORD_TCP: take_tcp(telemetry, (const void *)record, name); break;
-	case RECORD_TCP_OPEN:
-		metric_set(SERIES(telemetry, FAMILY_TCP_OPEN, name),
-			(double)((const struct record_tcp_open *)record)->count);
-		break;
+	case RECORD_TCP_OPEN: take_tcp_open(telemetry, (const void *)record, name); break;
 	case RECORD_EXEC: take_exec(telemetry, (const void *)record, name); break;
 	case RECORD_FORK: metric_add(SERIES(telemetry, FAMILY_PROCESS_FORKS, name), 1); break;
 	case RECORD_EXIT: take_exit(telemetry, (const void *)record, name); break;
