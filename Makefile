@@ -91,8 +91,9 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WE
 # Asked when first needed, not when this file is read: `sudo make run` begins on a machine that has
 # no pkg-config yet, and a make with nothing to do should not pay for it.
 PACKAGES := libbpf libelf zlib libprotobuf-c libmicrohttpd libcurl yaml-0.1
+LINKED   := $(filter-out libcurl,$(PACKAGES)) # loaded when wanted: user/export/curl_api.h
 packages_cflags = $(eval packages_cflags := $$(shell pkg-config --cflags $(PACKAGES)))$(packages_cflags)
-packages_libs   = $(eval packages_libs := $$(shell pkg-config --libs $(PACKAGES)))$(packages_libs)
+packages_libs   = $(eval packages_libs := $$(shell pkg-config --libs $(LINKED)))$(packages_libs)
 
 USER_CFLAGS = -std=c17 -D_GNU_SOURCE -pthread -fstack-protector-strong $(CFLAGS) \
 	-Iuser -Ibpf -Ibuild $(packages_cflags)

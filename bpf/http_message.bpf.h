@@ -154,6 +154,30 @@ __noinline __u32 newline_find(const struct http_scratch *scratch, __u32 from, __
 
 #define HTTP_1 WORD('H', 'T', 'T', 'P', '/', '1', '.', 0)
 
+/*
+ * Index of the first header line from `at` on that may matter, as it begins with c, t or its end,
+ * or that has no end before `to`. Most lines of a head are passed over here, at a third of the
+ * price.
+ */
+__noinline __u32 headers_skip(const struct http_scratch *scratch, __u32 at, __u32 to)
+{
+	if (!scratch)
+		return to;
+	for (int i = 0; i < 64 && at < to; i++) {
+		__u8 first = scratch->data[DATA(at)];
+		__u32 end;
+
+		if ((first | 0x20) == 'c' || (first | 0x20) == 't' || first == '\r' ||
+			first == '\n')
+			break;
+		end = newline_find(scratch, at, to);
+		if (end >= to)
+			break;
+		at = end + 1;
+	}
+	return at;
+}
+
 /* tchar of RFC 9110, 5.6.2: the characters of a method; a bit for each of 64 codes. */
 #define TOKEN_FROM_0  0x03ff6cfa00000000
 #define TOKEN_FROM_64 0x57ffffffc7fffffe
@@ -457,6 +481,12 @@ static __always_inline bool lines_step(
 		stream->first_ns = feed->first_ns; /* the final response, after an interim one */
 	}
 	at = feed->line;
+	if (stream->state == STREAM_HEADERS && !(stream->flags & STREAM_SKIP_LINE) &&
+		at >= feed->carried) {
+		at = headers_skip(scratch, at, feed->filled);
+		feed->line = at;
+		consume(feed, stream, feed->window + at - feed->carried);
+	}
 	end = newline_find(scratch, at, feed->filled);
 	if (end >= feed->filled)
 		return line_continue(conn, scratch, stream);

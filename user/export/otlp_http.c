@@ -14,7 +14,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include <curl/curl.h>
+#include "export/curl_api.h"
 
 #define TRACES_PATH             "/v1/traces"
 #define HEADERS_ENV             "OTEL_EXPORTER_OTLP_HEADERS"
@@ -52,15 +52,15 @@ static bool set_traces_path(CURLU *parts)
 	char *base = NULL, *path = NULL;
 	bool done = false;
 
-	if (curl_url_get(parts, CURLUPART_PATH, &base, 0) != CURLUE_OK)
+	if (curl.url_get(parts, CURLUPART_PATH, &base, 0) != CURLUE_OK)
 		return false;
 	for (size_t length = strlen(base); length > 0 && base[length - 1] == '/'; length--)
 		base[length - 1] = '\0';
 	if (asprintf(&path, "%s%s", base, ends_with(base, TRACES_PATH) ? "" : TRACES_PATH) >= 0) {
-		done = curl_url_set(parts, CURLUPART_PATH, path, 0) == CURLUE_OK;
+		done = curl.url_set(parts, CURLUPART_PATH, path, 0) == CURLUE_OK;
 		free(path);
 	}
-	curl_free(base);
+	curl.free(base);
 	return done;
 }
 
@@ -69,40 +69,40 @@ static bool is_loopback(CURLU *parts)
 	char *host = NULL;
 	bool loopback;
 
-	if (curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+	if (curl.url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK)
 		return false;
 	loopback = strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
 		   strcmp(host, "[::1]") == 0;
-	curl_free(host);
+	curl.free(host);
 	return loopback;
 }
 
 static int set_endpoint(struct otlp_http *http, const char *endpoint, char error[OTLP_ERROR_LEN])
 {
-	CURLU *parts = curl_url();
+	CURLU *parts = curl.url();
 	char *scheme = NULL, *url = NULL;
 	bool valid;
 
-	valid = parts && curl_url_set(parts, CURLUPART_URL, endpoint, 0) == CURLUE_OK &&
-		curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	valid = parts && curl.url_set(parts, CURLUPART_URL, endpoint, 0) == CURLUE_OK &&
+		curl.url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
 		(strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
-		set_traces_path(parts) && curl_url_get(parts, CURLUPART_URL, &url, 0) == CURLUE_OK;
+		set_traces_path(parts) && curl.url_get(parts, CURLUPART_URL, &url, 0) == CURLUE_OK;
 	if (valid) {
-		curl_easy_setopt(http->easy, CURLOPT_URL, url);
+		curl.easy_setopt(http->easy, CURLOPT_URL, url);
 		if (is_loopback(parts))
-			curl_easy_setopt(http->easy, CURLOPT_PROXY, "");
-		curl_url_set(parts, CURLUPART_USER, NULL, 0);
-		curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0);
-		curl_url_get(parts, CURLUPART_URL, &http->url, 0);
+			curl.easy_setopt(http->easy, CURLOPT_PROXY, "");
+		curl.url_set(parts, CURLUPART_USER, NULL, 0);
+		curl.url_set(parts, CURLUPART_PASSWORD, NULL, 0);
+		curl.url_get(parts, CURLUPART_URL, &http->url, 0);
 	} else {
 		snprintf(error, OTLP_ERROR_LEN,
 			"otlp-endpoint: '%s' is not an http:// or https:// URL, such as "
 			"http://127.0.0.1:4318",
 			endpoint);
 	}
-	curl_free(url);
-	curl_free(scheme);
-	curl_url_cleanup(parts);
+	curl.free(url);
+	curl.free(scheme);
+	curl.url_cleanup(parts);
 	return valid ? 0 : -EINVAL;
 }
 
@@ -110,7 +110,7 @@ static int set_endpoint(struct otlp_http *http, const char *endpoint, char error
 
 static bool add_header(struct otlp_http *http, const char *line)
 {
-	struct curl_slist *longer = curl_slist_append(http->headers, line);
+	struct curl_slist *longer = curl.slist_append(http->headers, line);
 	if (longer)
 		http->headers = longer;
 	return longer != NULL;
@@ -136,7 +136,7 @@ static bool add_header_pair(struct otlp_http *http, char *pair)
 	pair += strspn(pair, " \t");
 	for (size_t end = strlen(pair); end > 0 && strchr(" \t", pair[end - 1]); end--)
 		pair[end - 1] = '\0';
-	decoded = curl_easy_unescape(http->easy, value, 0, &length);
+	decoded = curl.easy_unescape(http->easy, value, 0, &length);
 	if (!decoded)
 		return false;
 	if (*pair && pair[strspn(pair, TOKEN)] == '\0' && strlen(decoded) == (size_t)length &&
@@ -147,7 +147,7 @@ static bool add_header_pair(struct otlp_http *http, char *pair)
 			free(line);
 		}
 	}
-	curl_free(decoded);
+	curl.free(decoded);
 	return added;
 }
 
@@ -204,33 +204,37 @@ static void set_options(struct otlp_http *http, const char *version, uint64_t ti
 	long timeout_ms = (long)(timeout_ns / 1000000);
 
 	snprintf(agent, sizeof(agent), "OTel-OTLP-Exporter-Sonde/%s", version);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, agent);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_POST, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
+	curl.easy_setopt(easy, CURLOPT_USERAGENT, agent);
+	curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl.easy_setopt(easy, CURLOPT_POST, 1L);
+	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers);
+	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
+	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error);
+	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
+	curl.easy_setopt(easy, CURLOPT_WRITEDATA, http);
 	/* a name that does not resolve must not hold up a timeout or the stop */
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 1L);
+	curl.easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	curl.multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 1L);
 }
 
 int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *version,
 	uint64_t timeout_ns, char error[OTLP_ERROR_LEN])
 {
-	struct otlp_http *http = calloc(1, sizeof(*http));
-	int result = -ENOMEM;
+	struct otlp_http *http;
+	int result = curl_api_load(error, OTLP_ERROR_LEN);
 
+	if (result < 0)
+		return result;
+	result = -ENOMEM;
 	snprintf(error, OTLP_ERROR_LEN, "no memory for the OTLP exporter");
+	http = calloc(1, sizeof(*http));
 	if (!http)
-		return -ENOMEM;
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+		return result;
+	curl.global_init(CURL_GLOBAL_DEFAULT);
 	atomic_init(&http->deadline_ns, UINT64_MAX);
-	http->multi = curl_multi_init();
-	http->easy = curl_easy_init();
+	http->multi = curl.multi_init();
+	http->easy = curl.easy_init();
 	if (http->multi && http->easy)
 		result = set_endpoint(http, endpoint, error);
 	if (result == 0)
@@ -246,12 +250,12 @@ int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *ver
 
 void otlp_http_close(struct otlp_http *http)
 {
-	curl_easy_cleanup(http->easy);
-	curl_multi_cleanup(http->multi);
-	curl_slist_free_all(http->headers);
-	curl_free(http->url);
+	curl.easy_cleanup(http->easy);
+	curl.multi_cleanup(http->multi);
+	curl.slist_free_all(http->headers);
+	curl.free(http->url);
 	free(http);
-	curl_global_cleanup();
+	curl.global_cleanup();
 }
 
 const char *otlp_http_url(const struct otlp_http *http)
@@ -264,7 +268,7 @@ const char *otlp_http_url(const struct otlp_http *http)
 void otlp_http_set_deadline(struct otlp_http *http, uint64_t deadline_ns)
 {
 	atomic_store(&http->deadline_ns, deadline_ns);
-	curl_multi_wakeup(http->multi);
+	curl.multi_wakeup(http->multi);
 }
 
 /* Runs the transfer to its end. NULL: it ended with an answer, else why not. */
@@ -276,7 +280,7 @@ static const char *transfer(struct otlp_http *http)
 	for (;;) {
 		uint64_t now, deadline, wait_ms;
 
-		if (curl_multi_perform(http->multi, &running) != CURLM_OK)
+		if (curl.multi_perform(http->multi, &running) != CURLM_OK)
 			return "libcurl failed";
 		if (!running)
 			break;
@@ -285,13 +289,13 @@ static const char *transfer(struct otlp_http *http)
 		if (now >= deadline)
 			return "cut short by the end of the daemon";
 		wait_ms = (deadline - now) / 1000000 + 1;
-		curl_multi_poll(http->multi, NULL, 0,
+		curl.multi_poll(http->multi, NULL, 0,
 			wait_ms < WAIT_MS_MAX ? (int)wait_ms : WAIT_MS_MAX, NULL);
 	}
-	message = curl_multi_info_read(http->multi, &running);
+	message = curl.multi_info_read(http->multi, &running);
 	if (!message || message->data.result == CURLE_OK)
 		return NULL;
-	return http->error[0] ? http->error : curl_easy_strerror(message->data.result);
+	return http->error[0] ? http->error : curl.easy_strerror(message->data.result);
 }
 
 void otlp_http_post(
@@ -302,13 +306,13 @@ void otlp_http_post(
 
 	http->body_size = 0;
 	http->error[0] = '\0';
-	curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, body);
-	curl_easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
-	curl_multi_add_handle(http->multi, http->easy);
+	curl.easy_setopt(http->easy, CURLOPT_POSTFIELDS, body);
+	curl.easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+	curl.multi_add_handle(http->multi, http->easy);
 	*answer = (struct otlp_answer){.error = transfer(http)};
 	if (!answer->error) {
-		curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
-		curl_easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &retry_after_seconds);
+		curl.easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
+		curl.easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &retry_after_seconds);
 		answer->status = (int)status;
 		answer->body = http->body;
 		answer->body_size = http->body_size;
@@ -317,5 +321,5 @@ void otlp_http_post(
 		if (retry_after_seconds > 0) /* a date in the past gives a negative number */
 			answer->retry_after_ns = (uint64_t)retry_after_seconds * 1000000000;
 	}
-	curl_multi_remove_handle(http->multi, http->easy);
+	curl.multi_remove_handle(http->multi, http->easy);
 }

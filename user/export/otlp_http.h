@@ -31,7 +31,7 @@ struct otlp_answer {
 
 /*
  * `endpoint`: http or https URL; /v1/traces is appended unless it ends so. Returns 0, or -EINVAL or
- * -ENOMEM with one line in error[].
+ * -ENOMEM, or -ELIBACC when libcurl cannot be loaded, with one line in error[].
  */
 int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *version,
 	uint64_t timeout_ns, char error[OTLP_ERROR_LEN]);
