@@ -45,7 +45,8 @@ static const struct plan sources[] = {
 	},
 	{
 		.name = "HTTP/1",
-		.hooks = BIT(SOCK_SEND_LENGTH) | BIT(SOCK_RECV_LENGTH) | BIT(INET_SOCK_SET_STATE),
+		.hooks = BIT(SOCK_SEND_LENGTH) | BIT(SOCK_RECV_LENGTH) | BIT(INET_SOCK_SET_STATE) |
+			 BIT(TCP_DESTROY_SOCK),
 		.uses = BIT(SOCKET_STORAGE) | BIT(TASK_PT_REGS) | BIT(SKC_TO_TCP_SOCK) |
 			BIT(SOCKET_COOKIE),
 		.better = BIT(TCP_SENDMSG_LOCKED),

@@ -95,6 +95,7 @@ static const struct trial trials[FEATURES] = {
 	[FEATURE_SOCK_RECV_LENGTH] = {TP_BTF(sock_recv_length), .absent = "needs Linux 6.3"},
 	[FEATURE_TCP_SENDMSG_LOCKED] = {TP_BTF(tcp_sendmsg_locked), .absent = "needs Linux 6.16"},
 	[FEATURE_INET_SOCK_SET_STATE] = {TP_BTF(inet_sock_set_state), .absent = NEEDS_EVENTS},
+	[FEATURE_TCP_DESTROY_SOCK] = {TP_BTF(tcp_destroy_sock), .absent = NEEDS_EVENTS},
 	[FEATURE_SCHED_PROCESS_EXEC] = {TP_BTF(sched_process_exec), .absent = NEEDS_EVENTS},
 	[FEATURE_SCHED_PROCESS_FORK] = {TP_BTF(sched_process_fork), .absent = NEEDS_EVENTS},
 	[FEATURE_SCHED_PROCESS_EXIT] = {TP_BTF(sched_process_exit), .absent = NEEDS_EVENTS},

@@ -140,8 +140,9 @@ static void tell(struct workloads *workloads, __u32 number)
 	struct workload workload;
 
 	if (bpf_map__lookup_elem(workloads->skeleton->maps.workloads, &number, sizeof(number),
-		    &workload, sizeof(workload), 0))
-		return;
+		    &workload, sizeof(workload), 0) ||
+		workload.record.record.type != RECORD_WORKLOAD)
+		return; /* given back: this is of a socket, say, that outlived its process */
 	workloads->told[number] = true;
 	workloads->sink(workloads->context, &workload.record.record, sizeof(workload.record));
 }
@@ -180,11 +181,15 @@ static void keys_remove(struct workloads *workloads, const bool *retired)
 static void give_back(struct workloads *workloads, __u32 number)
 {
 	struct record end = {.type = RECORD_WORKLOAD_END, .workload = number};
+	static const struct workload nobody;
 
 	if (workloads->told[number])
 		workloads->sink(workloads->context, &end, sizeof(end));
 	workloads->told[number] = false;
 	workloads->state[number] = NUMBER_FREE;
+	/* nobody's until the probes give it out again, and then it is told anew */
+	bpf_map__update_elem(workloads->skeleton->maps.workloads, &number, sizeof(number), &nobody,
+		sizeof(nobody), BPF_ANY);
 	bpf_map__update_elem(
 		workloads->skeleton->maps.workload_free, NULL, 0, &number, sizeof(number), BPF_ANY);
 }
