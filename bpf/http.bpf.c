@@ -218,7 +218,8 @@ __noinline int request_finish(struct conn *conn, __u32 flags, enum http_error er
 	record->flags |= flags;
 	record->error = error;
 	record->record.type = RECORD_HTTP;
-	record->record.time_ns = bpf_ktime_get_ns();
+	/* the end of an answer is now: another reading of the clock would tell no more */
+	record->record.time_ns = error ? bpf_ktime_get_ns() : response->last_ns;
 	ring_output(SOURCE_HTTP, record,
 		__builtin_offsetof(struct record_http, line) + (record->line_length & 511));
 	return 0;

@@ -85,6 +85,7 @@ static __always_inline void ring_output(enum source source, void *record, __u64 
 	__u64 flags = BPF_RB_NO_WAKEUP, waiting;
 	struct counters *c;
 	__u32 zero = 0;
+	long failed;
 
 	if (!ring)
 		return;
@@ -94,10 +95,9 @@ static __always_inline void ring_output(enum source source, void *record, __u64 
 	c = bpf_map_lookup_elem(&counters, &zero);
 	if (c && waiting > c->ring_peak)
 		c->ring_peak = waiting;
-	if (bpf_ringbuf_output(ring, record, size, flags))
-		count(source, OUTCOME_RING_FULL);
-	else
-		count(source, OUTCOME_DELIVERED);
+	failed = bpf_ringbuf_output(ring, record, size, flags);
+	if (c)
+		c->count[source][failed ? OUTCOME_RING_FULL : OUTCOME_DELIVERED]++;
 }
 
 /* --- what is kept for a thread --- */
