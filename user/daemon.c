@@ -374,14 +374,14 @@ static void on_tick(struct daemon *daemon)
 	}
 }
 
-/* Plays back some of the recording. True: there is more. */
-static bool replay_continue(struct daemon *daemon)
+/* Plays back some of the recording; at its end there is none any more. */
+static void replay_continue(struct daemon *daemon)
 {
 	char error[RECORDING_ERROR_LEN];
 	int result = recording_read(daemon->replay, REPLAY_STEP, take, daemon, error);
 
 	if (result > 0)
-		return true;
+		return;
 	recording_reader_free(daemon->replay);
 	daemon->replay = NULL;
 	if (result < 0) {
@@ -393,7 +393,6 @@ static bool replay_continue(struct daemon *daemon)
 			 "comes",
 			log_str("file", daemon->config.replay));
 	}
-	return false;
 }
 
 static void run(struct daemon *daemon)
