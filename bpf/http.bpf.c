@@ -585,20 +585,20 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(http_state, struct sock *sk, int old, int new)
+int BPF_PROG(http_state, struct sock *sk, int from, int to)
 {
 	struct conn *conn;
 
-	if (new != TCP_CLOSE &&new != TCP_FIN_WAIT1 &&new != TCP_CLOSE_WAIT &&new != TCP_LAST_ACK)
+	if (to != TCP_CLOSE && to != TCP_FIN_WAIT1 && to != TCP_CLOSE_WAIT && to != TCP_LAST_ACK)
 		return 0;
 	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!conn || conn->flags & CONN_OPAQUE)
 		return 0;
-	if (new == TCP_CLOSE_WAIT)
+	if (to == TCP_CLOSE_WAIT)
 		conn->flags |= CONN_PEER_CLOSED;
-	else if (new == TCP_CLOSE && (sk->sk_err == ECONNRESET || sk->sk_err == EPIPE))
+	else if (to == TCP_CLOSE && (sk->sk_err == ECONNRESET || sk->sk_err == EPIPE))
 		conn_close(conn, HTTP_RESET);
-	else if (new == TCP_CLOSE && sk->sk_err == ETIMEDOUT)
+	else if (to == TCP_CLOSE && sk->sk_err == ETIMEDOUT)
 		conn_close(conn, HTTP_TIMED_OUT);
 	else if (conn->role == HTTP_SERVER) /* it will send no more, so there are no more answers */
 		conn_close(conn,

@@ -16,7 +16,6 @@
 #include "record.h"
 #include "table.h"
 
-#define EAGAIN     11
 #define ECONNRESET 104
 #define ETIMEDOUT  110
 #define EPIPE      32
@@ -145,8 +144,7 @@ struct bytes {
 };
 
 enum socket_flag {
-	SOCKET_LISTENS = 1,
-	SOCKET_INHERITED = 2, /* the owner is the listener's until a process uses the socket */
+	SOCKET_INHERITED = 1, /* the owner is the listener's until a process uses the socket */
 };
 
 struct socket_state {

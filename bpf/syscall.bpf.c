@@ -9,7 +9,7 @@
  */
 #include "workload.bpf.h"
 
-#include "histogram.h"
+#include "bucket.h"
 #include "table.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -88,26 +88,23 @@ static __always_inline void tell(
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
+int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 {
 	struct socket_state *state;
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	if (new != TCP_LISTEN &&new != TCP_SYN_SENT &&new != TCP_ESTABLISHED &&new != TCP_CLOSE)
+	if (to != TCP_LISTEN && to != TCP_SYN_SENT && to != TCP_ESTABLISHED && to != TCP_CLOSE)
 		return 0;
-	if (new == TCP_CLOSE && (old == TCP_LISTEN || old == TCP_CLOSE))
+	if (to == TCP_CLOSE && (from == TCP_LISTEN || from == TCP_CLOSE))
 		return 0;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!state) {
 		count(SOURCE_TCP, OUTCOME_STORAGE_FAILED);
 		return 0;
 	}
-	switch (new) {
-	case TCP_LISTEN:
-		state->flags = SOCKET_LISTENS;
-		owner_set(state);
-		break;
+	switch (to) {
+	case TCP_LISTEN: owner_set(state); break;
 	case TCP_SYN_SENT:
 		state->direction = TCP_OUTBOUND;
 		state->connect_start_ns = bpf_ktime_get_ns();
@@ -115,7 +112,7 @@ int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
 		break;
 	case TCP_ESTABLISHED:
 		state->start_ns = bpf_ktime_get_ns();
-		if (old == TCP_SYN_SENT) {
+		if (from == TCP_SYN_SENT) {
 			if (state->connect_start_ns) /* else the SYN left before Sonde */
 				state->connect_ns = state->start_ns - state->connect_start_ns;
 			state->direction = TCP_OUTBOUND;
@@ -126,9 +123,9 @@ int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
 		tell(sk, state, TCP_OPENED, 0);
 		break;
 	case TCP_CLOSE:
-		if (old == TCP_SYN_SENT)
+		if (from == TCP_SYN_SENT)
 			tell(sk, state, TCP_FAILED, sk->sk_err);
-		else if (old != TCP_SYN_RECV)
+		else if (from != TCP_SYN_RECV)
 			tell(sk, state, TCP_CLOSED, sk->sk_err);
 	}
 	return 0;
@@ -202,7 +199,5 @@ int tcp_owners(struct bpf_iter__task_file *ctx)
 		return 0;
 	state->tgid = task->tgid;
 	state->workload = thread->workload;
-	if (sk->__sk_common.skc_state == TCP_LISTEN)
-		state->flags = SOCKET_LISTENS;
 	return 0;
 }

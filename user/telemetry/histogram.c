@@ -1,43 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Base-2 exponential histogram (histogram.h): the table of bounds, the index of a duration, and
- * what can be read from the counts. Owns no memory. The registry (metrics.c) records into it, the
- * live table asks it for quantiles.
+ * Base-2 exponential histogram (histogram.h): the table of bounds, and what can be read from the
+ * counts. Which bucket a duration falls into is the probes' own code (bpf/bucket.h). Owns no
+ * memory. The registry (metrics.c) records into it, the live table asks it for quantiles.
  */
 #include "telemetry/histogram.h"
 
 #include <math.h>
 
-#include "histogram_bounds.h"
+#include "bucket.h"
 
 const uint64_t histogram_bound_ns[HISTOGRAM_BOUNDS] = HISTOGRAM_BOUNDS_NS;
 
-#define LAST_BOUND_NS   histogram_bound_ns[HISTOGRAM_BOUNDS - 1]
-#define LEADING_BITS    4 /* after the first one */
-#define BITS_OF(number) (63 - __builtin_clzll(number))
-
-/*
- * A duration's first LEADING_BITS + 1 bits put it in a cell that is at most 1/16 wide. A bucket is
- * 9% wide, so at most one bound lies inside a cell, and one comparison with it settles the index.
- * The cells repeat with every power of two: [c] is the bucket of the number 1 + c/16, as if there
- * were bounds down there, and each power of two above adds HISTOGRAM_PER_OCTAVE.
- * [c] = ceil(8 · log2((1 + c/16) / (2^HISTOGRAM_MIN_EXP · 10^9))).
- */
-static const int8_t first_bucket_of_cell[1 << LEADING_BITS] = {
-	-47, -46, -45, -45, -44, -44, -43, -42, -42, -42, -41, -41, -40, -40, -39, -39};
-
+#define LAST_BOUND_NS histogram_bound_ns[HISTOGRAM_BOUNDS - 1]
 unsigned histogram_index(uint64_t duration_ns)
 {
-	if (duration_ns <= histogram_bound_ns[0])
-		return 0;
-	if (duration_ns > LAST_BOUND_NS)
-		return HISTOGRAM_BUCKETS - 1;
-
-	int octave = BITS_OF(duration_ns);
-	unsigned cell = (duration_ns >> (octave - LEADING_BITS)) & ((1 << LEADING_BITS) - 1);
-	unsigned first = (unsigned)(octave * HISTOGRAM_PER_OCTAVE + first_bucket_of_cell[cell]);
-
-	return first + (duration_ns > histogram_bound_ns[first]);
+	return histogram_bucket(duration_ns);
 }
 
 void histogram_record(struct histogram *histogram, uint64_t duration_ns)

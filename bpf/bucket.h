@@ -5,8 +5,8 @@
  * bits is in; the next bound, looked up, tells whether this one is in the bucket after it. A
  * sixteenth of an octave is at most 0.7 buckets wide, so it is never further off.
  */
-#ifndef SONDE_HISTOGRAM_BUCKET_H
-#define SONDE_HISTOGRAM_BUCKET_H
+#ifndef SONDE_BUCKET_H
+#define SONDE_BUCKET_H
 
 #include "histogram_bounds.h"
 #include "record.h"
