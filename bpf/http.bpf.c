@@ -85,6 +85,9 @@ static __always_inline void request_fill(struct record_http *record, const struc
 	record->response_bytes = 0;
 	record->response_first_ns = 0;
 	record->response_last_ns = 0;
+	record->queue_ns = 0;
+	record->setup_ns = 0;
+	record->path_length = 0;
 	record->traceparent[0] = 0;
 	if (length > HTTP_LINE_LEN) {
 		length = HTTP_LINE_LEN;

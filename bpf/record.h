@@ -39,7 +39,8 @@
 #define CGROUP_NAME_LEN  96
 #define ARGUMENTS_LEN    256
 #define HTTP_LINE_LEN    256
-#define TRACEPARENT_LEN  55 /* W3C trace context, version 00 */
+#define UNIX_PATH_LEN    108 /* sizeof(sockaddr_un.sun_path) */
+#define TRACEPARENT_LEN  55  /* W3C trace context, version 00 */
 
 enum record_type {
 	RECORD_WORKLOAD = 1, /* who a workload number is, before its first use in any record */
@@ -56,6 +57,7 @@ enum record_type {
 	RECORD_SYSCALL_ERROR,
 	RECORD_SLOW_SYSCALL,
 	RECORD_TCP_OPEN,
+	RECORD_HTTP_ACTIVE,
 	RECORD_TYPES
 };
 
@@ -123,10 +125,28 @@ struct record_events {
 enum http_role { HTTP_SERVER, HTTP_CLIENT };
 
 enum http_flag {
-	HTTP_LINE_TRUNCATED = 1, /* the request line was longer than HTTP_LINE_LEN */
-	HTTP_PIPELINED = 2,      /* came while an earlier request had no complete response */
-	HTTP_UPGRADED = 4,       /* 101, or CONNECT with 2xx: what follows is opaque */
-	HTTP_REQUEST_PARTIAL = 8 /* the response was complete before the request's body was */
+	HTTP_LINE_TRUNCATED = 1,  /* the request line was longer than HTTP_LINE_LEN */
+	HTTP_PIPELINED = 2,       /* came while an earlier request had no complete response */
+	HTTP_UPGRADED = 4,        /* 101, or CONNECT with 2xx: what follows is opaque */
+	HTTP_REQUEST_PARTIAL = 8, /* the response was complete before the request's body was */
+	HTTP_UNIX = 16,           /* over a Unix socket: a path in place of addresses */
+	HTTP_OPEN = 32            /* not its end: a report of a request that is open for long */
+};
+
+/* The methods that the semantic conventions know. */
+enum http_method {
+	HTTP_METHOD_OTHER,
+	HTTP_METHOD_GET,
+	HTTP_METHOD_POST,
+	HTTP_METHOD_HEAD,
+	HTTP_METHOD_PUT,
+	HTTP_METHOD_DELETE,
+	HTTP_METHOD_OPTIONS,
+	HTTP_METHOD_PATCH,
+	HTTP_METHOD_CONNECT,
+	HTTP_METHOD_TRACE,
+	HTTP_METHOD_QUERY,
+	HTTP_METHODS
 };
 
 /* Why a request has no complete response; becomes `error.type`. */
@@ -152,6 +172,9 @@ struct record_address {
  * `response` bytes written; for a client the other way round. The times are those of the system
  * calls that moved the bytes: on reading, the end of the call; on writing, its begin for a first
  * byte (where the kernel tells it) and its end for a last byte. 0: it never happened.
+ *
+ * A request that is open for longer than `long-request` is told once before its end, with
+ * HTTP_OPEN.
  */
 struct record_http {
 	struct record record;
@@ -160,12 +183,12 @@ struct record_http {
 	__u32 index;      /* of the request on this connection, from 0 as far as seen */
 	__u32 tgid;       /* process and thread that moved the request's first byte */
 	__u32 tid;
-	__u8 role;  /* enum http_role */
-	__u8 flags; /* enum http_flag */
-	__u8 error; /* enum http_error */
-	__u8 reserved;
+	__u8 role;         /* enum http_role */
+	__u8 flags;        /* enum http_flag */
+	__u8 error;        /* enum http_error */
+	__u8 path_length;  /* HTTP_UNIX: bytes of the socket's path, which stand after the line */
 	__u16 status;      /* 0 when none came */
-	__u16 line_length; /* bytes of `line` that are filled */
+	__u16 line_length; /* bytes of the request line that are kept */
 	__u32 request_head_bytes;
 	__u32 response_head_bytes; /* of the final response, without interim (1xx) ones */
 	__u64 request_bytes;       /* head and body, as transferred (chunk framing included) */
@@ -174,8 +197,28 @@ struct record_http {
 	__u64 request_last_ns;
 	__u64 response_first_ns;
 	__u64 response_last_ns;
+	/*
+	 * Outside of all other times. `queue_ns`, server: from when the socket had bytes for the
+	 * process to read to its first read of them. `setup_ns`, of a connection's first request:
+	 * server: from established to accepted; client: from SYN to established. 0: not known.
+	 */
+	__u64 queue_ns;
+	__u64 setup_ns;
 	char traceparent[TRACEPARENT_LEN + 1]; /* as it stood in the head, or "" */
-	char line[HTTP_LINE_LEN]; /* request line without its end; only line_length bytes travel */
+	/* Request line without its end; only line_length bytes travel, and after them the path. A
+	 * path that begins with a NUL is an abstract name. */
+	char line[HTTP_LINE_LEN];
+};
+
+/* Requests of one workload that were open at a sweep; told when one of the figures changed. */
+struct record_http_active {
+	struct record record;
+	__u8 role;   /* enum http_role */
+	__u8 method; /* enum http_method */
+	__u16 reserved;
+	__u32 active;
+	__u32 long_active; /* those of them that are open for longer than `long-request` */
+	__u32 reserved2;
 };
 
 /* --- TCP --- */

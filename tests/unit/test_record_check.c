@@ -60,6 +60,7 @@ static size_t least_size(enum record_type type)
 	case RECORD_SYSCALL_ERROR: return sizeof(struct record_syscall_error);
 	case RECORD_SLOW_SYSCALL: return sizeof(struct record_slow_syscall);
 	case RECORD_TCP_OPEN: return sizeof(struct record_tcp_open);
+	case RECORD_HTTP_ACTIVE: return sizeof(struct record_http_active);
 	case RECORD_TYPES: break;
 	}
 	return 0;
@@ -187,7 +188,7 @@ static void test_enums_and_numbers_are_in_range(void **state)
 	assert_range(RECORD_EVENTS, events.source, SOURCES - 1, SOURCES);
 	assert_range(RECORD_EVENTS, events.outcome, OUTCOMES - 1, OUTCOMES);
 	assert_range(RECORD_HTTP, http.role, HTTP_CLIENT, HTTP_CLIENT + 1);
-	assert_range(RECORD_HTTP, http.flags, 15, 16);
+	assert_range(RECORD_HTTP, http.flags, 63, 64);
 	assert_range(RECORD_HTTP, http.error, HTTP_RESPONSE_INVALID, HTTP_RESPONSE_INVALID + 1);
 	assert_range(RECORD_HTTP, http.status, 999, 1000);
 	assert_range(RECORD_TCP, tcp.event, TCP_FAILED, TCP_FAILED + 1);

@@ -25,6 +25,7 @@ static const size_t fixed_size[RECORD_TYPES] = {
 	[RECORD_SYSCALL_ERROR] = sizeof(struct record_syscall_error),
 	[RECORD_SLOW_SYSCALL] = sizeof(struct record_slow_syscall),
 	[RECORD_TCP_OPEN] = sizeof(struct record_tcp_open),
+	[RECORD_HTTP_ACTIVE] = sizeof(struct record_http_active),
 };
 
 static bool has_end(const char *text, size_t size)
@@ -44,10 +45,11 @@ static bool workload_is_valid(const struct record_workload *workload)
 
 static bool http_is_valid(const struct record_http *http)
 {
-	const unsigned flags =
-		HTTP_LINE_TRUNCATED | HTTP_PIPELINED | HTTP_UPGRADED | HTTP_REQUEST_PARTIAL;
+	const unsigned flags = HTTP_LINE_TRUNCATED | HTTP_PIPELINED | HTTP_UPGRADED |
+			       HTTP_REQUEST_PARTIAL | HTTP_UNIX | HTTP_OPEN;
 
 	return http->role <= HTTP_CLIENT && (http->flags & ~flags) == 0 &&
+	       http->line_length <= HTTP_LINE_LEN && http->path_length <= UNIX_PATH_LEN &&
 	       http->error <= HTTP_RESPONSE_INVALID && http->status <= 999 &&
 	       has_end(http->traceparent, sizeof(http->traceparent));
 }
@@ -75,8 +77,9 @@ size_t record_size(const struct record *record, size_t size)
 	size_t length = 0, length_max = 0; /* of the part that varies */
 	switch ((enum record_type)record->type) {
 	case RECORD_HTTP:
-		length = ((const struct record_http *)self)->line_length;
-		length_max = HTTP_LINE_LEN;
+		length = (size_t)((const struct record_http *)self)->line_length +
+			 ((const struct record_http *)self)->path_length;
+		length_max = HTTP_LINE_LEN + UNIX_PATH_LEN;
 		break;
 	case RECORD_EXEC:
 		length = ((const struct record_exec *)self)->arguments_length;
@@ -109,6 +112,12 @@ bool record_is_valid(const struct record *record, size_t size)
 		return events->source < SOURCES && events->outcome < OUTCOMES;
 	}
 	case RECORD_HTTP: return http_is_valid(self);
+	case RECORD_HTTP_ACTIVE: {
+		const struct record_http_active *active = self;
+
+		return active->role <= HTTP_CLIENT && active->method < HTTP_METHODS &&
+		       active->long_active <= active->active;
+	}
 	case RECORD_TCP: {
 		const struct record_tcp *tcp = self;
 

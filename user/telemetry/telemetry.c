@@ -312,6 +312,7 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 	case RECORD_SYSCALL: take_syscall(telemetry, (const void *)record, name); break;
 	case RECORD_SYSCALL_ERROR: take_syscall_error(telemetry, (const void *)record, name); break;
 	case RECORD_SLOW_SYSCALL: take_slow_syscall(telemetry, (const void *)record, name); break;
+	case RECORD_HTTP_ACTIVE:
 	case RECORD_TYPES: break;
 	}
 }
