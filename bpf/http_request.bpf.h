@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HTTP/1 pairing: which response belongs to which request of a connection, what is told of the two,
+ * and what becomes of requests whose connection ends. Called by the framing (http_message.bpf.h) when a
+ * message begins or ends, and by the hooks (http.bpf.c) when a connection does.
+ */
+#ifndef SONDE_HTTP_REQUEST_BPF_H
+#define SONDE_HTTP_REQUEST_BPF_H
+
+#include "http_message.bpf.h"
+
+#define PIPELINE_MAX   4096
+#define PIPELINE_ROUND 64
+
+/* Requests behind the one whose response is awaited. */
+struct pipeline_key {
+	__u64 connection;
+	__u32 index;
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PIPELINE_MAX);
+	__type(key, struct pipeline_key);
+	__type(value, struct record_http);
+} pipeline __weak SEC(".maps");
+
+/* --- requests and responses --- */
+
+/* The request that is being received, wherever it is kept; NULL when it was answered already. */
+static __always_inline struct record_http *request_open(struct conn *conn)
+{
+	struct pipeline_key key = {
+		.connection = conn->current.connection,
+		.index = conn->asked - 1,
+	};
+
+	if (conn->active && conn->current.index == key.index)
+		return &conn->current;
+	return bpf_map_lookup_elem(&pipeline, &key);
+}
+
+static __always_inline void request_fill(struct record_http *record, const struct conn *conn,
+	const struct http_scratch *scratch, __u32 line, __u32 length)
+{
+	const struct stream *stream = &conn->streams[REQUEST];
+	__u64 id = bpf_get_current_pid_tgid();
+
+	record->record.workload = scratch->feed.workload;
+	record->index = conn->asked;
+	record->tgid = id >> 32;
+	record->tid = id;
+	record->role = conn->role;
+	record->flags = 0;
+	record->error = HTTP_OK;
+	record->status = 0;
+	record->request_first_ns = stream->first_ns;
+	record->request_last_ns = stream->last_ns;
+	record->request_bytes = 0;
+	record->request_head_bytes = 0;
+	record->response_head_bytes = 0;
+	record->response_bytes = 0;
+	record->response_first_ns = 0;
+	record->response_last_ns = 0;
+	record->queue_ns = 0;
+	record->setup_ns = 0;
+	record->path_length = 0;
+	record->traceparent[0] = 0;
+	if (length > HTTP_LINE_LEN) {
+		length = HTTP_LINE_LEN;
+		record->flags = HTTP_LINE_TRUNCATED;
+	}
+	record->line_length = length;
+	bpf_probe_read_kernel(record->line, length, scratch->data + DATA(line));
+}
+
+__noinline int request_begin(
+	struct conn *conn, struct http_scratch *scratch, __u32 line, __u32 length)
+{
+	struct pipeline_key key = {};
+	struct record_http *record;
+
+	if (!conn || !scratch)
+		return 0;
+	if (!conn->active && conn->asked == conn->answered) {
+		request_fill(&conn->current, conn, scratch, line, length);
+		conn->active = 1;
+		conn->asked++;
+		return 0;
+	}
+	record = &scratch->record;
+	request_fill(record, conn, scratch, line, length);
+	record->flags |= HTTP_PIPELINED;
+	record->connection = key.connection = conn->current.connection;
+	record->address = conn->current.address;
+	key.index = conn->asked;
+	if (bpf_map_update_elem(&pipeline, &key, record, BPF_ANY))
+		count(SOURCE_HTTP, OUTCOME_TABLE_FULL);
+	conn->asked++; /* after the insertion: who answers may look for it at once */
+	return 0;
+}
+
+__noinline int request_traceparent(struct conn *conn, struct http_scratch *scratch, __u32 value)
+{
+	struct record_http *record;
+
+	if (!conn || !scratch)
+		return 0;
+	record = request_open(conn);
+	if (record)
+		bpf_probe_read_kernel(
+			record->traceparent, TRACEPARENT_LEN, scratch->data + DATA(value));
+	return 0;
+}
+
+static __always_inline void request_progress(
+	struct record_http *record, const struct stream *stream)
+{
+	record->request_bytes = stream->bytes;
+	record->request_head_bytes = stream->head_bytes;
+	record->request_last_ns = stream->last_ns;
+}
+
+__noinline int request_end(struct conn *conn)
+{
+	struct record_http *record;
+
+	if (!conn)
+		return 0;
+	record = request_open(conn);
+	if (record)
+		request_progress(record, &conn->streams[REQUEST]);
+	return 0;
+}
+
+/* True when the request being answered has this method (its text, as WORD() makes it). */
+static bool response_to(struct conn *conn, __u64 method, __u32 length)
+{
+	return conn->active &&
+	       ((*(__u64 *)conn->current.line ^ method) & (~0ULL >> (64 - 8 * length))) == 0;
+}
+
+/* Makes the oldest request without a response the current one. */
+static __always_inline void pipeline_next(struct conn *conn)
+{
+	struct pipeline_key key = {
+		.connection = conn->current.connection,
+		.index = conn->answered,
+	};
+	struct record_http *next;
+
+	if (conn->active || conn->answered == conn->asked)
+		return;
+	next = bpf_map_lookup_elem(&pipeline, &key);
+	if (!next)
+		return; /* it found no room, and was counted then */
+	bpf_probe_read_kernel(&conn->current, sizeof(conn->current), next);
+	conn->active = 1;
+	bpf_map_delete_elem(&pipeline, &key);
+}
+
+__noinline int response_begin(struct conn *conn)
+{
+	if (!conn)
+		return 0;
+	pipeline_next(conn);
+	return conn->answered != conn->asked;
+}
+
+/* Tells the current request, with whatever has come of its response. */
+__noinline int request_finish(struct conn *conn, __u32 flags, enum http_error error)
+{
+	struct stream *request, *response;
+	struct record_http *record;
+
+	if (!conn)
+		return 0;
+	request = &conn->streams[REQUEST];
+	response = &conn->streams[RESPONSE];
+	record = &conn->current;
+
+	/* a reset in a softirq and the end of a response may come here at once: one of them tells
+	 */
+	if (!__sync_lock_test_and_set(&conn->active, 0))
+		return 0;
+	if (record->index == conn->asked - 1 && request->state != STREAM_START) {
+		request_progress(record, request);
+		flags |= HTTP_REQUEST_PARTIAL;
+	}
+	if (response->bytes) {
+		record->response_bytes = response->bytes;
+		record->response_head_bytes = response->head_bytes;
+		record->response_first_ns = response->first_ns;
+		record->response_last_ns = response->last_ns;
+		if (response->state != STREAM_START)
+			record->status = response->status;
+	}
+	record->flags |= flags;
+	record->error = error;
+	record->record.type = RECORD_HTTP;
+	/* the end of an answer is now: another reading of the clock would tell no more */
+	record->record.time_ns = error ? bpf_ktime_get_ns() : response->last_ns;
+	ring_output(SOURCE_HTTP, record,
+		__builtin_offsetof(struct record_http, line) + (record->line_length & 511));
+	return 0;
+}
+
+__noinline int response_end(struct conn *conn, __u32 flags)
+{
+	if (!conn)
+		return 0;
+	request_finish(conn, flags, HTTP_OK);
+	conn->answered++;
+	return 0;
+}
+
+/* --- the end of a connection --- */
+
+/* Tells the oldest request that is left, or counts it as `lost`. Returns 1 when none is. */
+__noinline int request_abandon(struct conn *conn, enum http_error error, enum outcome lost)
+{
+	if (!conn || conn->answered == conn->asked)
+		return 1;
+	pipeline_next(conn);
+	if (!lost)
+		request_finish(conn, 0, error);
+	else if (__sync_lock_test_and_set(&conn->active, 0))
+		count(SOURCE_HTTP, lost);
+	conn->answered++;
+	conn->streams[RESPONSE].bytes = 0;
+	return 0;
+}
+
+/* Nested for the verifier's sake, as feed_steps() is. */
+__noinline int requests_abandon(struct conn *conn, enum http_error error, enum outcome lost)
+{
+	for (int i = 0; i < PIPELINE_ROUND; i++)
+		if (request_abandon(conn, error, lost))
+			return 1;
+	return 0;
+}
+
+/* Tells, or counts as lost, all requests that are left; nothing more is expected of the connection.
+ */
+__noinline int conn_end(struct conn *conn, enum http_error error, enum outcome lost)
+{
+	if (!conn)
+		return 0;
+	conn->flags |= CONN_OPAQUE;
+	for (int i = 0; i < PIPELINE_MAX / PIPELINE_ROUND; i++)
+		if (requests_abandon(conn, error, lost))
+			break;
+	return 0;
+}
+
+/* The end of the bytes is the end of a response that has no other; the rest has no answer. */
+static __always_inline void conn_close(struct conn *conn, enum http_error error)
+{
+	if (conn->streams[RESPONSE].state == STREAM_UNTIL_CLOSE && error != HTTP_RESET &&
+		error != HTTP_TIMED_OUT) {
+		request_finish(conn, 0, HTTP_OK);
+		conn->answered++;
+		conn->streams[RESPONSE].bytes = 0;
+	}
+	conn_end(conn, error, 0);
+}
+
+#endif
