@@ -11,12 +11,16 @@
 #if defined(__TARGET_ARCH_x86)
 enum { NR_READ = 0, NR_WRITE = 1, NR_READV = 19, NR_WRITEV = 20 };
 enum { NR_SENDTO = 44, NR_RECVFROM = 45, NR_SENDMSG = 46, NR_RECVMSG = 47 };
+enum { NR_PREADV2 = 327, NR_PWRITEV2 = 328, NR_SENDMMSG = 307, NR_RECVMMSG = 299 };
+enum { NR_SPLICE = 275 };
 #	define SYSCALL_NUMBER(regs)   ((regs)->orig_ax)
 #	define SYSCALL_ARGUMENT(regs) ((regs)->si) /* the second one */
 #	define SYSCALL_LENGTH(regs)   ((regs)->dx) /* the third one */
 #elif defined(__TARGET_ARCH_arm64)
 enum { NR_READ = 63, NR_WRITE = 64, NR_READV = 65, NR_WRITEV = 66 };
 enum { NR_SENDTO = 206, NR_RECVFROM = 207, NR_SENDMSG = 211, NR_RECVMSG = 212 };
+enum { NR_PREADV2 = 286, NR_PWRITEV2 = 287, NR_SENDMMSG = 269, NR_RECVMMSG = 243 };
+enum { NR_SPLICE = 76 };
 #	define SYSCALL_NUMBER(regs)   ((regs)->syscallno)
 #	define SYSCALL_ARGUMENT(regs) ((regs)->regs[1])
 #	define SYSCALL_LENGTH(regs)   ((regs)->regs[2])
@@ -42,9 +46,16 @@ static __always_inline void bytes_from_syscall(struct bytes *bytes)
 	case NR_RECVFROM: bytes->kind = BYTES_USER; break;
 	case NR_READV:
 	case NR_WRITEV:
+	case NR_PREADV2:
+	case NR_PWRITEV2:
 		bytes->kind = BYTES_USER_IOVEC;
 		bytes->segments = SYSCALL_LENGTH(regs);
 		break;
+	case NR_SENDMMSG:
+	case NR_RECVMMSG:
+		if (SYSCALL_LENGTH(regs) != 1)
+			break; /* which of the messages this is nobody tells */
+			       /* fall through: the list begins with the message */
 	case NR_SENDMSG:
 	case NR_RECVMSG:
 		if (bpf_probe_read_user(&message, sizeof(message), (void *)bytes->base))
@@ -53,6 +64,15 @@ static __always_inline void bytes_from_syscall(struct bytes *bytes)
 		bytes->base = (__u64)message.msg_iov;
 		bytes->segments = message.msg_iovlen;
 	}
+}
+
+/* True within splice(), whose bytes go to a pipe. */
+static __always_inline bool in_splice(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return SYSCALL_NUMBER((struct pt_regs *)bpf_task_pt_regs(task)) == NR_SPLICE &&
+	       !is_compat(task);
 }
 
 static __always_inline void bytes_from_msghdr(struct bytes *bytes, const struct msghdr *message)
@@ -73,14 +93,34 @@ static __always_inline void bytes_from_msghdr(struct bytes *bytes, const struct 
 	}
 }
 
+#define BYTES_SEGMENTS_A_STEP 8 /* pieces looked at before the caller is asked to come again */
+
+/* How many bytes the current system call asks for; 0 when its pieces are too many to add up. */
+static __always_inline __u64 bytes_length(const struct bytes *bytes)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct iovec piece;
+	__u64 length = 0;
+
+	if (bytes->kind == BYTES_USER)
+		return SYSCALL_LENGTH((struct pt_regs *)bpf_task_pt_regs(task));
+	if (bytes->kind != BYTES_USER_IOVEC || bytes->segments > BYTES_SEGMENTS_A_STEP)
+		return 0;
+	for (__u32 i = 0; i < BYTES_SEGMENTS_A_STEP && i < bytes->segments; i++) {
+		if (bpf_probe_read_user(
+			    &piece, sizeof(piece), (void *)(bytes->base + i * sizeof(piece))))
+			return 0;
+		length += piece.iov_len;
+	}
+	return length;
+}
+
 /* A place in the bytes of an operation that only moves forward. */
 struct bytes_cursor {
 	struct bytes bytes;
 	__u64 segment_begin; /* offset at which the piece `segment` begins */
 	__u32 segment;
 };
-
-#define BYTES_SEGMENTS_A_STEP 8 /* pieces looked at before the caller is asked to come again */
 
 /*
  * Reads up to `most` bytes that lie at `offset` of the operation into `to`. Returns how many, which

@@ -12,14 +12,17 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* False where the kernel has no tracepoint inside tcp_sendmsg: sends are then read at their end. */
-const volatile bool has_send_begin = true;
+/* Requests that are open for longer are reported before their end; 0: off. Changes while running */
+__u64 long_request_ns = 0;
 
 /* The daemon's own requests are left alone: telling of an export would make another one. */
 const volatile __u32 own_tgid = 0;
 
 /* Operations that begin no HTTP message before a connection is left alone for ever. */
 #define MISSES_MAX 8
+
+/* Empty lines that may stand before a connection's first request (RFC 9112, 2.2). */
+#define EMPTY_LINES_MAX 2
 
 /* Of socket_state.sending. */
 enum { SENDING_NOT, SENDING, SENDING_TAKEN };
@@ -39,8 +42,9 @@ enum direction { RECEIVE, SEND };
 struct transfer {
 	struct bytes bytes;
 	__u64 length;
-	__u64 first_ns; /* when the first of them began to move */
-	__u64 last_ns;  /* when the last one had */
+	__u64 first_ns;   /* when the first of them began to move */
+	__u64 last_ns;    /* when the last one had */
+	__u64 arrival_ns; /* received: since when they waited; 0: not known */
 	enum direction direction;
 };
 
@@ -75,6 +79,7 @@ __noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
 	feed->length = transfer->length;
 	feed->first_ns = transfer->first_ns;
 	feed->last_ns = transfer->last_ns;
+	feed->arrival_ns = transfer->arrival_ns;
 	feed->message = message_of(conn, transfer->direction);
 	if (feed->message == REQUEST) {
 		thread = thread_current(SOURCE_HTTP);
@@ -107,6 +112,21 @@ __noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
 	return 0;
 }
 
+/* What was waited for before the first request: for the server's accept, or for the connection. */
+static __always_inline __u64 setup_ns(
+	const struct sock *sk, const struct socket_state *state, enum http_role role)
+{
+	__u64 key = (__u64)sk, *accepted;
+	__u64 waited = 0;
+
+	if (role == HTTP_CLIENT)
+		return state->connect_ns;
+	accepted = bpf_map_lookup_elem(&accepts, &key);
+	if (accepted && state->start_ns && *accepted > state->start_ns)
+		waited = *accepted - state->start_ns;
+	return waited;
+}
+
 /*
  * The first operation of a connection that is not known to speak HTTP: if its bytes can begin a
  * request, their sender is the client, and the connection is followed from here on.
@@ -118,7 +138,7 @@ static __noinline struct conn *conn_new(
 	struct http_scratch *scratch;
 	struct conn *conn;
 	__u64 most;
-	__u32 zero = 0;
+	__u32 zero = 0, begin = 0;
 	long got;
 
 	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
@@ -131,7 +151,10 @@ static __noinline struct conn *conn_new(
 	got = bytes_read(&cursor, 0, scratch->data, most);
 	if (got <= 0)
 		return NULL; /* tells nothing */
-	if (!method_length(scratch, 0, got)) {
+	for (int i = 0; i < EMPTY_LINES_MAX * 2 && begin < got; i++, begin++)
+		if (scratch->data[DATA(begin)] != '\r' && scratch->data[DATA(begin)] != '\n')
+			break;
+	if (begin >= got || !method_length(scratch, begin, got - begin)) {
 		state->http_misses++;
 		return NULL;
 	}
@@ -141,8 +164,15 @@ static __noinline struct conn *conn_new(
 		return NULL;
 	}
 	conn->role = transfer->direction == RECEIVE ? HTTP_SERVER : HTTP_CLIENT;
+	conn->sk = (__u64)sk;
+	if (!(state->flags & SOCKET_HTTP))
+		conn->setup_ns = setup_ns(sk, state, conn->role);
+	state->flags |= SOCKET_HTTP;
 	conn->current.connection = bpf_get_socket_cookie(sk);
-	address_read(&conn->current.address, sk);
+	if (sk->__sk_common.skc_family != AF_UNIX)
+		address_read(&conn->current.address, sk);
+	else
+		conn->flags |= CONN_UNIX;
 	return conn;
 }
 
@@ -181,8 +211,21 @@ static __always_inline bool stream_skip(struct stream *stream, __u64 length, __u
 	return true;
 }
 
-/* The storage of a socket, owned by whoever uses it first; NULL when it is known to be no HTTP. */
-static __always_inline struct socket_state *socket_candidate(struct sock *sk)
+/* What HTTP runs over: TCP in all its forms, and Unix sockets. */
+static __always_inline bool is_stream(const struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	return sk->sk_type == SOCK_STREAM &&
+	       (family == AF_INET || family == AF_INET6 || family == AF_UNIX);
+}
+
+/*
+ * The storage of a socket, owned by whoever uses it first; NULL when it is known to be no HTTP, or
+ * in the middle of a message that began before Sonde.
+ */
+static __always_inline struct socket_state *socket_candidate(
+	struct sock *sk, enum direction direction)
 {
 	struct socket_state *state =
 		bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -198,15 +241,63 @@ static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 		state->tgid = bpf_get_current_pid_tgid() >> 32;
 		state->workload = thread ? thread->workload : 0;
 	}
-	if (state->tgid == own_tgid)
+	if (state->http_misses >= MISSES_MAX || state->tgid == own_tgid)
 		return NULL;
-	return state->http_misses < MISSES_MAX ? state : NULL;
+	if (state->flags & (direction == RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING))
+		return NULL;
+	if (state->flags & (SOCKET_RECEIVING | SOCKET_SENDING))
+		state->flags &= ~(SOCKET_RECEIVING | SOCKET_SENDING);
+	return state;
 }
+
+/* --- Unix sockets --- */
+
+/* The other end of a Unix socket; NULL when it has none. */
+static __always_inline struct sock *unix_peer(struct sock *sk)
+{
+	struct unix_sock *self = bpf_skc_to_unix_sock(sk);
+
+	return self ? self->peer : NULL;
+}
+
+/* Closed by its process; memory of it remains as long as the other end does. */
+static __always_inline bool is_dead(const struct sock *sk)
+{
+	return sk->__sk_common.skc_flags >> SOCK_DEAD & 1;
+}
+
+/*
+ * Of Unix sockets no hook tells the end, so they are asked when one side notices: this one ends
+ * with `error`, and so does the other one, when it was closed.
+ */
+static __noinline void unix_end(struct sock *sk, struct conn *conn, enum http_error error)
+{
+	struct sock *peer = unix_peer(sk);
+
+	if (conn)
+		conn_close(conn, error);
+	if (!peer || !is_dead(peer))
+		return;
+	conn = bpf_sk_storage_get(&conns, peer, NULL, 0);
+	if (conn && !(conn->flags & CONN_OPAQUE))
+		conn_close(conn, HTTP_CLOSED_LOCALLY);
+}
+
+/* The other side has closed, or only its sending half. */
+static __always_inline void unix_shut(struct sock *sk, struct conn *conn)
+{
+	struct sock *peer = unix_peer(sk);
+
+	if ((peer && is_dead(peer)) || (conn && conn->role == HTTP_CLIENT))
+		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
+}
+
+/* --- sends --- */
 
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(http_send_begin, struct sock *sk, struct msghdr *message)
 {
-	struct socket_state *state = socket_candidate(sk);
+	struct socket_state *state = socket_candidate(sk, SEND);
 
 	if (!state || state->sending)
 		return 0; /* a later round of the same operation */
@@ -225,15 +316,19 @@ int BPF_PROG(http_send, struct sock *sk, int result)
 	struct conn *conn;
 	__u32 sending = SENDING_NOT;
 
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (!is_stream(sk))
 		return 0;
-	state = socket_candidate(sk);
+	state = socket_candidate(sk, SEND);
 	if (!state)
 		return 0;
-	if (has_send_begin)
+	if (state->sending)
 		sending = __sync_lock_test_and_set(&state->sending, SENDING_NOT);
 	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
-	if (result <= 0 || sending == SENDING_TAKEN || (conn && conn->flags & CONN_OPAQUE))
+	if (conn && conn->flags & CONN_OPAQUE)
+		return 0;
+	if (result == -EPIPE && sk->__sk_common.skc_family == AF_UNIX)
+		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
+	if (result <= 0 || sending == SENDING_TAKEN)
 		return 0;
 	transfer.last_ns = bpf_ktime_get_ns();
 	if (conn && stream_skip(stream_of(conn, SEND), result, transfer.last_ns))
@@ -267,58 +362,168 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	return conn_operate(sk, conn, state, &transfer);
 }
 
+/* The middle of a send to a Unix socket; in the sender's context, and before its peer is woken. */
+static __always_inline void unix_send_begin(struct sock *receiver)
+{
+	struct sock *sender = unix_peer(receiver);
+	struct socket_state *state = sender ? socket_candidate(sender, SEND) : NULL;
+
+	if (!state || state->sending)
+		return;
+	bytes_from_syscall(&state->send_bytes);
+	state->send_length = bytes_length(&state->send_bytes);
+	state->send_begin_ns = bpf_ktime_get_ns();
+	state->sending = SENDING;
+}
+
+/* --- arrivals --- */
+
+/* Bytes have come that a process may receive. */
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(http_arrival, struct sock *sk)
+{
+	struct socket_state *state;
+	struct tcp_sock *tcp;
+
+	if (!is_stream(sk) || sk->__sk_common.skc_state == TCP_LISTEN)
+		return 0;
+	if (sk->__sk_common.skc_family == AF_UNIX)
+		unix_send_begin(sk);
+	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (!state || state->arrival_ns || state->http_misses >= MISSES_MAX)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	state->arrival_position = tcp ? tcp->rcv_nxt : 0;
+	state->arrival_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/*
+ * After a receive: what is left in the socket came with the last arrival, or, when that was
+ * received, at some time since, of which now is the only one known.
+ */
+static __always_inline void arrival_settle(
+	struct sock *sk, struct socket_state *state, const struct tcp_sock *tcp, __u64 now)
+{
+	__u64 arrival_ns = state->arrival_ns;
+
+	/* cleared before it is looked what there is: an arrival in between sets it anew */
+	state->arrival_ns = 0;
+	barrier();
+	if (tcp ? tcp->copied_seq == tcp->rcv_nxt : !sk->sk_receive_queue.qlen)
+		return;
+	if (tcp && (__s32)(tcp->copied_seq - state->arrival_position) >= 0) {
+		state->arrival_position = tcp->rcv_nxt;
+		arrival_ns = now;
+	}
+	state->arrival_ns = arrival_ns;
+}
+
+/* --- receives --- */
+
+/* Up to where bytes were received. The FIN, read along with the last bytes, counts as one. */
+static __always_inline __u32 position_read(const struct sock *sk, const struct tcp_sock *tcp)
+{
+	__u32 position = tcp->copied_seq;
+
+	if (sk->__sk_common.skc_flags >> SOCK_DONE & 1 && position == tcp->rcv_nxt)
+		position--;
+	return position;
+}
+
+/*
+ * Takes bytes up to `position` as received that left the socket by a way that shows none, such as
+ * splice. False when the connection cannot be followed any more.
+ */
+static __always_inline bool conn_catch_up(
+	struct sock *sk, struct conn *conn, __u32 position, __u64 now)
+{
+	struct stream *stream = stream_of(conn, RECEIVE);
+	struct transfer transfer = {.direction = RECEIVE, .first_ns = now, .last_ns = now};
+	__u32 gap = position - stream->position;
+
+	if (!stream->position || (__s32)gap <= 0)
+		return true;
+	stream->position = position;
+	if (stream_skip(stream, gap, now))
+		return true;
+	transfer.length = gap;
+	if (conn_feed(conn, &transfer) != OUTCOME_UNREADABLE)
+		return true;
+	bpf_sk_storage_delete(&conns, sk);
+	return false;
+}
+
+/* In each receive and splice; only the latter shows nowhere else. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(http_splice, struct sock *sk)
+{
+	struct tcp_sock *tcp;
+	struct conn *conn;
+
+	if (!in_splice())
+		return 0;
+	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (conn && tcp && !(conn->flags & CONN_OPAQUE))
+		conn_catch_up(sk, conn, position_read(sk, tcp), bpf_ktime_get_ns());
+	return 0;
+}
+
+/* A receive that brought nothing: the end of the other side's bytes, or an error. */
+static __always_inline void receive_nothing(struct sock *sk, struct conn *conn, int result)
+{
+	bool is_end = !result && sk->sk_shutdown & RCV_SHUTDOWN;
+
+	if (sk->__sk_common.skc_family == AF_UNIX) {
+		if (result == -ECONNRESET)
+			unix_end(sk, conn, HTTP_RESET);
+		else if (is_end)
+			unix_shut(sk, conn);
+	} else if (is_end && conn && conn->role == HTTP_CLIENT) {
+		conn_close(conn, HTTP_CLOSED_BY_PEER);
+	}
+}
+
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 {
 	struct transfer transfer = {.direction = RECEIVE};
 	struct socket_state *state = NULL;
-	struct stream *stream;
 	struct tcp_sock *tcp;
 	struct conn *conn;
 	__u32 position;
 	__u64 now;
 
-	if (sk->sk_protocol != IPPROTO_TCP || flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
+	if (!is_stream(sk) || flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
 		return 0;
 	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (conn && conn->flags & CONN_OPAQUE)
 		return 0;
 	if (result <= 0) {
-		if (!result && conn && conn->role == HTTP_CLIENT && sk->sk_shutdown & RCV_SHUTDOWN)
-			conn_close(conn, HTTP_CLOSED_BY_PEER);
+		receive_nothing(sk, conn, result);
 		return 0;
 	}
 	if (!conn) {
-		state = socket_candidate(sk);
+		state = socket_candidate(sk, RECEIVE);
 		if (!state)
 			return 0;
+	} else if (conn->role == HTTP_SERVER && !conn->streams[REQUEST].bytes) {
+		state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	}
 	now = bpf_ktime_get_ns();
 	transfer.first_ns = transfer.last_ns = now;
-	if (has_send_begin &&
-		(!conn || (conn->role == HTTP_CLIENT && conn->asked == conn->answered)))
+	if (state)
+		transfer.arrival_ns = state->arrival_ns;
+	if (!conn || (conn->role == HTTP_CLIENT && conn->asked == conn->answered))
 		conn = send_take(sk, conn, now);
 	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!tcp)
-		return 0;
-	position = tcp->copied_seq;
-	if (sk->__sk_common.skc_flags >> SOCK_DONE & 1 && position == tcp->rcv_nxt)
-		position--; /* the FIN was read along with the last bytes, and counts as one */
+	position = tcp ? position_read(sk, tcp) : 0;
 	if (conn) {
-		__u32 gap;
-
-		stream = stream_of(conn, RECEIVE);
-		gap = position - result - stream->position;
-		/* bytes that left the socket by a way that passes no hook, such as splice */
-		if (stream->position && (__s32)gap > 0 && !stream_skip(stream, gap, now)) {
-			transfer.length = gap;
-			if (conn_feed(conn, &transfer) == OUTCOME_UNREADABLE) {
-				bpf_sk_storage_delete(&conns, sk);
-				return 0;
-			}
-		}
-		stream->position = position;
-		if (stream_skip(stream, result, now))
+		if (tcp && !conn_catch_up(sk, conn, position - result, now))
+			return 0;
+		stream_of(conn, RECEIVE)->position = position;
+		if (stream_skip(stream_of(conn, RECEIVE), result, now))
 			return 0;
 	}
 	transfer.length = result;
@@ -327,9 +532,14 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 	conn = conn_operate(sk, conn, state, &transfer);
 	if (conn)
 		stream_of(conn, RECEIVE)->position = position;
+	if (conn && (conn->role == HTTP_CLIENT || conn->streams[REQUEST].bytes))
+		return 0; /* what arrives next begins no request */
+	if (!state)
+		state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (state)
+		arrival_settle(sk, state, tcp, now);
 	return 0;
 }
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(http_state, struct sock *sk, int from, int to)
 {
@@ -361,5 +571,77 @@ int BPF_PROG(http_destroy, struct sock *sk)
 	if (conn && !(conn->flags & CONN_OPAQUE))
 		conn_close(conn,
 			conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY);
+	return 0;
+}
+
+/* --- what is open --- */
+
+/* One at a time, as there is one reader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct unix_record);
+} http_report SEC(".maps");
+
+/* Tells once of a request that is open for long. False: the reader has no room, and will come
+ * again. */
+static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u64 now)
+{
+	const struct stream *response = &conn->streams[RESPONSE];
+	struct unix_record *record;
+	__u32 zero = 0, line, size;
+
+	record = bpf_map_lookup_elem(&http_report, &zero);
+	if (!record)
+		return true;
+	bpf_probe_read_kernel(&record->http, sizeof(record->http), &conn->current);
+	line = record->http.line_length;
+	if (!conn->active || line > HTTP_LINE_LEN)
+		return true; /* it has just ended */
+	record->http.record.type = RECORD_HTTP;
+	record->http.record.time_ns = now;
+	record->http.flags |= HTTP_OPEN;
+	if (response->bytes && response->state != STREAM_START)
+		record->http.status = response->status;
+	if (conn->flags & CONN_UNIX)
+		record->http.path_length = unix_path_read(conn, record->http.line + line);
+	size = __builtin_offsetof(struct record_http, line) + line + record->http.path_length;
+	size = (size + 7) & ~7U;
+	if (size > sizeof(*record) || bpf_seq_write(seq, record, size))
+		return false;
+	conn->reported = record->http.index + 1;
+	return true;
+}
+
+/* The requests that one connection has open. The reader adds them up. */
+SEC("iter/bpf_sk_storage_map")
+int http_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct record_http_active active = {.record.type = RECORD_HTTP_ACTIVE};
+	struct sock *sk = ctx->sk;
+	struct conn *conn;
+	__u64 now;
+
+	conn = sk ? bpf_sk_storage_get(&conns, sk, NULL, 0) : NULL;
+	if (!conn || conn->flags & CONN_OPAQUE || conn->asked == conn->answered)
+		return 0;
+	if (conn->flags & CONN_UNIX && is_dead(sk)) {
+		conn_close(conn, HTTP_CLOSED_LOCALLY);
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	active.record.workload = conn->current.record.workload;
+	active.record.time_ns = now;
+	active.role = conn->role;
+	active.method = method_of(conn->current.line);
+	active.active = conn->asked - conn->answered;
+	if (long_request_ns && conn->active &&
+		now - conn->current.request_first_ns >= long_request_ns) {
+		active.long_active = 1;
+		if (conn->reported != conn->current.index + 1 && !report(ctx->meta->seq, conn, now))
+			return 0;
+	}
+	bpf_seq_write(ctx->meta->seq, &active, sizeof(active));
 	return 0;
 }

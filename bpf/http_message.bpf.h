@@ -54,7 +54,8 @@ struct stream {
 
 enum conn_flag {
 	CONN_OPAQUE = 1, /* no HTTP any more: upgraded, a tunnel, nonsense, or closed */
-	CONN_PEER_CLOSED = 2
+	CONN_PEER_CLOSED = 2,
+	CONN_UNIX = 4
 };
 
 /*
@@ -67,11 +68,15 @@ struct conn {
 	struct stream streams[2]; /* by enum message */
 	char carry_request[CARRY_REQUEST];
 	char carry_response[CARRY_RESPONSE];
-	__u32 active; /* taken with an atomic exchange: a reset may race with a response */
+	__u64 sk;       /* whose storage this is */
+	__u64 queue_ns; /* of the request under way; see record_http */
+	__u64 setup_ns; /* of the first one */
+	__u32 active;   /* taken with an atomic exchange: a reset may race with a response */
 	__u32 asked;
 	__u32 answered;
-	__u8 role;  /* enum http_role */
-	__u8 flags; /* enum conn_flag */
+	__u32 reported; /* number + 1 of the request that was last told as open for long */
+	__u8 role;      /* enum http_role */
+	__u8 flags;     /* enum conn_flag */
 };
 
 #define WINDOW 512 /* bytes read at a time: most heads are one window */
@@ -83,13 +88,14 @@ struct feed {
 	__u64 length;
 	__u64 first_ns; /* when these bytes began, and had finished, to move */
 	__u64 last_ns;
-	__u64 window;   /* offset of the bytes in data[carried … filled) */
-	__u32 carried;  /* bytes before them, from earlier operations */
-	__u32 filled;   /* 0: there is no window */
-	__u32 line;     /* index in data at which the line under way begins */
-	__u32 message;  /* enum message */
-	__u32 workload; /* of the thread that moves them */
-	__u32 lost;     /* enum outcome, when the connection can no longer be followed */
+	__u64 arrival_ns; /* since when they waited to be received; 0: not known */
+	__u64 window;     /* offset of the bytes in data[carried … filled) */
+	__u32 carried;    /* bytes before them, from earlier operations */
+	__u32 filled;     /* 0: there is no window */
+	__u32 line;       /* index in data at which the line under way begins */
+	__u32 message;    /* enum message */
+	__u32 workload;   /* of the thread that moves them */
+	__u32 lost;       /* enum outcome, when the connection can no longer be followed */
 };
 
 /*
@@ -477,6 +483,8 @@ static __always_inline bool lines_step(
 			return true;
 		}
 		stream->first_ns = feed->first_ns;
+		if (feed->message == REQUEST)
+			conn->queue_ns = feed->arrival_ns ? feed->first_ns - feed->arrival_ns : 0;
 	} else if (stream->state == STREAM_START && !stream->head_bytes) {
 		stream->first_ns = feed->first_ns; /* the final response, after an interim one */
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * HTTP/1 pairing: which response belongs to which request of a connection, what is told of the two,
- * and what becomes of requests whose connection ends. Called by the framing (http_message.bpf.h) when a
- * message begins or ends, and by the hooks (http.bpf.c) when a connection does.
+ * and what becomes of requests whose connection ends. Called by the framing (http_message.bpf.h)
+ * when a message begins or ends, and by the hooks (http.bpf.c) when a connection does.
  */
 #ifndef SONDE_HTTP_REQUEST_BPF_H
 #define SONDE_HTTP_REQUEST_BPF_H
@@ -28,6 +28,28 @@ struct {
 
 /* --- requests and responses --- */
 
+/* The method that a request line begins with. */
+static __always_inline enum http_method method_of(const char line[HTTP_LINE_LEN])
+{
+	__u64 word = *(const __u64 *)line;
+
+#define METHOD_TRY(number, length, ...)                                                            \
+	if (((word ^ WORD(__VA_ARGS__)) & (~0ULL >> (64 - 8 * (length)))) == 0)                    \
+		return number;
+	METHOD_TRY(HTTP_METHOD_GET, 4, 'G', 'E', 'T', ' ', 0, 0, 0, 0)
+	METHOD_TRY(HTTP_METHOD_POST, 5, 'P', 'O', 'S', 'T', ' ', 0, 0, 0)
+	METHOD_TRY(HTTP_METHOD_HEAD, 5, 'H', 'E', 'A', 'D', ' ', 0, 0, 0)
+	METHOD_TRY(HTTP_METHOD_PUT, 4, 'P', 'U', 'T', ' ', 0, 0, 0, 0)
+	METHOD_TRY(HTTP_METHOD_DELETE, 7, 'D', 'E', 'L', 'E', 'T', 'E', ' ', 0)
+	METHOD_TRY(HTTP_METHOD_OPTIONS, 8, 'O', 'P', 'T', 'I', 'O', 'N', 'S', ' ')
+	METHOD_TRY(HTTP_METHOD_PATCH, 6, 'P', 'A', 'T', 'C', 'H', ' ', 0, 0)
+	METHOD_TRY(HTTP_METHOD_CONNECT, 8, 'C', 'O', 'N', 'N', 'E', 'C', 'T', ' ')
+	METHOD_TRY(HTTP_METHOD_TRACE, 6, 'T', 'R', 'A', 'C', 'E', ' ', 0, 0)
+	METHOD_TRY(HTTP_METHOD_QUERY, 6, 'Q', 'U', 'E', 'R', 'Y', ' ', 0, 0)
+#undef METHOD_TRY
+	return HTTP_METHOD_OTHER;
+}
+
 /* The request that is being received, wherever it is kept; NULL when it was answered already. */
 static __always_inline struct record_http *request_open(struct conn *conn)
 {
@@ -41,7 +63,7 @@ static __always_inline struct record_http *request_open(struct conn *conn)
 	return bpf_map_lookup_elem(&pipeline, &key);
 }
 
-static __always_inline void request_fill(struct record_http *record, const struct conn *conn,
+static __always_inline void request_fill(struct record_http *record, struct conn *conn,
 	const struct http_scratch *scratch, __u32 line, __u32 length)
 {
 	const struct stream *stream = &conn->streams[REQUEST];
@@ -52,7 +74,7 @@ static __always_inline void request_fill(struct record_http *record, const struc
 	record->tgid = id >> 32;
 	record->tid = id;
 	record->role = conn->role;
-	record->flags = 0;
+	record->flags = conn->flags & CONN_UNIX ? HTTP_UNIX : 0;
 	record->error = HTTP_OK;
 	record->status = 0;
 	record->request_first_ns = stream->first_ns;
@@ -63,13 +85,13 @@ static __always_inline void request_fill(struct record_http *record, const struc
 	record->response_bytes = 0;
 	record->response_first_ns = 0;
 	record->response_last_ns = 0;
-	record->queue_ns = 0;
-	record->setup_ns = 0;
-	record->path_length = 0;
+	record->queue_ns = conn->queue_ns;
+	record->setup_ns = conn->setup_ns;
+	conn->setup_ns = 0;
 	record->traceparent[0] = 0;
 	if (length > HTTP_LINE_LEN) {
 		length = HTTP_LINE_LEN;
-		record->flags = HTTP_LINE_TRUNCATED;
+		record->flags |= HTTP_LINE_TRUNCATED;
 	}
 	record->line_length = length;
 	bpf_probe_read_kernel(record->line, length, scratch->data + DATA(line));
@@ -168,6 +190,58 @@ __noinline int response_begin(struct conn *conn)
 	return conn->answered != conn->asked;
 }
 
+/* A record of a Unix socket, with the path after its line. */
+struct unix_record {
+	struct record_http http;
+	char room[UNIX_PATH_LEN];
+};
+
+/* Writes the path that the server is bound to after the line; returns its length. */
+static __always_inline __u32 unix_path_read(const struct conn *conn, char *to)
+{
+	struct unix_sock *server = (struct unix_sock *)conn->sk;
+	struct unix_address *address;
+	__u32 length;
+
+	if (conn->role == HTTP_CLIENT)
+		server = (struct unix_sock *)BPF_CORE_READ(server, peer);
+	address = BPF_CORE_READ(server, addr);
+	if (!address)
+		return 0;
+	length = BPF_CORE_READ(address, len) - __builtin_offsetof(struct sockaddr_un, sun_path);
+	if (length > UNIX_PATH_LEN)
+		return 0; /* not bound, as both ends of a socketpair are */
+	if (bpf_probe_read_kernel(to, length, &address->name[0].sun_path))
+		return 0;
+	/* the length of a path contains its end, that of an abstract name (NUL first) does not */
+	if (length && to[0])
+		length--;
+	return length;
+}
+
+/*
+ * Tells the current request of a Unix socket. The record is made in the ring itself: it is longer
+ * than what is kept of a connection.
+ */
+static __always_inline void unix_tell(struct conn *conn)
+{
+	struct ring_place place = ring_place();
+	struct unix_record *record;
+	__u32 length;
+
+	record = place.ring ? bpf_ringbuf_reserve(place.ring, sizeof(*record), 0) : NULL;
+	if (!record) {
+		count(SOURCE_HTTP, OUTCOME_RING_FULL);
+		return;
+	}
+	bpf_probe_read_kernel(&record->http, sizeof(record->http), &conn->current);
+	length = record->http.line_length;
+	if (length <= HTTP_LINE_LEN)
+		record->http.path_length = unix_path_read(conn, record->http.line + length);
+	bpf_ringbuf_submit(record, place.flags);
+	count(SOURCE_HTTP, OUTCOME_DELIVERED);
+}
+
 /* Tells the current request, with whatever has come of its response. */
 __noinline int request_finish(struct conn *conn, __u32 flags, enum http_error error)
 {
@@ -201,8 +275,11 @@ __noinline int request_finish(struct conn *conn, __u32 flags, enum http_error er
 	record->record.type = RECORD_HTTP;
 	/* the end of an answer is now: another reading of the clock would tell no more */
 	record->record.time_ns = error ? bpf_ktime_get_ns() : response->last_ns;
-	ring_output(SOURCE_HTTP, record,
-		__builtin_offsetof(struct record_http, line) + (record->line_length & 511));
+	if (conn->flags & CONN_UNIX)
+		unix_tell(conn);
+	else
+		ring_output(SOURCE_HTTP, record,
+			__builtin_offsetof(struct record_http, line) + (record->line_length & 511));
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #define ETIMEDOUT  110
 #define EPIPE      32
 
+#define AF_UNIX  1
 #define AF_INET  2
 #define AF_INET6 10
 
@@ -73,30 +74,47 @@ struct {
 		});
 } rings __weak SEC(".maps");
 
-/*
- * Hands a record to the daemon, or counts that there was no room. The daemon drains by a timer; it
- * is woken only when a ring fills, as a wake-up costs four times the record.
- */
-static __always_inline void ring_output(enum source source, void *record, __u64 size)
-{
-	__u32 index = bpf_get_smp_processor_id() & ring_mask;
-	void *ring = bpf_map_lookup_elem(&rings, &index);
-	__u64 flags = BPF_RB_NO_WAKEUP, waiting;
-	struct counters *c;
-	__u32 zero = 0;
-	long failed;
+/* This CPU's ring, and how to hand a record to it. */
+struct ring_place {
+	void *ring;
+	__u64 flags;
+};
 
-	if (!ring)
-		return;
-	waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+/*
+ * The daemon drains by a timer; it is woken only when a ring fills, as a wake-up costs four times
+ * the record.
+ */
+static __always_inline struct ring_place ring_place(void)
+{
+	struct ring_place place = {.flags = BPF_RB_NO_WAKEUP};
+	__u32 index = bpf_get_smp_processor_id() & ring_mask;
+	struct counters *c;
+	__u64 waiting;
+	__u32 zero = 0;
+
+	place.ring = bpf_map_lookup_elem(&rings, &index);
+	if (!place.ring)
+		return place;
+	waiting = bpf_ringbuf_query(place.ring, BPF_RB_AVAIL_DATA);
 	if (waiting >= ring_threshold)
-		flags = BPF_RB_FORCE_WAKEUP;
+		place.flags = BPF_RB_FORCE_WAKEUP;
 	c = bpf_map_lookup_elem(&counters, &zero);
 	if (c && waiting > c->ring_peak)
 		c->ring_peak = waiting;
-	failed = bpf_ringbuf_output(ring, record, size, flags);
-	if (c)
-		c->count[source][failed ? OUTCOME_RING_FULL : OUTCOME_DELIVERED]++;
+	return place;
+}
+
+/* Hands a record to the daemon, or counts that there was no room. */
+static __always_inline void ring_output(enum source source, void *record, __u64 size)
+{
+	struct ring_place place = ring_place();
+
+	if (!place.ring)
+		return;
+	if (bpf_ringbuf_output(place.ring, record, size, place.flags))
+		count(source, OUTCOME_RING_FULL);
+	else
+		count(source, OUTCOME_DELIVERED);
 }
 
 /* --- what is kept for a thread --- */
@@ -145,6 +163,10 @@ struct bytes {
 
 enum socket_flag {
 	SOCKET_INHERITED = 1, /* the owner is the listener's until a process uses the socket */
+	SOCKET_HTTP = 2,      /* a request was seen */
+	/* Open before Sonde, and bytes went this way last: they may be the middle of a message */
+	SOCKET_RECEIVING = 4,
+	SOCKET_SENDING = 8,
 };
 
 struct socket_state {
@@ -160,7 +182,9 @@ struct socket_state {
 	__u8 flags;       /* enum socket_flag */
 	__u8 http_misses; /* operations that began no HTTP message */
 	__u8 reserved;
-	__u32 sending; /* whether the operation below is under way; see http.bpf.c */
+	__u32 arrival_position; /* TCP: up to where bytes had arrived at arrival_ns */
+	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
+	__u32 sending;          /* whether the operation below is under way; see http.bpf.c */
 	__u32 send_length;
 	__u64 send_begin_ns;
 	struct bytes send_bytes;
@@ -173,6 +197,17 @@ struct {
 	__type(key, int);
 	__type(value, struct socket_state);
 } sockets __weak SEC(".maps");
+
+/*
+ * When sockets were accepted, by their address: known at the end of a system call (syscall.bpf.c),
+ * where a socket is no more than an address. Addresses are used again, and their entries with them.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, __u64);
+} accepts __weak SEC(".maps");
 
 static __always_inline void address_read(struct record_address *address, const struct sock *sk)
 {

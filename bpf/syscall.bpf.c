@@ -17,6 +17,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile __u32 shard_mask = 0; /* copies of the histograms, for machines of many CPUs */
 const volatile __u64 waiting_syscalls[SYSCALLS_MAX / 64] = {}; /* never slow: they wait by design */
 
+const volatile bool notes_accepts = false; /* somebody asks for it */
+
 __u64 slow_syscall_ns = 0; /* 0: off. Changes while running */
 
 /*
@@ -119,6 +121,26 @@ static __noinline void slow_tell(struct thread *thread, __u64 now, __u64 duratio
 	ring_output(SOURCE_SLOW_SYSCALL, &record, sizeof(record));
 }
 
+#if defined(__TARGET_ARCH_x86)
+enum { NR_ACCEPT = 43, NR_ACCEPT4 = 288 };
+#elif defined(__TARGET_ARCH_arm64)
+enum { NR_ACCEPT = 202, NR_ACCEPT4 = 242 };
+#endif
+
+/* Notes when the socket behind a new descriptor was accepted. */
+static __noinline void accept_note(struct task_struct *task, long descriptor, __u64 now)
+{
+	struct file **files = BPF_CORE_READ(task, files, fdt, fd), *file;
+	struct socket *socket;
+	__u64 key;
+
+	if (bpf_probe_read_kernel(&file, sizeof(file), files + descriptor))
+		return;
+	socket = BPF_CORE_READ(file, private_data);
+	key = (__u64)BPF_CORE_READ(socket, sk);
+	bpf_map_update_elem(&accepts, &key, &now, BPF_ANY);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 {
@@ -138,6 +160,8 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 		count(SOURCE_SYSCALL, OUTCOME_COMPAT);
 		return 0;
 	}
+	if ((number == NR_ACCEPT4 || number == NR_ACCEPT) && result >= 0 && notes_accepts)
+		accept_note(task, result, now);
 
 	index = thread->workload;
 	if (shard_mask)

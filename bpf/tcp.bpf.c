@@ -9,6 +9,9 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* False: only what other probes want to know of a connection's beginning is kept. */
+const volatile bool tells_tcp = true;
+
 /* During the first sweep: what sockets have counted so far was before Sonde. */
 __u32 tcp_baseline = 1;
 
@@ -78,7 +81,7 @@ static __always_inline void tell(
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	struct record_tcp record = {};
 
-	if (!tcp)
+	if (!tcp || !tells_tcp)
 		return;
 	record_fill(&record, sk, state, tcp, event);
 	record.connection = bpf_get_socket_cookie(sk);
@@ -131,6 +134,21 @@ int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
+/*
+ * Of a connection that was there before Sonde: which way bytes went last, as far as the clock tick
+ * can tell. They may be the middle of a message, which must not be taken for the beginning of one.
+ */
+static __always_inline __u8 last_direction(const struct tcp_sock *tcp, const struct sock *sk)
+{
+	__s32 received_after = tcp->inet_conn.icsk_ack.lrcvtime - tcp->lsndtime;
+
+	if (received_bytes(tcp, sk) && (received_after > 0 || !tcp->bytes_sent))
+		return SOCKET_RECEIVING;
+	if (tcp->bytes_sent && (received_after < 0 || !received_bytes(tcp, sk)))
+		return SOCKET_SENDING;
+	return 0;
+}
+
 /* One live socket of one network namespace; the records go to whoever reads the iterator. */
 SEC("iter/tcp")
 int tcp_sweep(struct bpf_iter__tcp *ctx)
@@ -155,8 +173,10 @@ int tcp_sweep(struct bpf_iter__tcp *ctx)
 		return 0;
 	}
 	if (tcp_baseline) {
-		if (!state->start_ns)
+		if (!state->start_ns) {
 			progress_keep(state, sk, tcp);
+			state->flags |= last_direction(tcp, sk);
+		}
 	} else if (sent_bytes(tcp) != state->sent_bytes ||
 		   received_bytes(tcp, sk) != state->received_bytes ||
 		   tcp->total_retrans != state->retransmits) {

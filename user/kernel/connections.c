@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/iterator.h"
 #include "kernel/skeleton.h"
 #include "log.h"
 #include "table.h"
@@ -82,35 +83,6 @@ static void namespaces_find(struct connections *connections)
 
 /* --- one pass --- */
 
-/* Runs the iterator in the namespace that this thread is in, and passes its records on. */
-static int iterate(struct connections *connections)
-{
-	_Alignas(8) char buffer[64 * sizeof(struct record_tcp)];
-	size_t filled = 0;
-	ssize_t got;
-	int fd = bpf_iter_create(bpf_link__fd(connections->link));
-
-	if (fd < 0)
-		return fd;
-	while ((got = read(fd, buffer + filled, sizeof(buffer) - filled)) != 0) {
-		size_t at = 0;
-
-		if (got < 0) {
-			if (errno == EINTR || errno == EAGAIN)
-				continue;
-			break;
-		}
-		filled += (size_t)got;
-		for (; filled - at >= sizeof(struct record_tcp); at += sizeof(struct record_tcp))
-			connections->sink(connections->context, (struct record *)(buffer + at),
-				sizeof(struct record_tcp));
-		memmove(buffer, buffer + at, filled - at);
-		filled -= at;
-	}
-	close(fd);
-	return 0;
-}
-
 static void iterate_in(struct connections *connections, const struct namespace *namespace)
 {
 	char path[64];
@@ -127,7 +99,7 @@ static void iterate_in(struct connections *connections, const struct namespace *
 				 "only when connections end; CAP_SYS_ADMIN is needed",
 				log_str("error", strerror(errno)));
 		else
-			iterate(connections);
+			iterator_run(connections->link, connections->sink, connections->context);
 	}
 	close(fd);
 }
@@ -136,7 +108,7 @@ static void iterate_everywhere(struct connections *connections)
 {
 	if (connections->sweeps++ % NAMESPACES_SWEEPS == 0)
 		namespaces_find(connections);
-	iterate(connections);
+	iterator_run(connections->link, connections->sink, connections->context);
 	for (size_t i = 0; i < connections->namespace_count; i++)
 		iterate_in(connections, &connections->namespaces[i]);
 	if (connections->namespace_count && setns(connections->home, CLONE_NEWNET)) {
@@ -172,25 +144,6 @@ void connections_sweep(struct connections *connections)
 
 /* --- begin and end --- */
 
-/* Gives every socket that is there to the process that has it open. */
-static int owners_find(struct sonde *skeleton)
-{
-	struct bpf_link *link = bpf_program__attach_iter(skeleton->progs.tcp_owners, NULL);
-	char nothing[64];
-	int fd;
-
-	if (!link)
-		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd >= 0) {
-		while (read(fd, nothing, sizeof(nothing)) > 0)
-			;
-		close(fd);
-	}
-	bpf_link__destroy(link);
-	return fd < 0 ? fd : 0;
-}
-
 int connections_new(
 	struct connections **out, struct sonde *skeleton, record_sink sink, void *context)
 {
@@ -214,7 +167,7 @@ int connections_new(
 		result = -errno;
 		goto failed;
 	}
-	result = owners_find(skeleton);
+	result = iterator_run_once(skeleton->progs.tcp_owners);
 	if (result)
 		goto failed;
 	iterate_everywhere(connections);

@@ -17,6 +17,7 @@
 
 #include "kernel/connections.h"
 #include "kernel/features.h"
+#include "kernel/requests.h"
 #include "kernel/rings.h"
 #include "kernel/skeleton.h"
 #include "kernel/tables.h"
@@ -38,8 +39,10 @@ struct probes {
 	struct rings *rings;
 	struct workloads *workloads;
 	struct tables *tables;
-	struct connections *connections; /* NULL: TCP is off */
-	uint64_t collected_ns;           /* when numbers were last taken back */
+	struct connections *connections;
+	struct requests *requests; /* NULL: HTTP is off */
+	bool tells_tcp;
+	uint64_t collected_ns; /* when numbers were last taken back */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -90,25 +93,42 @@ static bool tracepoint_exists(const char *btf, size_t size, const char *name)
 }
 
 /* A source's programs begin with its name. */
-static void sources_choose(struct sonde *skeleton, const struct probes_options *options)
+static void source_choose(struct sonde *skeleton, const char *prefix, bool on)
 {
-	const struct {
-		const char *prefix;
-		bool on;
-	} sources[] = {
-		{"syscall_", options->syscalls},
-		{"http_", options->http},
-		{"tcp_", options->tcp},
-		{"process_", options->processes},
-	};
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program,
-		skeleton->obj) for (size_t i = 0; i < sizeof(sources) / sizeof(*sources);
-				    i++) if (!strncmp(bpf_program__name(program), sources[i].prefix,
-						     strlen(sources[i].prefix)))
-		bpf_program__set_autoload(program, sources[i].on);
+	bpf_object__for_each_program(program, skeleton->obj)
+	{
+		if (!strncmp(bpf_program__name(program), prefix, strlen(prefix)))
+			bpf_program__set_autoload(program, on);
+	}
 }
+
+static void sources_choose(struct sonde *skeleton, const struct probes_options *options)
+{
+	source_choose(skeleton, "syscall_", options->syscalls);
+	source_choose(skeleton, "http_", options->http);
+	source_choose(skeleton, "process_", options->processes);
+	/* HTTP, too, wants to know how connections begin, and which were there before */
+	source_choose(skeleton, "tcp_", options->tcp || options->http);
+	skeleton->rodata->tells_tcp = options->tcp;
+	skeleton->rodata->notes_accepts = options->http;
+}
+
+/* Programs of HTTP that stand for one thing each, which is missing on kernels without their hook.
+ */
+static const struct {
+	const char *program, *tracepoint, *without;
+} http_extras[] = {
+	{"http_send_begin", "tcp_sendmsg_locked",
+		"sends are timed by their end: this kernel lacks the tracepoint "
+		"tcp_sendmsg_locked (Linux 6.16)"},
+	{"http_arrival", "sk_data_ready",
+		"how long requests wait to be read is not known: this kernel lacks the tracepoint "
+		"sk_data_ready (Linux 6.2)"},
+	{"http_splice", "tcp_rcv_space_adjust",
+		"splices are timed late: this kernel lacks the tracepoint tcp_rcv_space_adjust"},
+};
 
 static void http_choose(struct sonde *skeleton, const char *btf, size_t size)
 {
@@ -116,16 +136,14 @@ static void http_choose(struct sonde *skeleton, const char *btf, size_t size)
 		!tracepoint_exists(btf, size, "sock_recv_length")) {
 		log_warn("HTTP is off: this kernel lacks the tracepoints sock_send_length and "
 			 "sock_recv_length (Linux 6.3)");
-		bpf_program__set_autoload(skeleton->progs.http_send_begin, false);
-		bpf_program__set_autoload(skeleton->progs.http_send, false);
-		bpf_program__set_autoload(skeleton->progs.http_receive, false);
-		bpf_program__set_autoload(skeleton->progs.http_state, false);
-		bpf_program__set_autoload(skeleton->progs.http_destroy, false);
-	} else if (!tracepoint_exists(btf, size, "tcp_sendmsg_locked")) {
-		log_info("sends are timed by their end: this kernel lacks the tracepoint "
-			 "tcp_sendmsg_locked (Linux 6.16)");
-		skeleton->rodata->has_send_begin = false;
-		bpf_program__set_autoload(skeleton->progs.http_send_begin, false);
+		source_choose(skeleton, "http_", false);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(http_extras) / sizeof(*http_extras); i++) {
+		if (tracepoint_exists(btf, size, http_extras[i].tracepoint))
+			continue;
+		log_info(http_extras[i].without);
+		source_choose(skeleton, http_extras[i].program, false);
 	}
 }
 
@@ -176,6 +194,7 @@ static int tables_plan(struct sonde *skeleton, const struct probes_options *opti
 			skeleton->rodata->waiting_syscalls[number / 64] |= 1ULL << number % 64;
 	skeleton->data->workload_generation = 1;
 	skeleton->bss->slow_syscall_ns = options->slow_syscall_ns;
+	skeleton->bss->long_request_ns = options->long_request_ns;
 	if (!options->syscalls) /* tables that nobody counts in take no memory */
 		return bpf_map__set_max_entries(skeleton->maps.latency_slots, 1)
 			       ?: bpf_map__set_max_entries(skeleton->maps.latencies, 1);
@@ -214,14 +233,16 @@ static int probes_attach(struct probes *probes, const struct probes_options *opt
 		attach(skeleton->progs.http_destroy, &skeleton->links.http_destroy) ?:
 		attach(skeleton->progs.http_send_begin, &skeleton->links.http_send_begin) ?:
 		attach(skeleton->progs.http_send, &skeleton->links.http_send) ?:
-		attach(skeleton->progs.http_receive, &skeleton->links.http_receive);
+		attach(skeleton->progs.http_receive, &skeleton->links.http_receive) ?:
+		attach(skeleton->progs.http_splice, &skeleton->links.http_splice) ?:
+		attach(skeleton->progs.http_arrival, &skeleton->links.http_arrival);
+	if (!result && bpf_program__autoload(skeleton->progs.tcp_state))
+		result = connections_new(&probes->connections, skeleton, pass, probes);
+	if (!result && bpf_program__autoload(skeleton->progs.http_sweep))
+		result = requests_new(&probes->requests, skeleton, pass, probes);
 	if (result)
 		return result;
-	if (options->tcp) {
-		result = connections_new(&probes->connections, skeleton, pass, probes);
-		if (result)
-			return result;
-	}
+	probes->tells_tcp = options->tcp;
 	return attach(skeleton->progs.syscall_enter, &skeleton->links.syscall_enter)
 		       ?: attach(skeleton->progs.syscall_exit, &skeleton->links.syscall_exit);
 }
@@ -311,6 +332,7 @@ void probes_close(struct probes *probes)
 {
 	if (!probes)
 		return;
+	requests_free(probes->requests);
 	connections_free(probes->connections);
 	rings_free(probes->rings);
 	tables_free(probes->tables);
@@ -341,8 +363,10 @@ void probes_sweep(struct probes *probes)
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	tables_sweep(probes->tables);
-	if (probes->connections)
+	if (probes->tells_tcp)
 		connections_sweep(probes->connections);
+	if (probes->requests)
+		requests_sweep(probes->requests);
 	clock_tell(probes);
 	if (now - probes->collected_ns < COLLECT_INTERVAL_NS)
 		return;
@@ -353,6 +377,11 @@ void probes_sweep(struct probes *probes)
 void probes_set_slow_syscall(struct probes *probes, uint64_t slow_syscall_ns)
 {
 	probes->skeleton->bss->slow_syscall_ns = slow_syscall_ns;
+}
+
+void probes_set_long_request(struct probes *probes, uint64_t long_request_ns)
+{
+	probes->skeleton->bss->long_request_ns = long_request_ns;
 }
 
 /* --- figures --- */

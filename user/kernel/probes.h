@@ -21,6 +21,7 @@ struct probes;
 struct probes_options {
 	bool syscalls, tcp, http, processes;    /* sources to run */
 	uint64_t slow_syscall_ns;               /* 0: none is slow */
+	uint64_t long_request_ns;               /* 0: none is long */
 	uint64_t ring_bytes;                    /* of all ring buffers together */
 	bool (*syscall_waits)(unsigned number); /* waits by design, so that it is never slow */
 };
@@ -49,6 +50,7 @@ bool probes_drain(struct probes *probes);
 void probes_sweep(struct probes *probes);
 
 void probes_set_slow_syscall(struct probes *probes, uint64_t slow_syscall_ns);
+void probes_set_long_request(struct probes *probes, uint64_t long_request_ns);
 
 /* --- figures of the probes themselves --- */
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/iterator.h"
 #include "kernel/skeleton.h"
 #include "log.h"
 #include "table.h"
@@ -104,27 +105,11 @@ static void names_hand_over(struct sonde *skeleton)
 	closedir(proc);
 }
 
-/* Runs the iterator over all tasks once. */
+/* Marks the numbers that tasks have. */
 static int tasks_visit(struct workloads *workloads)
 {
-	struct bpf_link *link =
-		bpf_program__attach_iter(workloads->skeleton->progs.workload_tasks, NULL);
-	char nothing[64];
-	int fd, result = 0;
-
-	if (!link)
-		return -errno;
 	workloads->skeleton->bss->workload_pass = ++workloads->pass;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0) {
-		result = fd;
-	} else {
-		while (read(fd, nothing, sizeof(nothing)) > 0)
-			;
-		close(fd);
-	}
-	bpf_link__destroy(link);
-	return result;
+	return iterator_run_once(workloads->skeleton->progs.workload_tasks);
 }
 
 int workloads_scan(struct workloads *workloads)

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See requests.h. */
+#include "kernel/requests.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/iterator.h"
+#include "kernel/skeleton.h"
+#include "log.h"
+
+/* What can be told apart: whose requests, on which side, by which method. */
+#define KINDS_MAX (WORKLOADS_MAX * (HTTP_CLIENT + 1) * HTTP_METHODS)
+
+/* A kind of which there ever was an open request. */
+struct kind {
+	struct record_http_active now; /* summed up over all connections */
+	__u32 told_active, told_long;
+};
+
+struct requests {
+	record_sink sink;
+	void *context;
+	struct bpf_link *link;
+	struct kind *kinds;
+	size_t kind_count, kind_room;
+	__u16 places[KINDS_MAX]; /* in `kinds`, + 1 */
+};
+
+_Static_assert(KINDS_MAX < UINT16_MAX, "a place must fit");
+
+static size_t kind_number(const struct record_http_active *record)
+{
+	return (record->record.workload * (HTTP_CLIENT + 1U) + record->role) * HTTP_METHODS +
+	       record->method;
+}
+
+static struct kind *kind_find(struct requests *requests, const struct record_http_active *record)
+{
+	__u16 *place = &requests->places[kind_number(record)];
+
+	if (*place)
+		return &requests->kinds[*place - 1];
+	if (requests->kind_count == requests->kind_room) {
+		size_t room = requests->kind_room ? 2 * requests->kind_room : 16;
+		struct kind *kinds = realloc(requests->kinds, room * sizeof(*kinds));
+
+		if (!kinds)
+			return NULL;
+		requests->kinds = kinds;
+		requests->kind_room = room;
+	}
+	requests->kinds[requests->kind_count] = (struct kind){.now = *record};
+	*place = (__u16)++requests->kind_count;
+	requests->kinds[*place - 1].now.active = 0;
+	requests->kinds[*place - 1].now.long_active = 0;
+	return &requests->kinds[*place - 1];
+}
+
+/* One connection's requests, or a request to be reported. */
+static void take(void *context, const struct record *record, size_t size)
+{
+	const struct record_http_active *active = (const void *)record;
+	struct requests *requests = context;
+	struct kind *kind;
+
+	if (record->type != RECORD_HTTP_ACTIVE) {
+		requests->sink(requests->context, record, size);
+		return;
+	}
+	kind = kind_find(requests, active);
+	if (!kind) {
+		log_error("out of memory: open HTTP requests are not counted");
+		return;
+	}
+	kind->now.active += active->active;
+	kind->now.long_active += active->long_active;
+	kind->now.record.time_ns = record->time_ns;
+}
+
+void requests_sweep(struct requests *requests)
+{
+	for (size_t i = 0; i < requests->kind_count; i++)
+		requests->kinds[i].now.active = requests->kinds[i].now.long_active = 0;
+	if (iterator_run(requests->link, take, requests))
+		return;
+	for (size_t i = 0; i < requests->kind_count; i++) {
+		struct kind *kind = &requests->kinds[i];
+
+		if (kind->now.active == kind->told_active &&
+			kind->now.long_active == kind->told_long)
+			continue;
+		requests->sink(requests->context, &kind->now.record, sizeof(kind->now));
+		kind->told_active = kind->now.active;
+		kind->told_long = kind->now.long_active;
+	}
+}
+
+int requests_new(struct requests **out, struct sonde *skeleton, record_sink sink, void *context)
+{
+	union bpf_iter_link_info info = {.map.map_fd = (__u32)bpf_map__fd(skeleton->maps.conns)};
+	LIBBPF_OPTS(
+		bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+	struct requests *requests = calloc(1, sizeof(*requests));
+	int result;
+
+	if (!requests)
+		return -ENOMEM;
+	requests->sink = sink;
+	requests->context = context;
+	requests->link = bpf_program__attach_iter(skeleton->progs.http_sweep, &options);
+	if (!requests->link) {
+		result = -errno;
+		requests_free(requests);
+		return result;
+	}
+	*out = requests;
+	return 0;
+}
+
+void requests_free(struct requests *requests)
+{
+	if (!requests)
+		return;
+	bpf_link__destroy(requests->link);
+	free(requests->kinds);
+	free(requests);
+}
