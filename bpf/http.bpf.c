@@ -8,12 +8,9 @@
  * is given up after a few operations and then costs one look-up for each. Framing is in
  * http_message.bpf.h; this file decides whose request and whose response it is.
  */
-#include "http_request.bpf.h"
+#include "http_operation.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* Requests that are open for longer are reported before their end; 0: off. Changes while running */
-__u64 long_request_ns = 0;
 
 /* The daemon's own requests are left alone: telling of an export would make another one. */
 const volatile __u32 own_tgid = 0;
@@ -21,195 +18,8 @@ const volatile __u32 own_tgid = 0;
 /* Operations that begin no HTTP message before a connection is left alone for ever. */
 #define MISSES_MAX 8
 
-/* Empty lines that may stand before a connection's first request (RFC 9112, 2.2). */
-#define EMPTY_LINES_MAX 2
-
 /* Of socket_state.sending. */
 enum { SENDING_NOT, SENDING, SENDING_TAKEN };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct conn);
-} conns SEC(".maps");
-
-/* --- operations --- */
-
-enum direction { RECEIVE, SEND };
-
-/* What one operation on a socket moved. */
-struct transfer {
-	struct bytes bytes;
-	__u64 length;
-	__u64 first_ns;   /* when the first of them began to move */
-	__u64 last_ns;    /* when the last one had */
-	__u64 arrival_ns; /* received: since when they waited; 0: not known */
-	enum direction direction;
-};
-
-static __always_inline enum message message_of(const struct conn *conn, enum direction direction)
-{
-	return (direction == RECEIVE) == (conn->role == HTTP_SERVER) ? REQUEST : RESPONSE;
-}
-
-static __always_inline struct stream *stream_of(struct conn *conn, enum direction direction)
-{
-	return message_of(conn, direction) == REQUEST ? &conn->streams[REQUEST]
-						      : &conn->streams[RESPONSE];
-}
-
-/*
- * Leads the bytes of one operation through the message that they belong to. Returns
- * OUTCOME_UNREADABLE when they were needed and could not be read: the connection must be forgotten.
- */
-__noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
-{
-	struct http_scratch *scratch;
-	struct thread *thread;
-	struct feed *feed;
-	__u32 zero = 0;
-
-	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
-	if (!scratch || !conn || !transfer)
-		return 0;
-	feed = &scratch->feed;
-	__builtin_memset(feed, 0, sizeof(*feed));
-	feed->cursor.bytes = transfer->bytes;
-	feed->length = transfer->length;
-	feed->first_ns = transfer->first_ns;
-	feed->last_ns = transfer->last_ns;
-	feed->arrival_ns = transfer->arrival_ns;
-	feed->message = message_of(conn, transfer->direction);
-	if (feed->message == REQUEST) {
-		thread = thread_current(SOURCE_HTTP);
-		feed->workload = thread ? thread->workload : 0;
-	}
-	feed->lost = OUTCOME_UNPARSABLE; /* unless its end is reached */
-	for (int i = 0; i < FEED_ROUNDS; i++)
-		if (feed_steps(conn, scratch))
-			break;
-	if (!feed->lost)
-		return 0;
-	if (feed->lost == OUTCOME_UNREADABLE) {
-		/* what is open is lost with it; the connection may be found again at a later
-		 * request */
-		if (feed->message == REQUEST && conn->asked)
-			count(SOURCE_HTTP, OUTCOME_UNREADABLE);
-		conn_end(conn, HTTP_OK, OUTCOME_UNREADABLE);
-		return OUTCOME_UNREADABLE;
-	}
-	if (feed->message == RESPONSE) {
-		conn_end(conn, HTTP_RESPONSE_INVALID, 0);
-		return 0;
-	}
-	/* no more requests can be found here; those that were may still be answered */
-	if (conn->asked)
-		count(SOURCE_HTTP, OUTCOME_UNPARSABLE);
-	else
-		conn->flags |= CONN_OPAQUE;
-	conn->streams[REQUEST].state = STREAM_UNTIL_CLOSE;
-	return 0;
-}
-
-/* What was waited for before the first request: for the server's accept, or for the connection. */
-static __always_inline __u64 setup_ns(
-	const struct sock *sk, const struct socket_state *state, enum http_role role)
-{
-	__u64 key = (__u64)sk, *accepted;
-	__u64 waited = 0;
-
-	if (role == HTTP_CLIENT)
-		return state->connect_ns;
-	accepted = bpf_map_lookup_elem(&accepts, &key);
-	if (accepted && state->start_ns && *accepted > state->start_ns)
-		waited = *accepted - state->start_ns;
-	return waited;
-}
-
-/*
- * The first operation of a connection that is not known to speak HTTP: if its bytes can begin a
- * request, their sender is the client, and the connection is followed from here on.
- */
-static __noinline struct conn *conn_new(
-	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
-{
-	struct bytes_cursor cursor = {};
-	struct http_scratch *scratch;
-	struct conn *conn;
-	__u64 most;
-	__u32 zero = 0, begin = 0;
-	long got;
-
-	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
-	if (!scratch || !state || !transfer)
-		return NULL;
-	cursor.bytes = transfer->bytes;
-	most = transfer->length;
-	if (most > METHOD_MAX)
-		most = METHOD_MAX;
-	got = bytes_read(&cursor, 0, scratch->data, most);
-	if (got <= 0)
-		return NULL; /* tells nothing */
-	for (int i = 0; i < EMPTY_LINES_MAX * 2 && begin < got; i++, begin++)
-		if (scratch->data[DATA(begin)] != '\r' && scratch->data[DATA(begin)] != '\n')
-			break;
-	if (begin >= got || !method_length(scratch, begin, got - begin)) {
-		state->http_misses++;
-		return NULL;
-	}
-	conn = bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!conn) {
-		count(SOURCE_HTTP, OUTCOME_STORAGE_FAILED);
-		return NULL;
-	}
-	conn->role = transfer->direction == RECEIVE ? HTTP_SERVER : HTTP_CLIENT;
-	conn->sk = (__u64)sk;
-	if (!(state->flags & SOCKET_HTTP))
-		conn->setup_ns = setup_ns(sk, state, conn->role);
-	state->flags |= SOCKET_HTTP;
-	conn->current.connection = bpf_get_socket_cookie(sk);
-	if (sk->__sk_common.skc_family != AF_UNIX)
-		address_read(&conn->current.address, sk);
-	else
-		conn->flags |= CONN_UNIX;
-	return conn;
-}
-
-/* One operation on a connection that is, or may become, HTTP. */
-static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
-	struct socket_state *state, const struct transfer *transfer)
-{
-	if (!conn)
-		conn = conn_new(sk, state, transfer);
-	if (!conn)
-		return NULL;
-	if (conn_feed(conn, transfer) != OUTCOME_UNREADABLE) {
-		if (conn->asked || !(conn->flags & CONN_OPAQUE))
-			return conn;
-		if (state) /* it only looked like a request */
-			state->http_misses++;
-	}
-	bpf_sk_storage_delete(&conns, sk);
-	return NULL;
-}
-
-/* True when the operation was no more than some bytes within a body. */
-static __always_inline bool stream_skip(struct stream *stream, __u64 length, __u64 now)
-{
-	if (stream->flags & STREAM_SKIP_LINE)
-		return false;
-	if (stream->state == STREAM_BODY || stream->state == STREAM_CHUNK) {
-		if (length >= stream->remaining)
-			return false;
-		stream->remaining -= length;
-	} else if (stream->state != STREAM_UNTIL_CLOSE) {
-		return false;
-	}
-	stream->bytes += length;
-	stream->last_ns = now;
-	return true;
-}
 
 /* What HTTP runs over: TCP in all its forms, and Unix sockets. */
 static __always_inline bool is_stream(const struct sock *sk)
@@ -278,7 +88,7 @@ static __noinline void unix_end(struct sock *sk, struct conn *conn, enum http_er
 		conn_close(conn, error);
 	if (!peer || !is_dead(peer))
 		return;
-	conn = bpf_sk_storage_get(&conns, peer, NULL, 0);
+	conn = conn_find(peer);
 	if (conn && !(conn->flags & CONN_OPAQUE))
 		conn_close(conn, HTTP_CLOSED_LOCALLY);
 }
@@ -323,10 +133,10 @@ int BPF_PROG(http_send, struct sock *sk, int result)
 		return 0;
 	if (state->sending)
 		sending = __sync_lock_test_and_set(&state->sending, SENDING_NOT);
-	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	conn = conn_find(sk);
 	if (conn && conn->flags & CONN_OPAQUE)
 		return 0;
-	if (result == -EPIPE && sk->__sk_common.skc_family == AF_UNIX)
+	if (result == -EPIPE && is_unix(sk))
 		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
 	if (result <= 0 || sending == SENDING_TAKEN)
 		return 0;
@@ -387,7 +197,7 @@ int BPF_PROG(http_arrival, struct sock *sk)
 
 	if (!is_stream(sk) || sk->__sk_common.skc_state == TCP_LISTEN)
 		return 0;
-	if (sk->__sk_common.skc_family == AF_UNIX)
+	if (is_unix(sk))
 		unix_send_begin(sk);
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!state || state->arrival_ns || state->http_misses >= MISSES_MAX)
@@ -450,7 +260,7 @@ static __always_inline bool conn_catch_up(
 	transfer.length = gap;
 	if (conn_feed(conn, &transfer) != OUTCOME_UNREADABLE)
 		return true;
-	bpf_sk_storage_delete(&conns, sk);
+	conn_forget(sk);
 	return false;
 }
 
@@ -463,7 +273,7 @@ int BPF_PROG(http_splice, struct sock *sk)
 
 	if (!in_splice())
 		return 0;
-	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	conn = conn_find(sk);
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (conn && tcp && !(conn->flags & CONN_OPAQUE))
 		conn_catch_up(sk, conn, position_read(sk, tcp), bpf_ktime_get_ns());
@@ -475,7 +285,7 @@ static __always_inline void receive_nothing(struct sock *sk, struct conn *conn, 
 {
 	bool is_end = !result && sk->sk_shutdown & RCV_SHUTDOWN;
 
-	if (sk->__sk_common.skc_family == AF_UNIX) {
+	if (is_unix(sk)) {
 		if (result == -ECONNRESET)
 			unix_end(sk, conn, HTTP_RESET);
 		else if (is_end)
@@ -497,7 +307,7 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 
 	if (!is_stream(sk) || flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
 		return 0;
-	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	conn = conn_find(sk);
 	if (conn && conn->flags & CONN_OPAQUE)
 		return 0;
 	if (result <= 0) {
@@ -547,7 +357,7 @@ int BPF_PROG(http_state, struct sock *sk, int from, int to)
 
 	if (to != TCP_CLOSE && to != TCP_FIN_WAIT1 && to != TCP_CLOSE_WAIT && to != TCP_LAST_ACK)
 		return 0;
-	conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	conn = conn_find(sk);
 	if (!conn || conn->flags & CONN_OPAQUE)
 		return 0;
 	if (to == TCP_CLOSE_WAIT)
@@ -566,82 +376,10 @@ int BPF_PROG(http_state, struct sock *sk, int from, int to)
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(http_destroy, struct sock *sk)
 {
-	struct conn *conn = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	struct conn *conn = conn_find(sk);
 
 	if (conn && !(conn->flags & CONN_OPAQUE))
 		conn_close(conn,
 			conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY);
-	return 0;
-}
-
-/* --- what is open --- */
-
-/* One at a time, as there is one reader. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct unix_record);
-} http_report SEC(".maps");
-
-/* Tells once of a request that is open for long. False: the reader has no room, and will come
- * again. */
-static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u64 now)
-{
-	const struct stream *response = &conn->streams[RESPONSE];
-	struct unix_record *record;
-	__u32 zero = 0, line, size;
-
-	record = bpf_map_lookup_elem(&http_report, &zero);
-	if (!record)
-		return true;
-	bpf_probe_read_kernel(&record->http, sizeof(record->http), &conn->current);
-	line = record->http.line_length;
-	if (!conn->active || line > HTTP_LINE_LEN)
-		return true; /* it has just ended */
-	record->http.record.type = RECORD_HTTP;
-	record->http.record.time_ns = now;
-	record->http.flags |= HTTP_OPEN;
-	if (response->bytes && response->state != STREAM_START)
-		record->http.status = response->status;
-	if (conn->flags & CONN_UNIX)
-		record->http.path_length = unix_path_read(conn, record->http.line + line);
-	size = __builtin_offsetof(struct record_http, line) + line + record->http.path_length;
-	size = (size + 7) & ~7U;
-	if (size > sizeof(*record) || bpf_seq_write(seq, record, size))
-		return false;
-	conn->reported = record->http.index + 1;
-	return true;
-}
-
-/* The requests that one connection has open. The reader adds them up. */
-SEC("iter/bpf_sk_storage_map")
-int http_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	struct record_http_active active = {.record.type = RECORD_HTTP_ACTIVE};
-	struct sock *sk = ctx->sk;
-	struct conn *conn;
-	__u64 now;
-
-	conn = sk ? bpf_sk_storage_get(&conns, sk, NULL, 0) : NULL;
-	if (!conn || conn->flags & CONN_OPAQUE || conn->asked == conn->answered)
-		return 0;
-	if (conn->flags & CONN_UNIX && is_dead(sk)) {
-		conn_close(conn, HTTP_CLOSED_LOCALLY);
-		return 0;
-	}
-	now = bpf_ktime_get_ns();
-	active.record.workload = conn->current.record.workload;
-	active.record.time_ns = now;
-	active.role = conn->role;
-	active.method = method_of(conn->current.line);
-	active.active = conn->asked - conn->answered;
-	if (long_request_ns && conn->active &&
-		now - conn->current.request_first_ns >= long_request_ns) {
-		active.long_active = 1;
-		if (conn->reported != conn->current.index + 1 && !report(ctx->meta->seq, conn, now))
-			return 0;
-	}
-	bpf_seq_write(ctx->meta->seq, &active, sizeof(active));
 	return 0;
 }

@@ -136,7 +136,7 @@ static __always_inline __u64 load8(const struct http_scratch *scratch, __u32 at)
 }
 
 /* Index of the first newline in [from, to), or `to`. Eight bytes at a time, by Mycroft's test. */
-__noinline __u32 newline_find(const struct http_scratch *scratch, __u32 from, __u32 to)
+__weak __noinline __u32 newline_find(const struct http_scratch *scratch, __u32 from, __u32 to)
 {
 	if (!scratch)
 		return to;
@@ -165,7 +165,7 @@ __noinline __u32 newline_find(const struct http_scratch *scratch, __u32 from, __
  * or that has no end before `to`. Most lines of a head are passed over here, at a third of the
  * price.
  */
-__noinline __u32 headers_skip(const struct http_scratch *scratch, __u32 at, __u32 to)
+__weak __noinline __u32 headers_skip(const struct http_scratch *scratch, __u32 at, __u32 to)
 {
 	if (!scratch)
 		return to;
@@ -201,7 +201,7 @@ static __always_inline bool is_token(__u8 c)
  * Length of the method at the beginning of a request line of which `length` bytes are there; 0 when
  * that cannot become one; `length` when all of it is method so far.
  */
-__noinline __u32 method_length(const struct http_scratch *scratch, __u32 at, __u32 length)
+__weak __noinline __u32 method_length(const struct http_scratch *scratch, __u32 at, __u32 length)
 {
 	__u32 i;
 
@@ -253,7 +253,8 @@ static __always_inline bool start_line(struct conn *conn, struct http_scratch *s
 }
 
 /* Digits of a number after optional spaces; what follows them does not matter here. */
-__noinline __u64 number_parse(const struct http_scratch *scratch, __u32 at, __u32 end, __u32 base)
+__weak __noinline __u64 number_parse(
+	const struct http_scratch *scratch, __u32 at, __u32 end, __u32 base)
 {
 	__u64 value = 0;
 
@@ -425,10 +426,10 @@ static __always_inline void line_carry(struct conn *conn, struct http_scratch *s
 {
 	struct feed *feed = &scratch->feed;
 	if (feed->message == REQUEST)
-		bpf_probe_read_kernel(conn->carry_request, length & (2 * CARRY_REQUEST - 1),
+		bpf_probe_read_kernel(conn->carry_request, length & (CARRY_REQUEST - 1),
 			scratch->data + DATA(at));
 	else
-		bpf_probe_read_kernel(conn->carry_response, length & (2 * CARRY_RESPONSE - 1),
+		bpf_probe_read_kernel(conn->carry_response, length & (CARRY_RESPONSE - 1),
 			scratch->data + DATA(at));
 	stream->carried = length;
 }
@@ -537,7 +538,7 @@ static __always_inline void body_step(
 }
 
 /* One line, or one piece of a body; returns 1 when the operation is used up. */
-__noinline int feed_step(struct conn *conn, struct http_scratch *scratch)
+__weak __noinline int feed_step(struct conn *conn, struct http_scratch *scratch)
 {
 	struct stream *stream;
 	struct feed *feed;
@@ -569,7 +570,7 @@ __noinline int feed_step(struct conn *conn, struct http_scratch *scratch)
 #define FEED_ROUNDS 256
 #define FEED_STEPS  256
 
-__noinline int feed_steps(struct conn *conn, struct http_scratch *scratch)
+__weak __noinline int feed_steps(struct conn *conn, struct http_scratch *scratch)
 {
 	for (int i = 0; i < FEED_STEPS; i++)
 		if (feed_step(conn, scratch))

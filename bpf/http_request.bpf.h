@@ -97,7 +97,7 @@ static __always_inline void request_fill(struct record_http *record, struct conn
 	bpf_probe_read_kernel(record->line, length, scratch->data + DATA(line));
 }
 
-__noinline int request_begin(
+__weak __noinline int request_begin(
 	struct conn *conn, struct http_scratch *scratch, __u32 line, __u32 length)
 {
 	struct pipeline_key key = {};
@@ -123,7 +123,8 @@ __noinline int request_begin(
 	return 0;
 }
 
-__noinline int request_traceparent(struct conn *conn, struct http_scratch *scratch, __u32 value)
+__weak __noinline int request_traceparent(
+	struct conn *conn, struct http_scratch *scratch, __u32 value)
 {
 	struct record_http *record;
 
@@ -144,7 +145,7 @@ static __always_inline void request_progress(
 	record->request_last_ns = stream->last_ns;
 }
 
-__noinline int request_end(struct conn *conn)
+__weak __noinline int request_end(struct conn *conn)
 {
 	struct record_http *record;
 
@@ -182,7 +183,7 @@ static __always_inline void pipeline_next(struct conn *conn)
 	bpf_map_delete_elem(&pipeline, &key);
 }
 
-__noinline int response_begin(struct conn *conn)
+__weak __noinline int response_begin(struct conn *conn)
 {
 	if (!conn)
 		return 0;
@@ -243,7 +244,7 @@ static __always_inline void unix_tell(struct conn *conn)
 }
 
 /* Tells the current request, with whatever has come of its response. */
-__noinline int request_finish(struct conn *conn, __u32 flags, enum http_error error)
+__weak __noinline int request_finish(struct conn *conn, __u32 flags, enum http_error error)
 {
 	struct stream *request, *response;
 	struct record_http *record;
@@ -283,7 +284,7 @@ __noinline int request_finish(struct conn *conn, __u32 flags, enum http_error er
 	return 0;
 }
 
-__noinline int response_end(struct conn *conn, __u32 flags)
+__weak __noinline int response_end(struct conn *conn, __u32 flags)
 {
 	if (!conn)
 		return 0;
@@ -295,7 +296,7 @@ __noinline int response_end(struct conn *conn, __u32 flags)
 /* --- the end of a connection --- */
 
 /* Tells the oldest request that is left, or counts it as `lost`. Returns 1 when none is. */
-__noinline int request_abandon(struct conn *conn, enum http_error error, enum outcome lost)
+__weak __noinline int request_abandon(struct conn *conn, enum http_error error, enum outcome lost)
 {
 	if (!conn || conn->answered == conn->asked)
 		return 1;
@@ -310,7 +311,7 @@ __noinline int request_abandon(struct conn *conn, enum http_error error, enum ou
 }
 
 /* Nested for the verifier's sake, as feed_steps() is. */
-__noinline int requests_abandon(struct conn *conn, enum http_error error, enum outcome lost)
+__weak __noinline int requests_abandon(struct conn *conn, enum http_error error, enum outcome lost)
 {
 	for (int i = 0; i < PIPELINE_ROUND; i++)
 		if (request_abandon(conn, error, lost))
@@ -320,7 +321,7 @@ __noinline int requests_abandon(struct conn *conn, enum http_error error, enum o
 
 /* Tells, or counts as lost, all requests that are left; nothing more is expected of the connection.
  */
-__noinline int conn_end(struct conn *conn, enum http_error error, enum outcome lost)
+__weak __noinline int conn_end(struct conn *conn, enum http_error error, enum outcome lost)
 {
 	if (!conn)
 		return 0;

@@ -22,7 +22,7 @@ struct kind {
 struct requests {
 	record_sink sink;
 	void *context;
-	struct bpf_link *link;
+	struct bpf_link *sweep, *sweep_unix;
 	struct kind *kinds;
 	size_t kind_count, kind_room;
 	__u16 places[KINDS_MAX]; /* in `kinds`, + 1 */
@@ -83,7 +83,8 @@ void requests_sweep(struct requests *requests)
 {
 	for (size_t i = 0; i < requests->kind_count; i++)
 		requests->kinds[i].now.active = requests->kinds[i].now.long_active = 0;
-	if (iterator_run(requests->link, take, requests))
+	if (iterator_run(requests->sweep, take, requests) ||
+		iterator_run(requests->sweep_unix, take, requests))
 		return;
 	for (size_t i = 0; i < requests->kind_count; i++) {
 		struct kind *kind = &requests->kinds[i];
@@ -97,11 +98,18 @@ void requests_sweep(struct requests *requests)
 	}
 }
 
-int requests_new(struct requests **out, struct sonde *skeleton, record_sink sink, void *context)
+/* An iterator over the elements of a map. */
+static struct bpf_link *attach(struct bpf_program *program, const struct bpf_map *map)
 {
-	union bpf_iter_link_info info = {.map.map_fd = (__u32)bpf_map__fd(skeleton->maps.conns)};
+	union bpf_iter_link_info info = {.map.map_fd = (__u32)bpf_map__fd(map)};
 	LIBBPF_OPTS(
 		bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(program, &options);
+}
+
+int requests_new(struct requests **out, struct sonde *skeleton, record_sink sink, void *context)
+{
 	struct requests *requests = calloc(1, sizeof(*requests));
 	int result;
 
@@ -109,8 +117,11 @@ int requests_new(struct requests **out, struct sonde *skeleton, record_sink sink
 		return -ENOMEM;
 	requests->sink = sink;
 	requests->context = context;
-	requests->link = bpf_program__attach_iter(skeleton->progs.http_sweep, &options);
-	if (!requests->link) {
+	requests->sweep = attach(skeleton->progs.http_sweep, skeleton->maps.conns);
+	if (requests->sweep)
+		requests->sweep_unix =
+			attach(skeleton->progs.http_sweep_unix, skeleton->maps.unix_conns);
+	if (!requests->sweep_unix) {
 		result = -errno;
 		requests_free(requests);
 		return result;
@@ -123,7 +134,8 @@ void requests_free(struct requests *requests)
 {
 	if (!requests)
 		return;
-	bpf_link__destroy(requests->link);
+	bpf_link__destroy(requests->sweep);
+	bpf_link__destroy(requests->sweep_unix);
 	free(requests->kinds);
 	free(requests);
 }

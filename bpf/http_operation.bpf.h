@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One operation on a socket: how a connection that speaks HTTP is recognised, and the one way that
+ * the bytes of every operation take into its messages.
+ */
+#ifndef SONDE_HTTP_OPERATION_BPF_H
+#define SONDE_HTTP_OPERATION_BPF_H
+
+#include "http_connection.bpf.h"
+
+/* Empty lines that may stand before a connection's first request (RFC 9112, 2.2). */
+#define EMPTY_LINES_MAX 2
+
+enum direction { RECEIVE, SEND };
+
+/* What one operation on a socket moved. */
+struct transfer {
+	struct bytes bytes;
+	__u64 length;
+	__u64 first_ns;   /* when the first of them began to move */
+	__u64 last_ns;    /* when the last one had */
+	__u64 arrival_ns; /* received: since when they waited; 0: not known */
+	enum direction direction;
+};
+
+static __always_inline enum message message_of(const struct conn *conn, enum direction direction)
+{
+	return (direction == RECEIVE) == (conn->role == HTTP_SERVER) ? REQUEST : RESPONSE;
+}
+
+static __always_inline struct stream *stream_of(struct conn *conn, enum direction direction)
+{
+	return message_of(conn, direction) == REQUEST ? &conn->streams[REQUEST]
+						      : &conn->streams[RESPONSE];
+}
+
+/*
+ * Leads the bytes of one operation through the message that they belong to. Returns
+ * OUTCOME_UNREADABLE when they were needed and could not be read: the connection must be forgotten.
+ */
+__weak __noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
+{
+	struct http_scratch *scratch;
+	struct thread *thread;
+	struct feed *feed;
+	__u32 zero = 0;
+
+	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
+	if (!scratch || !conn || !transfer)
+		return 0;
+	feed = &scratch->feed;
+	__builtin_memset(feed, 0, sizeof(*feed));
+	feed->cursor.bytes = transfer->bytes;
+	feed->length = transfer->length;
+	feed->first_ns = transfer->first_ns;
+	feed->last_ns = transfer->last_ns;
+	feed->arrival_ns = transfer->arrival_ns;
+	feed->message = message_of(conn, transfer->direction);
+	if (feed->message == REQUEST) {
+		thread = thread_current(SOURCE_HTTP);
+		feed->workload = thread ? thread->workload : 0;
+	}
+	feed->lost = OUTCOME_UNPARSABLE; /* unless its end is reached */
+	for (int i = 0; i < FEED_ROUNDS; i++)
+		if (feed_steps(conn, scratch))
+			break;
+	if (!feed->lost)
+		return 0;
+	if (feed->lost == OUTCOME_UNREADABLE) {
+		/* what is open is lost with it; the connection may be found again at a later
+		 * request */
+		if (feed->message == REQUEST && conn->asked)
+			count(SOURCE_HTTP, OUTCOME_UNREADABLE);
+		conn_end(conn, HTTP_OK, OUTCOME_UNREADABLE);
+		return OUTCOME_UNREADABLE;
+	}
+	if (feed->message == RESPONSE) {
+		conn_end(conn, HTTP_RESPONSE_INVALID, 0);
+		return 0;
+	}
+	/* no more requests can be found here; those that were may still be answered */
+	if (conn->asked)
+		count(SOURCE_HTTP, OUTCOME_UNPARSABLE);
+	else
+		conn->flags |= CONN_OPAQUE;
+	conn->streams[REQUEST].state = STREAM_UNTIL_CLOSE;
+	return 0;
+}
+
+/* What was waited for before the first request: for the server's accept, or for the connection. */
+static __always_inline __u64 setup_ns(
+	const struct sock *sk, const struct socket_state *state, enum http_role role)
+{
+	__u64 key = (__u64)sk, *accepted;
+	__u64 waited = 0;
+
+	if (role == HTTP_CLIENT)
+		return state->connect_ns;
+	accepted = bpf_map_lookup_elem(&accepts, &key);
+	if (accepted && state->start_ns && *accepted > state->start_ns)
+		waited = *accepted - state->start_ns;
+	return waited;
+}
+
+/*
+ * The first operation of a connection that is not known to speak HTTP: if its bytes can begin a
+ * request, their sender is the client, and the connection is followed from here on.
+ */
+static __noinline struct conn *conn_new(
+	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
+{
+	struct bytes_cursor cursor = {};
+	struct http_scratch *scratch;
+	struct conn *conn;
+	__u64 most;
+	__u32 zero = 0, begin = 0;
+	long got;
+
+	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
+	if (!scratch || !state || !transfer)
+		return NULL;
+	cursor.bytes = transfer->bytes;
+	most = transfer->length;
+	if (most > METHOD_MAX)
+		most = METHOD_MAX;
+	got = bytes_read(&cursor, 0, scratch->data, most);
+	if (got <= 0)
+		return NULL; /* tells nothing */
+	for (int i = 0; i < EMPTY_LINES_MAX * 2 && begin < got; i++, begin++)
+		if (scratch->data[DATA(begin)] != '\r' && scratch->data[DATA(begin)] != '\n')
+			break;
+	if (begin >= got || !method_length(scratch, begin, got - begin)) {
+		state->http_misses++;
+		return NULL;
+	}
+	conn = conn_make(sk);
+	if (!conn) {
+		count(SOURCE_HTTP, OUTCOME_STORAGE_FAILED);
+		return NULL;
+	}
+	conn->role = transfer->direction == RECEIVE ? HTTP_SERVER : HTTP_CLIENT;
+	conn->sk = (__u64)sk;
+	if (!(state->flags & SOCKET_HTTP))
+		conn->setup_ns = setup_ns(sk, state, conn->role);
+	state->flags |= SOCKET_HTTP;
+	conn->current.connection = bpf_get_socket_cookie(sk);
+	if (!is_unix(sk))
+		address_read(&conn->current.address, sk);
+	else
+		conn->flags |= CONN_UNIX;
+	return conn;
+}
+
+/* One operation on a connection that is, or may become, HTTP. */
+static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
+	struct socket_state *state, const struct transfer *transfer)
+{
+	if (!conn)
+		conn = conn_new(sk, state, transfer);
+	if (!conn)
+		return NULL;
+	if (conn_feed(conn, transfer) != OUTCOME_UNREADABLE) {
+		if (conn->asked || !(conn->flags & CONN_OPAQUE))
+			return conn;
+		if (state) /* it only looked like a request */
+			state->http_misses++;
+	}
+	conn_forget(sk);
+	return NULL;
+}
+
+/* True when the operation was no more than some bytes within a body. */
+static __always_inline bool stream_skip(struct stream *stream, __u64 length, __u64 now)
+{
+	if (stream->flags & STREAM_SKIP_LINE)
+		return false;
+	if (stream->state == STREAM_BODY || stream->state == STREAM_CHUNK) {
+		if (length >= stream->remaining)
+			return false;
+		stream->remaining -= length;
+	} else if (stream->state != STREAM_UNTIL_CLOSE) {
+		return false;
+	}
+	stream->bytes += length;
+	stream->last_ns = now;
+	return true;
+}
+
+#endif
