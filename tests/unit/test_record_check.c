@@ -19,6 +19,7 @@ static union {
 	struct record_workload workload;
 	struct record_events events;
 	struct record_http http;
+	struct record_http_active http_active;
 	struct record_tcp tcp;
 	struct record_exec exec;
 	struct record_exit exit;
@@ -122,6 +123,16 @@ static void test_lengths_fit_both_their_field_and_the_record(void **state)
 	any.http.line_length = HTTP_LINE_LEN + 1;
 	assert_invalid();
 
+	any.http.line_length = HTTP_LINE_LEN;
+	any.http.path_length = 1; /* of TCP, which has no path */
+	assert_invalid();
+	any.http.flags = HTTP_UNIX;
+	any.http.path_length = UNIX_PATH_LEN;
+	assert_true(record_is_valid(&any.record, line + HTTP_LINE_LEN + UNIX_PATH_LEN));
+	assert_false(record_is_valid(&any.record, line + HTTP_LINE_LEN + UNIX_PATH_LEN - 1));
+	any.http.path_length = UNIX_PATH_LEN + 1;
+	assert_invalid();
+
 	begin(RECORD_EXEC);
 	any.exec.arguments_length = ARGUMENTS_LEN;
 	assert_true(record_is_valid(&any.record, arguments + ARGUMENTS_LEN));
@@ -191,12 +202,24 @@ static void test_enums_and_numbers_are_in_range(void **state)
 	assert_range(RECORD_HTTP, http.flags, 63, 64);
 	assert_range(RECORD_HTTP, http.error, HTTP_RESPONSE_INVALID, HTTP_RESPONSE_INVALID + 1);
 	assert_range(RECORD_HTTP, http.status, 999, 1000);
+	assert_range(RECORD_HTTP_ACTIVE, http_active.role, HTTP_CLIENT, HTTP_CLIENT + 1);
+	assert_range(RECORD_HTTP_ACTIVE, http_active.method, HTTP_METHODS - 1, HTTP_METHODS);
 	assert_range(RECORD_TCP, tcp.event, TCP_FAILED, TCP_FAILED + 1);
 	assert_range(RECORD_TCP, tcp.direction, TCP_OUTBOUND, TCP_OUTBOUND + 1);
 	assert_range(RECORD_EXIT, exit.signal, 64, 65);
 	assert_range(RECORD_EXIT, exit.oom, 1, 2);
 	assert_range(RECORD_SYSCALL_ERROR, syscall_error.error, 4095, 4096);
 	assert_range(RECORD_SYSCALL_ERROR, syscall_error.error, 1, 0);
+}
+
+static void test_no_more_requests_are_long_than_active(void **state)
+{
+	(void)state;
+	begin(RECORD_HTTP_ACTIVE);
+	any.http_active.active = any.http_active.long_active = 3;
+	assert_valid();
+	any.http_active.long_active = 4;
+	assert_invalid();
 }
 
 static void test_buckets_ascend_and_none_is_empty(void **state)
@@ -243,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_lengths_fit_both_their_field_and_the_record),
 		cmocka_unit_test(test_text_ends_within_its_field),
 		cmocka_unit_test(test_enums_and_numbers_are_in_range),
+		cmocka_unit_test(test_no_more_requests_are_long_than_active),
 		cmocka_unit_test(test_buckets_ascend_and_none_is_empty),
 		cmocka_unit_test(test_bytes_at_random_are_never_read_past_their_end),
 	};

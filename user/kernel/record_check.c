@@ -49,7 +49,8 @@ static bool http_is_valid(const struct record_http *http)
 			       HTTP_REQUEST_PARTIAL | HTTP_UNIX | HTTP_OPEN;
 
 	return http->role <= HTTP_CLIENT && (http->flags & ~flags) == 0 &&
-	       http->line_length <= HTTP_LINE_LEN && http->path_length <= UNIX_PATH_LEN &&
+	       http->line_length <= HTTP_LINE_LEN &&
+	       http->path_length <= (http->flags & HTTP_UNIX ? UNIX_PATH_LEN : 0) &&
 	       http->error <= HTTP_RESPONSE_INVALID && http->status <= 999 &&
 	       has_end(http->traceparent, sizeof(http->traceparent));
 }
