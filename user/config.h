@@ -34,6 +34,7 @@ struct config {
 
 	/* how */
 	uint64_t slow_syscall_ns;   /* key slow-syscall, default 100ms; 0 = off */
+	uint64_t long_request_ns;   /* key long-request, default 30s; 0 = off */
 	uint64_t sweep_interval_ns; /* key sweep-interval, default 1s, 100ms … 60s */
 	uint64_t ring_bytes; /* key ring-size, all ring buffers together, default 2MiB, power of
 				two, 256KiB … 64MiB */

@@ -122,6 +122,16 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		.help = "report each system call that takes longer; 0: none",
 	},
 	{
+		.name = "long-request",
+		.type = CONFIG_DURATION,
+		FIELD(long_request_ns),
+		.placeholder = "DURATION",
+		.fallback = "30s",
+		.least = "0",
+		.most = "24h",
+		.help = "report each HTTP request that is open for longer; 0: none",
+	},
+	{
 		.name = "sweep-interval",
 		.type = CONFIG_DURATION,
 		FIELD(sweep_interval_ns),

@@ -36,7 +36,7 @@ struct config_key {
 	const char *help;
 };
 
-#define CONFIG_KEYS         24
+#define CONFIG_KEYS         25
 #define CONFIG_VARIABLE_LEN 32
 #define CONFIG_ROUTES_MAX   100 /* each request is compared with them in turn */
 #define CONFIG_PREFIX       "SONDE_"

@@ -237,8 +237,10 @@ static void reload(struct daemon *daemon)
 	log_configure(new.log_format, new.log_level);
 	if (telemetry_configure(daemon->telemetry, &new))
 		log_error("no memory for the new routes, the old ones stay");
-	if (daemon->probes)
+	if (daemon->probes) {
 		probes_set_slow_syscall(daemon->probes, new.slow_syscall_ns);
+		probes_set_long_request(daemon->probes, new.long_request_ns);
+	}
 	if (otlp_differs(old, &new)) {
 		otlp_end(daemon, now_ns() + RELOAD_FLUSH_NS);
 		otlp_begin(daemon, &new);
@@ -259,6 +261,7 @@ static int source_begin(struct daemon *daemon)
 		.http = config->http,
 		.processes = config->processes,
 		.slow_syscall_ns = config->slow_syscall_ns,
+		.long_request_ns = config->long_request_ns,
 		.ring_bytes = config->ring_bytes,
 		.syscall_waits = syscall_waits,
 	};

@@ -96,6 +96,7 @@ static void assert_defaults(void)
 	assert_string_equal(config.replay, "");
 	assert_true(config.syscalls && config.tcp && config.http && config.processes);
 	assert_int_equal(config.slow_syscall_ns, 100 * MILLISECOND);
+	assert_int_equal(config.long_request_ns, 30 * SECOND);
 	assert_int_equal(config.sweep_interval_ns, SECOND);
 	assert_int_equal(config.ring_bytes, 2 * 1024 * 1024);
 	assert_int_equal(config.series_max, 20000);

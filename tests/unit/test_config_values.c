@@ -72,6 +72,9 @@ static void test_durations_have_a_unit_and_a_range(void **state)
 	assert_int_equal(config.sweep_interval_ns, 60 * SECOND);
 	assert_takes("slow-syscall", "1h");
 	assert_takes("slow-syscall", "0");
+	assert_takes("long-request", "24h");
+	assert_int_equal(config.long_request_ns, 24 * 3600 * SECOND);
+	assert_refuses("long-request", "25h");
 	const char *const wrong[] = {"", "1", "s", "1.5s", "-1s", "+1s", " 1s", "1 s", "1s ", "1S",
 		"1sec", "0x10s", "99ms", "61s", "2m", "18446744073709551617s",
 		"18446744073709551615s", "18446744074710ms"};

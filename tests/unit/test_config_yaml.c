@@ -105,6 +105,7 @@ static void test_file_sets_every_key(void **state)
 			  "http: false\n"
 			  "processes: false\n"
 			  "slow-syscall: 0\n"
+			  "long-request: 2m\n"
 			  "sweep-interval: 60s\n"
 			  "ring-size: 64MiB\n"
 			  "series-limit: 1000000\n"
@@ -125,6 +126,7 @@ static void test_file_sets_every_key(void **state)
 	assert_string_equal(config.replay, "");
 	assert_false(config.syscalls || config.tcp || config.http || config.processes);
 	assert_int_equal(config.slow_syscall_ns, 0);
+	assert_int_equal(config.long_request_ns, 120 * SECOND);
 	assert_int_equal(config.sweep_interval_ns, 60 * SECOND);
 	assert_int_equal(config.ring_bytes, 64 * 1024 * 1024);
 	assert_int_equal(config.series_max, 1000000);
