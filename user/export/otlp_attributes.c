@@ -2,6 +2,7 @@
 /* Attributes of OTLP messages and the text in them (otlp_attributes.h). */
 #include "export/otlp_attributes.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -33,6 +34,21 @@ static void put_piece(struct text *text, const char *string, size_t size)
 void text_put(struct text *text, const char *string)
 {
 	put_piece(text, string, strlen(string));
+}
+
+/* RFC 3986 §2.3: all but unreserved characters. */
+void text_put_escaped(struct text *text, const char *string)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (; *string; string++) {
+		unsigned char byte = (unsigned char)*string;
+
+		if (byte < 0x80 && (isalnum(byte) || strchr("-._~", byte)))
+			put_bytes(text, string, 1);
+		else
+			put_bytes(text, (char[]){'%', digits[byte >> 4], digits[byte & 15]}, 3);
+	}
 }
 
 /* Signatures and credentials of pre-signed URLs, as the conventions list them. */

@@ -29,7 +29,7 @@ struct text {
 	char bytes[TEXT_LEN];
 };
 
-#define ATTRIBUTES_MAX 32 /* a span with everything has 26 */
+#define ATTRIBUTES_MAX 32 /* a span with everything has 25 */
 
 struct attributes {
 	size_t count;
@@ -41,7 +41,8 @@ struct attributes {
 
 /* A string is put together in pieces: remember text->used, put, and text_end(text, remembered). */
 void text_put(struct text *text, const char *string);
-void text_put_query(struct text *text, const char *query); /* secrets in it become REDACTED */
+void text_put_escaped(struct text *text, const char *string); /* %2F and so on, for URLs */
+void text_put_query(struct text *text, const char *query);    /* secrets in it become REDACTED */
 char *text_end(struct text *text, size_t start);
 
 void attributes_clear(struct attributes *attributes);

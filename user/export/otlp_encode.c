@@ -96,16 +96,24 @@ static char *span_name(struct text *text, const struct span *span)
 	return text_end(text, start);
 }
 
-/* The host that a client asked for is not in the record, so the URL names the peer's address. */
+/*
+ * The host that a client asked for is not in the record, so the URL names the peer's address; the
+ * path of a Unix socket in escapes, as a host may be written.
+ */
 static char *span_url(struct text *text, const struct span *span)
 {
-	char authority[sizeof("http://[]:65535") + sizeof(span->remote_address)];
+	char authority[sizeof("[]:65535") + sizeof(span->remote_address)];
 	bool ipv6 = strchr(span->remote_address, ':') != NULL;
 	size_t start = text->used;
 
-	snprintf(authority, sizeof(authority), ipv6 ? "http://[%s]:%u" : "http://%s:%u",
-		span->remote_address, span->remote_port);
-	text_put(text, authority);
+	text_put(text, "http://");
+	if (span->socket_path) {
+		text_put_escaped(text, span->socket_path);
+	} else {
+		snprintf(authority, sizeof(authority), ipv6 ? "[%s]:%u" : "%s:%u",
+			span->remote_address, span->remote_port);
+		text_put(text, authority);
+	}
 	if (span->path[0] == '/') /* neither `*` nor an authority is a path */
 		text_put(text, span->path);
 	if (span->query) {
@@ -135,7 +143,7 @@ static void span_server_attributes(struct attributes *to, const struct span *spa
 
 static void span_client_attributes(struct attributes *to, const struct span *span)
 {
-	if (span->remote_address[0])
+	if (span->remote_address[0] || (span->socket_path && span->socket_path[0]))
 		attribute_text(to, "url.full", span_url(&to->text, span));
 	attribute_string(to, "url.template", span->route);
 	attribute_endpoint(
@@ -154,9 +162,40 @@ static void span_result_attributes(struct attributes *to, const struct span *spa
 	}
 	attribute_integer(to, "http.request.body.size", span->request_body_bytes);
 	attribute_integer(to, "http.response.body.size", span->response_body_bytes);
-	if (span->time_to_first_byte_ns)
-		attribute_real(to, "sonde.http.time_to_first_byte",
-			(double)span->time_to_first_byte_ns / 1e9);
+}
+
+static void attribute_duration(struct attributes *to, const char *key, uint64_t duration_ns)
+{
+	if (duration_ns)
+		attribute_real(to, key, (double)duration_ns / 1e9);
+}
+
+static void span_time_attributes(struct attributes *to, const struct span *span)
+{
+	attribute_duration(to, "sonde.http.time_to_first_byte", span->time_to_first_byte_ns);
+	attribute_duration(to, "sonde.http.queue_duration", span->queue_ns);
+	attribute_duration(to,
+		span->role == HTTP_SERVER ? "sonde.http.accept_duration"
+					  : "sonde.http.connect_duration",
+		span->setup_ns);
+}
+
+/* Of a Unix socket's ends only the server's has a name. */
+static void span_network_attributes(struct attributes *to, const struct span *span)
+{
+	if (span->socket_path) {
+		attribute_text(to, "network.transport", "unix");
+		attribute_string(to,
+			span->role == HTTP_SERVER ? "network.local.address"
+						  : "network.peer.address",
+			span->socket_path);
+	}
+	attribute_endpoint(to, "network.peer.address", span->remote_address, "network.peer.port",
+		span->remote_port);
+	attribute_endpoint(to, "network.local.address", span->local_address, "network.local.port",
+		span->local_port);
+	attribute_text(to, "network.protocol.name", "http");
+	attribute_string(to, "network.protocol.version", span->protocol_version);
 }
 
 static void span_attributes(struct attributes *to, const struct span *span)
@@ -168,15 +207,12 @@ static void span_attributes(struct attributes *to, const struct span *span)
 		span_server_attributes(to, span);
 	else
 		span_client_attributes(to, span);
+	attribute_string(to, "server.address", span->socket_path);
 	if (span->truncated)
 		attribute_true(to, "sonde.truncated");
 	span_result_attributes(to, span);
-	attribute_endpoint(to, "network.peer.address", span->remote_address, "network.peer.port",
-		span->remote_port);
-	attribute_endpoint(to, "network.local.address", span->local_address, "network.local.port",
-		span->local_port);
-	attribute_text(to, "network.protocol.name", "http");
-	attribute_string(to, "network.protocol.version", span->protocol_version);
+	span_time_attributes(to, span);
+	span_network_attributes(to, span);
 	if (span->tid)
 		attribute_integer(to, "thread.id", span->tid);
 }

@@ -4,9 +4,9 @@
  *
  * Of each span's attributes, the conventions' required and recommended ones are there as far as a
  * socket tells them; of the opt-in ones, body sizes, `client.port`, `network.local.…` (both ends of
- * a connection can so be matched) and, on a client span with a route, `url.template`. Our own are
- * `sonde.http.time_to_first_byte` (seconds) and `sonde.truncated`. Values of query parameters that
- * carry signatures are replaced by REDACTED.
+ * a connection can so be matched), `network.transport` of Unix sockets and, on a client span with a
+ * route, `url.template`. Our own are the times `sonde.http.…` (seconds) and `sonde.truncated`.
+ * Values of query parameters that carry signatures are replaced by REDACTED.
  *
  * Called by the exporter's thread (otlp.c); keeps no state.
  */

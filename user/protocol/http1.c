@@ -6,8 +6,24 @@
 #include <string.h>
 
 /* RFC 9110, PATCH and QUERY: what the semantic conventions call known. Case matters. */
-static const char *const known_methods[] = {
-	"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY"};
+static const char *const method_names[HTTP_METHODS] = {
+	[HTTP_METHOD_OTHER] = "_OTHER",
+	[HTTP_METHOD_GET] = "GET",
+	[HTTP_METHOD_POST] = "POST",
+	[HTTP_METHOD_HEAD] = "HEAD",
+	[HTTP_METHOD_PUT] = "PUT",
+	[HTTP_METHOD_DELETE] = "DELETE",
+	[HTTP_METHOD_OPTIONS] = "OPTIONS",
+	[HTTP_METHOD_PATCH] = "PATCH",
+	[HTTP_METHOD_CONNECT] = "CONNECT",
+	[HTTP_METHOD_TRACE] = "TRACE",
+	[HTTP_METHOD_QUERY] = "QUERY",
+};
+
+const char *http1_method_name(enum http_method method)
+{
+	return method_names[method];
+}
 
 static bool is_alphanumeric(char c)
 {
@@ -20,13 +36,13 @@ static bool is_token_char(char c)
 	return is_alphanumeric(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-static const char *known_method(struct http1_part method)
+static enum http_method method_find(struct http1_part method)
 {
-	for (size_t i = 0; i < sizeof(known_methods) / sizeof(known_methods[0]); i++)
-		if (strlen(known_methods[i]) == method.length &&
-			memcmp(known_methods[i], method.text, method.length) == 0)
-			return known_methods[i];
-	return "_OTHER";
+	for (int i = HTTP_METHOD_OTHER + 1; i < HTTP_METHODS; i++)
+		if (strlen(method_names[i]) == method.length &&
+			memcmp(method_names[i], method.text, method.length) == 0)
+			return (enum http_method)i;
+	return HTTP_METHOD_OTHER;
 }
 
 static struct http1_part part(const char *begin, const char *end)
@@ -65,13 +81,12 @@ static struct http1_part without_user(const char *begin, const char *end)
 
 static void split_target(struct http1_line *out, const char *begin, const char *end)
 {
-	bool connect = strcmp(out->method, "CONNECT") == 0;
 	const char *after_scheme, *query;
 
 	out->path = part(begin, begin);
 	if (end - begin == 1 && *begin == '*')
 		return;
-	if (connect && *begin != '/') {
+	if (out->method == HTTP_METHOD_CONNECT && *begin != '/') {
 		out->authority = without_user(begin, end);
 		return;
 	}
@@ -120,7 +135,7 @@ int http1_parse_line(const char *line, size_t length, bool truncated, struct htt
 	if (at == line || at == end || *at != ' ')
 		return -EINVAL;
 	out->method_original = part(line, at);
-	out->method = known_method(out->method_original);
+	out->method = method_find(out->method_original);
 	while (at < end && *at == ' ')
 		at++;
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record.h"
+
 /* A part of the line, not terminated; text is NULL when the line has no such part. */
 struct http1_part {
 	const char *text;
@@ -18,9 +20,9 @@ struct http1_part {
 };
 
 struct http1_line {
-	const char *method;  /* constant: one that the conventions know, or "_OTHER" */
-	const char *version; /* constant: "1.0" or "1.1" */
-	struct http1_part method_original;
+	enum http_method method;
+	const char *version;               /* constant: "1.0" or "1.1" */
+	struct http1_part method_original; /* as sent */
 	/*
 	 * `/a/b` of the target; "/" for `http://host`; "" (never NULL) for targets without a path,
 	 * which are `*` and CONNECT's `host:port`.
@@ -30,6 +32,9 @@ struct http1_line {
 	struct http1_part authority; /* `host:port`, without user and password */
 	bool target_truncated;       /* path or query goes on where the capture ended */
 };
+
+/* As the conventions write it: "GET", …, or "_OTHER". Constant. */
+const char *http1_method_name(enum http_method method);
 
 /*
  * Splits `METHOD SP target SP HTTP/1.x`. `truncated` says that the capture ended before the line

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log.h"
+#include "utf8.h"
+
 #define HTTP_NOT_FOUND 404
 
 /* `error.type` of requests without a complete response. */
@@ -42,10 +45,25 @@ static void address_text(char text[46], const __u8 address[16])
 		inet_ntop(AF_INET6, address, text, 46);
 }
 
+/* Abstract names begin with a NUL and may hold more of them; ss shows each as an @, too. */
+static void socket_path_text(char text[UNIX_PATH_LEN + 1], const struct record_http *record)
+{
+	const char *line = (const char *)record + offsetof(struct record_http, line);
+	size_t length = record->path_length;
+
+	memcpy(text, line + record->line_length, length);
+	if (length && !text[0])
+		for (size_t i = 0; i < length; i++)
+			if (!text[i])
+				text[i] = '@';
+	utf8_copy(text, UNIX_PATH_LEN + 1, text, length);
+}
+
 int http_request_read(struct http_request *request, const struct record_http *record,
 	const struct service *service, struct routes *routes)
 {
 	unsigned first_error = record->role == HTTP_SERVER ? 500 : 400;
+	bool is_answered = !(record->flags & HTTP_OPEN);
 
 	request->record = record;
 	request->service = service;
@@ -56,7 +74,7 @@ int http_request_read(struct http_request *request, const struct record_http *re
 	request->route = NULL;
 	if (request->line.path.length)
 		request->route = routes_template(routes, service->name, request->line.path.text,
-			request->line.path.length, record->status != HTTP_NOT_FOUND,
+			request->line.path.length, is_answered && record->status != HTTP_NOT_FOUND,
 			&request->route_folded);
 
 	request->status[0] = '\0';
@@ -69,11 +87,17 @@ int http_request_read(struct http_request *request, const struct record_http *re
 	/* without the end of a response it lasted until it was known that none would come */
 	request->end_ns = record->error ? record->record.time_ns : record->response_last_ns;
 	request->duration_ns = request->end_ns - record->request_first_ns;
+	request->time_to_first_byte_ns = 0;
+	if (record->response_first_ns)
+		request->time_to_first_byte_ns =
+			record->response_first_ns - record->request_first_ns;
 
-	request->remote[0] = request->remote_port[0] = '\0';
-	if (record->role == HTTP_CLIENT) {
-		address_text(request->remote, record->address.remote);
-		number_text(request->remote_port, record->address.remote_port);
+	request->server_address[0] = request->server_port[0] = '\0';
+	if (record->flags & HTTP_UNIX) {
+		socket_path_text(request->server_address, record);
+	} else if (record->role == HTTP_CLIENT) {
+		address_text(request->server_address, record->address.remote);
+		number_text(request->server_port, record->address.remote_port);
 	}
 	return 0;
 }
@@ -142,8 +166,8 @@ void http_span_make(struct span *span, struct http_span_room *room,
 	span->service = request->service;
 	span->pid = record->tgid;
 	span->tid = record->tid;
-	span->method = request->line.method;
-	if (!strcmp(request->line.method, "_OTHER"))
+	span->method = http1_method_name(request->line.method);
+	if (request->line.method == HTTP_METHOD_OTHER)
 		span->method_original = part_text(
 			room->method, sizeof(room->method), request->line.method_original);
 	span->route = request->route;
@@ -154,11 +178,43 @@ void http_span_make(struct span *span, struct http_span_room *room,
 	span->status = record->status;
 	span->request_body_bytes = body_bytes(record->request_bytes, record->request_head_bytes);
 	span->response_body_bytes = body_bytes(record->response_bytes, record->response_head_bytes);
-	address_text(span->local_address, record->address.local);
-	address_text(span->remote_address, record->address.remote);
-	span->local_port = record->address.local_port;
-	span->remote_port = record->address.remote_port;
-	if (record->response_first_ns)
-		span->time_to_first_byte_ns = record->response_first_ns - record->request_first_ns;
+	if (record->flags & HTTP_UNIX) {
+		span->socket_path = request->server_address;
+	} else {
+		address_text(span->local_address, record->address.local);
+		address_text(span->remote_address, record->address.remote);
+		span->local_port = record->address.local_port;
+		span->remote_port = record->address.remote_port;
+	}
+	span->time_to_first_byte_ns = request->time_to_first_byte_ns;
+	span->queue_ns = record->queue_ns;
+	span->setup_ns = record->setup_ns;
 	span->truncated = request->line.target_truncated;
+}
+
+/* --- log --- */
+
+void http_log_open(const struct http_request *request)
+{
+	const struct record_http *record = request->record;
+	char address[46], peer[UNIX_PATH_LEN + 1];
+	struct http_span_room room;
+
+	if (record->flags & HTTP_UNIX) {
+		strcpy(peer, request->server_address);
+	} else {
+		address_text(address, record->address.remote);
+		snprintf(peer, sizeof(peer), strchr(address, ':') ? "[%s]:%u" : "%s:%u", address,
+			record->address.remote_port);
+	}
+	log_warn("request open for a long time", log_str("service_name", request->service->name),
+		log_str("role", record->role == HTTP_SERVER ? "server" : "client"),
+		log_str("method",
+			part_text(room.method, sizeof(room.method), request->line.method_original)),
+		log_str("path", part_text(room.path, sizeof(room.path), request->line.path)),
+		log_str("route", request->route), log_str("peer", peer),
+		log_int("pid", record->tgid), log_int("tid", record->tid),
+		log_int("connection", (int64_t)record->connection),
+		log_real("age_seconds",
+			(double)(record->record.time_ns - record->request_first_ns) * 1e-9));
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP requests: what a record means, as label values and as a span. Part of telemetry.c. */
+/*
+ * HTTP requests: what a record means, as label values, as a span, and as a log line. Part of
+ * telemetry.c.
+ */
 #ifndef SONDE_HTTP_TELEMETRY_H
 #define SONDE_HTTP_TELEMETRY_H
 
@@ -16,10 +19,13 @@ struct http_request {
 	bool route_folded;
 	const char *error_type; /* NULL: none */
 	char status[6];         /* "" when none came */
-	char remote[46];        /* address as text */
-	char remote_port[6];
+	/* Client: where it was connected to. Unix socket, on both sides: its path, "@…" when that
+	 * is an abstract name, "" when it has none. */
+	char server_address[UNIX_PATH_LEN + 1];
+	char server_port[6];
 	uint64_t end_ns;
 	uint64_t duration_ns;
+	uint64_t time_to_first_byte_ns; /* 0: no byte of a response came */
 };
 
 /* 0, or -EINVAL when the captured line is no request line. */
@@ -35,5 +41,8 @@ struct http_span_room {
 
 void http_span_make(struct span *span, struct http_span_room *room,
 	const struct http_request *request, int64_t realtime_offset_ns);
+
+/* Tells of a request that is open for long. Its query is left out: that is what holds secrets. */
+void http_log_open(const struct http_request *request);
 
 #endif

@@ -250,6 +250,12 @@ void metric_set(struct metric_series *series, double value)
 	series->real = value;
 }
 
+void metric_change(struct metric_series *series, int64_t amount)
+{
+	series_count_overflow(series);
+	series->real += (double)amount;
+}
+
 void metric_record(struct metric_series *series, uint64_t duration_ns)
 {
 	series_count_overflow(series);

@@ -67,9 +67,10 @@ struct metric_family *metrics_family(
  */
 struct metric_series *metrics_series(struct metric_family *family, const char *const *values);
 
-void metric_add(struct metric_series *series, uint64_t amount); /* counter */
-void metric_set(struct metric_series *series, double value);    /* gauge, or a counter read
-								   elsewhere */
+void metric_add(struct metric_series *series, uint64_t amount);   /* counter */
+void metric_set(struct metric_series *series, double value);      /* gauge, or a counter read
+								     elsewhere */
+void metric_change(struct metric_series *series, int64_t amount); /* gauge, up or down */
 void metric_record(
 	struct metric_series *series, uint64_t duration_ns); /* histogram, one duration */
 

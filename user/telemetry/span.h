@@ -32,12 +32,15 @@ struct span {
 	uint16_t status;              /* 0: none came */
 	uint64_t request_body_bytes;
 	uint64_t response_body_bytes;
-	char local_address[46]; /* text of the address without mapping */
+	char local_address[46]; /* text of the address without mapping; "" for Unix sockets */
 	char remote_address[46];
 	uint16_t local_port;
 	uint16_t remote_port;
+	const char *socket_path;        /* of a Unix socket, or ""; NULL: it is TCP */
 	uint64_t time_to_first_byte_ns; /* start to first response byte; 0: none */
-	bool truncated;                 /* the target was longer than kept */
+	uint64_t queue_ns;              /* these two as in struct record_http */
+	uint64_t setup_ns;
+	bool truncated; /* the target was longer than kept */
 };
 
 #endif

@@ -11,9 +11,17 @@
 #include "identity/service.h"
 #include "log.h"
 #include "telemetry/families.h"
+#include "telemetry/gauge_share.h"
 #include "telemetry/http_telemetry.h"
 #include "telemetry/route.h"
 #include "telemetry/syscall_names.h"
+
+struct workload_shares {
+	struct gauge_share tcp_open;
+	struct {
+		struct gauge_share active, long_active;
+	} http[HTTP_CLIENT + 1][HTTP_METHODS];
+};
 
 struct telemetry {
 	struct identity *identity;
@@ -23,7 +31,8 @@ struct telemetry {
 	span_sink spans; /* NULL: none are made */
 	void *spans_context;
 	int64_t realtime_offset_ns;
-	__u64 tcp_open[WORKLOADS_MAX]; /* connections of each workload */
+	/* Some 720 KiB, of which only the pages of workloads that were told of are ever there. */
+	struct workload_shares shares[WORKLOADS_MAX];
 };
 
 struct telemetry *telemetry_new(const struct config *config)
@@ -74,31 +83,75 @@ struct metrics *telemetry_metrics(struct telemetry *telemetry)
 	return telemetry->metrics;
 }
 
+#define LABELS(...) ((const char *const[]){__VA_ARGS__})
+
 /* The series with these label values. */
 #define SERIES(telemetry, family, ...)                                                             \
-	metrics_series((telemetry)->families[family], (const char *const[]){__VA_ARGS__})
+	metrics_series((telemetry)->families[family], LABELS(__VA_ARGS__))
 
 /* --- HTTP --- */
+
+static void take_http_served(struct telemetry *telemetry, const struct http_request *request)
+{
+	const char *name = request->service->name;
+	const char *method = http1_method_name(request->line.method);
+	const struct record_http *record = request->record;
+
+	metric_record(SERIES(telemetry, FAMILY_HTTP_SERVER, name, method, request->status,
+			      request->route, request->error_type),
+		request->duration_ns);
+	if (record->response_first_ns)
+		metric_record(SERIES(telemetry, FAMILY_HTTP_SERVER_FIRST_BYTE, name, method,
+				      request->route),
+			request->time_to_first_byte_ns);
+	if (record->queue_ns)
+		metric_record(SERIES(telemetry, FAMILY_HTTP_SERVER_QUEUE, name), record->queue_ns);
+	if (record->setup_ns)
+		metric_record(SERIES(telemetry, FAMILY_HTTP_SERVER_ACCEPT, name), record->setup_ns);
+}
+
+static void take_http_made(struct telemetry *telemetry, const struct http_request *request)
+{
+	const char *name = request->service->name;
+	const char *method = http1_method_name(request->line.method);
+	const struct record_http *record = request->record;
+
+	metric_record(
+		SERIES(telemetry, FAMILY_HTTP_CLIENT, name, method, request->status, request->route,
+			request->error_type, request->server_address, request->server_port),
+		request->duration_ns);
+	if (record->response_first_ns)
+		metric_record(SERIES(telemetry, FAMILY_HTTP_CLIENT_FIRST_BYTE, name, method,
+				      request->server_address, request->server_port),
+			request->time_to_first_byte_ns);
+	if (record->setup_ns)
+		metric_record(SERIES(telemetry, FAMILY_HTTP_CLIENT_CONNECT, name,
+				      request->server_address, request->server_port),
+			record->setup_ns);
+}
 
 static void take_http(struct telemetry *telemetry, const struct record_http *record,
 	const struct service *service)
 {
 	struct http_request request;
-	struct metric_series *series;
+	bool is_valid = !http_request_read(&request, record, service, telemetry->routes);
 
-	if (http_request_read(&request, record, service, telemetry->routes)) {
+	if (record->flags & HTTP_OPEN) { /* it counts at its end */
+		if (is_valid)
+			http_log_open(&request);
+		return;
+	}
+	if (!is_valid) {
 		/* the probe saw HTTP/1.x at its end, but control characters in the target, say */
 		metric_add(SERIES(telemetry, FAMILY_EVENTS, "http", "line_invalid"), 1);
 		return;
 	}
 	if (record->role == HTTP_SERVER)
-		series = SERIES(telemetry, FAMILY_HTTP_SERVER, service->name, request.line.method,
-			request.status, request.route, request.error_type);
+		take_http_served(telemetry, &request);
 	else
-		series = SERIES(telemetry, FAMILY_HTTP_CLIENT, service->name, request.line.method,
-			request.status, request.route, request.error_type, request.remote,
-			request.remote_port);
-	metric_record(series, request.duration_ns);
+		take_http_made(telemetry, &request);
+	if (record->flags & HTTP_LINE_TRUNCATED)
+		metric_add(SERIES(telemetry, FAMILY_HTTP_TRUNCATED, service->name), 1);
 	if (request.route_folded)
 		metric_add(SERIES(telemetry, FAMILY_ROUTES_FOLDED, service->name), 1);
 	if (telemetry->spans) {
@@ -108,6 +161,21 @@ static void take_http(struct telemetry *telemetry, const struct record_http *rec
 		http_span_make(&span, &room, &request, telemetry->realtime_offset_ns);
 		telemetry->spans(telemetry->spans_context, &span);
 	}
+}
+
+static void take_http_active(
+	struct telemetry *telemetry, const struct record_http_active *record, const char *name)
+{
+	bool server = record->role == HTTP_SERVER;
+	const char *method = http1_method_name(record->method);
+	struct workload_shares *shares = &telemetry->shares[record->record.workload];
+
+	gauge_share_set(&shares->http[record->role][record->method].active,
+		telemetry->families[server ? FAMILY_HTTP_SERVER_ACTIVE : FAMILY_HTTP_CLIENT_ACTIVE],
+		LABELS(name, method, "http"), record->active);
+	gauge_share_set(&shares->http[record->role][record->method].long_active,
+		telemetry->families[server ? FAMILY_HTTP_SERVER_LONG : FAMILY_HTTP_CLIENT_LONG],
+		LABELS(name, method), record->long_active);
 }
 
 /* --- TCP --- */
@@ -157,18 +225,11 @@ static void take_tcp(struct telemetry *telemetry, const struct record_tcp *recor
 			record->retransmits);
 }
 
-/* Several workloads may be one service. */
 static void take_tcp_open(
 	struct telemetry *telemetry, const struct record_tcp_open *record, const char *name)
 {
-	__u64 sum = 0;
-
-	telemetry->tcp_open[record->record.workload] = record->count;
-	for (__u32 other = 0; other < WORKLOADS_MAX; other++)
-		if (telemetry->tcp_open[other] &&
-			!strcmp(identity_service(telemetry->identity, other)->name, name))
-			sum += telemetry->tcp_open[other];
-	metric_set(SERIES(telemetry, FAMILY_TCP_OPEN, name), (double)sum);
+	gauge_share_set(&telemetry->shares[record->record.workload].tcp_open,
+		telemetry->families[FAMILY_TCP_OPEN], LABELS(name), record->count);
 }
 
 /* --- processes --- */
@@ -284,6 +345,21 @@ static void take_events(struct telemetry *telemetry, const struct record_events 
 		record->count);
 }
 
+/* --- workloads --- */
+
+static void take_workload_end(struct telemetry *telemetry, __u32 workload)
+{
+	struct workload_shares *shares = &telemetry->shares[workload];
+
+	identity_on_workload_end(telemetry->identity, workload);
+	gauge_share_end(&shares->tcp_open);
+	for (int role = HTTP_SERVER; role <= HTTP_CLIENT; role++)
+		for (int method = 0; method < HTTP_METHODS; method++) {
+			gauge_share_end(&shares->http[role][method].active);
+			gauge_share_end(&shares->http[role][method].long_active);
+		}
+}
+
 void telemetry_take(void *context, const struct record *record, size_t size)
 {
 	struct telemetry *telemetry = context;
@@ -295,9 +371,7 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 	case RECORD_WORKLOAD:
 		identity_on_workload(telemetry->identity, (const void *)record);
 		break;
-	case RECORD_WORKLOAD_END:
-		identity_on_workload_end(telemetry->identity, record->workload);
-		break;
+	case RECORD_WORKLOAD_END: take_workload_end(telemetry, record->workload); break;
 	case RECORD_CLOCK:
 		telemetry->realtime_offset_ns =
 			((const struct record_clock *)record)->realtime_offset_ns;
@@ -312,7 +386,7 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 	case RECORD_SYSCALL: take_syscall(telemetry, (const void *)record, name); break;
 	case RECORD_SYSCALL_ERROR: take_syscall_error(telemetry, (const void *)record, name); break;
 	case RECORD_SLOW_SYSCALL: take_slow_syscall(telemetry, (const void *)record, name); break;
-	case RECORD_HTTP_ACTIVE:
+	case RECORD_HTTP_ACTIVE: take_http_active(telemetry, (const void *)record, name); break;
 	case RECORD_TYPES: break;
 	}
 }
