@@ -239,6 +239,19 @@ static void test_what_was_set_is_shown_as_it_is(void **state)
 	metrics_free(metrics);
 }
 
+static void test_a_gauge_goes_up_and_down(void **state)
+{
+	(void)state;
+	struct metrics *metrics = metrics_new(NO_LIMIT, NO_LIMIT);
+	struct metric_series *gauge = metrics_series(metrics_family(metrics, &threads), NULL);
+
+	metric_change(gauge, 5);
+	assert_listed(metrics, "threads 5\n");
+	metric_change(gauge, -3);
+	assert_listed(metrics, "threads 2\n");
+	metrics_free(metrics);
+}
+
 static void test_families_come_in_the_order_of_registration_and_not_without_series(void **state)
 {
 	(void)state;
@@ -492,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_counters_are_exact_integers),
 		cmocka_unit_test(test_a_scaled_counter_is_shown_as_the_nearest_number),
 		cmocka_unit_test(test_what_was_set_is_shown_as_it_is),
+		cmocka_unit_test(test_a_gauge_goes_up_and_down),
 		cmocka_unit_test(
 			test_families_come_in_the_order_of_registration_and_not_without_series),
 		cmocka_unit_test(test_classic_buckets_are_exact_also_inside_an_exponential_one),

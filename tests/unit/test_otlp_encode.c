@@ -218,6 +218,79 @@ static void test_a_failed_client_span_carries_every_field(void **state)
 		"      thread.id: int 4323\n");
 }
 
+static void test_the_waits_of_a_request_depend_on_the_side(void **state)
+{
+	struct span span = server_span();
+
+	(void)state;
+	span.queue_ns = 30000;
+	span.setup_ns = 1250000000;
+	assert_decoded_has(&span, "      sonde.http.time_to_first_byte: double 0.0025\n"
+				  "      sonde.http.queue_duration: double 3e-05\n"
+				  "      sonde.http.accept_duration: double 1.25\n"
+				  "      network.peer.address");
+	span = client_span();
+	span.setup_ns = 500000;
+	assert_decoded_has(&span, "      sonde.http.connect_duration: double 0.0005\n");
+	assert_decoded_lacks(&span, "sonde.http.queue_duration");
+	assert_decoded_lacks(&span, "sonde.http.accept_duration");
+}
+
+static struct span over_unix_socket(struct span span, const char *path)
+{
+	span.socket_path = path;
+	span.local_address[0] = span.remote_address[0] = '\0';
+	span.local_port = span.remote_port = 0;
+	return span;
+}
+
+static void test_over_a_unix_socket_a_server_has_its_path_and_no_ports(void **state)
+{
+	struct span span = over_unix_socket(server_span(), "/run/shop.sock");
+
+	(void)state;
+	span.query = NULL;
+	assert_decoded_has(&span, "      url.path: string \"/users/17\"\n"
+				  "      http.route: string \"/users/{id}\"\n"
+				  "      server.address: string \"/run/shop.sock\"\n"
+				  "      http.response.status_code: int 201\n"
+				  "      http.request.body.size: int 0\n"
+				  "      http.response.body.size: int 5000000000\n"
+				  "      sonde.http.time_to_first_byte: double 0.0025\n"
+				  "      network.transport: string \"unix\"\n"
+				  "      network.local.address: string \"/run/shop.sock\"\n"
+				  "      network.protocol.name: string \"http\"\n");
+	assert_decoded_lacks(&span, ".port: ");
+	assert_decoded_lacks(&span, "peer");
+}
+
+static void test_over_a_unix_socket_a_client_has_its_path_in_place_of_a_host(void **state)
+{
+	struct span span = over_unix_socket(client_span(), "@shop/1");
+
+	(void)state;
+	assert_decoded_has(&span,
+		"      url.full: string \"http://%40shop%2F1/users/17?verbose=1&page=2\"\n"
+		"      server.address: string \"@shop/1\"\n"
+		"      http.response.status_code");
+	assert_decoded_has(&span, "      network.transport: string \"unix\"\n"
+				  "      network.peer.address: string \"@shop/1\"\n"
+				  "      network.protocol.name: string \"http\"\n");
+	assert_decoded_lacks(&span, ".port: ");
+	assert_decoded_lacks(&span, "local");
+}
+
+static void test_a_unix_socket_without_a_path_has_its_transport_only(void **state)
+{
+	struct span span = over_unix_socket(client_span(), "");
+
+	(void)state;
+	assert_decoded_has(&span, "      network.transport: string \"unix\"\n"
+				  "      network.protocol.name: string \"http\"\n");
+	assert_decoded_lacks(&span, "address");
+	assert_decoded_lacks(&span, "url.full");
+}
+
 static void test_a_client_route_is_a_url_template(void **state)
 {
 	struct span span = client_span();
@@ -454,6 +527,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_server_span_carries_every_field),
 		cmocka_unit_test(test_a_failed_client_span_carries_every_field),
+		cmocka_unit_test(test_the_waits_of_a_request_depend_on_the_side),
+		cmocka_unit_test(test_over_a_unix_socket_a_server_has_its_path_and_no_ports),
+		cmocka_unit_test(test_over_a_unix_socket_a_client_has_its_path_in_place_of_a_host),
+		cmocka_unit_test(test_a_unix_socket_without_a_path_has_its_transport_only),
 		cmocka_unit_test(test_a_client_route_is_a_url_template),
 		cmocka_unit_test(test_what_is_no_path_is_left_out_of_a_client_url),
 		cmocka_unit_test(test_an_error_status_depends_on_the_side),

@@ -31,6 +31,7 @@ union any_record {
 	struct record_workload workload;
 	struct record_clock clock;
 	struct record_http http;
+	struct record_http_active http_active;
 	struct record_exec exec;
 	struct record_exit exit;
 	struct record_syscall syscall;
@@ -106,11 +107,26 @@ static size_t make_record(size_t i, union any_record *any)
 		any->syscall.buckets[1] = (struct record_bucket){.index = 249, .count = 9};
 		return sizeof(any->syscall) + 2 * sizeof(struct record_bucket);
 	case 5: fill_header(&any->record, RECORD_WORKLOAD_END); return sizeof(struct record);
+	case 6: /* the line, and behind it the name of an abstract Unix socket */
+		fill_header(&any->record, RECORD_HTTP);
+		any->http.flags = HTTP_UNIX | HTTP_OPEN;
+		any->http.queue_ns = 40;
+		any->http.setup_ns = 50;
+		any->http.line_length = 14;
+		any->http.path_length = 5;
+		memcpy(any->bytes + offsetof(struct record_http, line), "GET / HTTP/1.1\0name", 19);
+		return offsetof(struct record_http, line) + 19;
+	case 7:
+		fill_header(&any->record, RECORD_HTTP_ACTIVE);
+		any->http_active.method = HTTP_METHOD_QUERY;
+		any->http_active.active = 3;
+		any->http_active.long_active = 2;
+		return sizeof(any->http_active);
 	default: return 0;
 	}
 }
 
-#define RECORDS 6
+#define RECORDS 8
 
 static void record_samples(void)
 {
@@ -251,9 +267,9 @@ static void test_many_records_pass_through_a_buffer_of_fixed_size(void **state)
 	}
 	assert_int_equal(recording_close(writer), 0);
 	assert_int_equal(recording_replay(path, count_records, counts, error), 0);
-	assert_int_equal(counts[RECORD_CLOCK], 3334);
-	assert_int_equal(counts[RECORD_HTTP], 3333);
-	assert_int_equal(counts[RECORD_WORKLOAD_END], 3333);
+	assert_int_equal(counts[RECORD_CLOCK], 2500);
+	assert_int_equal(counts[RECORD_HTTP], 5000);
+	assert_int_equal(counts[RECORD_WORKLOAD_END], 2500);
 }
 
 static void test_longest_record_of_each_type_fits(void **state)
@@ -265,8 +281,11 @@ static void test_longest_record_of_each_type_fits(void **state)
 	(void)state;
 	assert_int_equal(recording_create(path, &writer), 0);
 	make_record(2, &any);
+	any.http.flags = HTTP_UNIX;
 	any.http.line_length = HTTP_LINE_LEN;
-	recording_write(writer, &any.record, sizeof(any.http));
+	any.http.path_length = UNIX_PATH_LEN;
+	recording_write(writer, &any.record,
+		offsetof(struct record_http, line) + HTTP_LINE_LEN + UNIX_PATH_LEN);
 	make_record(3, &any);
 	any.exec.arguments_length = ARGUMENTS_LEN;
 	recording_write(writer, &any.record, sizeof(any.exec));
@@ -493,7 +512,7 @@ static void test_end_must_agree_and_be_the_end(void **state)
 	find_frames(ends);
 	assert_int_equal(pwrite(file, "", 1, (off_t)file_length()), 1);
 	assert_int_equal(replay_damaged(), RECORDS);
-	assert_error("damaged at byte %zu after 6 records (something follows the end); what came "
+	assert_error("damaged at byte %zu after 8 records (something follows the end); what came "
 		     "before was replayed",
 		ends[RECORDS] + END_LEN);
 

@@ -19,6 +19,7 @@
 struct sample {
 	char path[300];
 	char query[64];
+	char socket_path[64];
 	struct span span;
 };
 
@@ -28,6 +29,7 @@ static void sample_make(struct sample *sample, const struct service *service, ui
 
 	snprintf(sample->path, sizeof(sample->path), "/%0*u", length, number);
 	snprintf(sample->query, sizeof(sample->query), "number=%u", number);
+	snprintf(sample->socket_path, sizeof(sample->socket_path), "/run/%u.sock", number);
 	sample->span = (struct span){
 		.service = service,
 		.tid = number,
@@ -36,6 +38,7 @@ static void sample_make(struct sample *sample, const struct service *service, ui
 		.query = number % 2 ? sample->query : NULL,
 		.protocol_version = "1.1",
 		.local_address = "10.0.0.5",
+		.socket_path = number % 3 ? NULL : sample->socket_path,
 	};
 }
 
@@ -52,6 +55,10 @@ static void assert_is_sample(const struct span *span, const char *service, uint3
 		assert_string_equal(span->query, expected.query);
 	else
 		assert_null(span->query);
+	if (expected.span.socket_path)
+		assert_string_equal(span->socket_path, expected.socket_path);
+	else
+		assert_null(span->socket_path);
 	assert_null(span->route);
 	assert_string_equal(span->protocol_version, "1.1");
 	assert_string_equal(span->local_address, "10.0.0.5");
