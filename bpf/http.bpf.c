@@ -104,17 +104,38 @@ static __always_inline void unix_shut(struct sock *sk, struct conn *conn)
 
 /* --- sends --- */
 
+static __always_inline void send_note(struct socket_state *state)
+{
+	state->send_tgid = bpf_get_current_pid_tgid() >> 32;
+	state->send_begin_ns = bpf_ktime_get_ns();
+	state->sending = SENDING;
+}
+
+/* The middle of a send to a Unix socket; in the sender's context, and before its peer is woken. */
+static __always_inline void unix_send_begin(struct sock *receiver)
+{
+	struct sock *sender = unix_peer(receiver);
+	struct socket_state *state = sender ? socket_candidate(sender, SEND) : NULL;
+
+	if (!state || state->sending)
+		return;
+	bytes_from_syscall(&state->send_bytes);
+	state->send_length = bytes_length(&state->send_bytes);
+	send_note(state);
+}
+
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(http_send_begin, struct sock *sk, struct msghdr *message)
 {
 	struct socket_state *state = socket_candidate(sk, SEND);
+	struct tcp_sock *tcp;
 
 	if (!state || state->sending)
 		return 0; /* a later round of the same operation */
+	tcp = bpf_skc_to_tcp_sock(sk);
 	bytes_from_msghdr(&state->send_bytes, message);
-	state->send_length = message->msg_iter.count;
-	state->send_begin_ns = bpf_ktime_get_ns();
-	state->sending = SENDING;
+	state->send_position = tcp ? tcp->write_seq : 0;
+	send_note(state);
 	return 0;
 }
 
@@ -138,10 +159,12 @@ int BPF_PROG(http_send, struct sock *sk, int result)
 		return 0;
 	if (result == -EPIPE && is_unix(sk))
 		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
-	if (result <= 0 || sending == SENDING_TAKEN)
+	if (sending == SENDING_TAKEN)
+		transfer.offset = state->send_length;
+	if (result <= 0 || transfer.offset >= (__u32)result)
 		return 0;
 	transfer.last_ns = bpf_ktime_get_ns();
-	if (conn && stream_skip(stream_of(conn, SEND), result, transfer.last_ns))
+	if (conn && stream_skip(stream_of(conn, SEND), result - transfer.offset, transfer.last_ns))
 		return 0;
 	if (sending) {
 		transfer.first_ns = state->send_begin_ns;
@@ -155,35 +178,27 @@ int BPF_PROG(http_send, struct sock *sk, int result)
 }
 
 /*
- * An answer came to a request that another thread is still in the middle of sending: reads that
- * request now, as it would otherwise be an answer to nothing. The sender skips it then.
+ * An answer came to a request that another thread is still in the middle of sending: reads now what
+ * has left of that, as it would otherwise be an answer to nothing. The sender then begins after it.
  */
 static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u64 now)
 {
 	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	struct transfer transfer = {.direction = SEND, .last_ns = now};
+	struct tcp_sock *tcp;
 
-	if (!state || state->http_misses >= MISSES_MAX ||
-		__sync_val_compare_and_swap(&state->sending, SENDING, SENDING_TAKEN) != SENDING)
+	if (!state || state->http_misses >= MISSES_MAX || state->sending != SENDING ||
+		state->send_tgid != bpf_get_current_pid_tgid() >> 32)
 		return conn;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp)
+		state->send_length = tcp->write_seq - state->send_position;
 	transfer.bytes = state->send_bytes;
 	transfer.length = state->send_length;
 	transfer.first_ns = state->send_begin_ns;
+	if (__sync_val_compare_and_swap(&state->sending, SENDING, SENDING_TAKEN) != SENDING)
+		return conn;
 	return conn_operate(sk, conn, state, &transfer);
-}
-
-/* The middle of a send to a Unix socket; in the sender's context, and before its peer is woken. */
-static __always_inline void unix_send_begin(struct sock *receiver)
-{
-	struct sock *sender = unix_peer(receiver);
-	struct socket_state *state = sender ? socket_candidate(sender, SEND) : NULL;
-
-	if (!state || state->sending)
-		return;
-	bytes_from_syscall(&state->send_bytes);
-	state->send_length = bytes_length(&state->send_bytes);
-	state->send_begin_ns = bpf_ktime_get_ns();
-	state->sending = SENDING;
 }
 
 /* --- arrivals --- */
@@ -194,12 +209,15 @@ int BPF_PROG(http_arrival, struct sock *sk)
 {
 	struct socket_state *state;
 	struct tcp_sock *tcp;
+	__u64 create = 0; /* TCP sockets have it from their birth */
 
 	if (!is_stream(sk) || sk->__sk_common.skc_state == TCP_LISTEN)
 		return 0;
-	if (is_unix(sk))
+	if (is_unix(sk)) {
 		unix_send_begin(sk);
-	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+		create = BPF_SK_STORAGE_GET_F_CREATE;
+	}
+	state = bpf_sk_storage_get(&sockets, sk, NULL, create);
 	if (!state || state->arrival_ns || state->http_misses >= MISSES_MAX)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);

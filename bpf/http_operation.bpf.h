@@ -16,7 +16,8 @@ enum direction { RECEIVE, SEND };
 /* What one operation on a socket moved. */
 struct transfer {
 	struct bytes bytes;
-	__u64 length;
+	__u64 offset;     /* of the first byte that is not known yet, */
+	__u64 length;     /* and of their end */
 	__u64 first_ns;   /* when the first of them began to move */
 	__u64 last_ns;    /* when the last one had */
 	__u64 arrival_ns; /* received: since when they waited; 0: not known */
@@ -51,6 +52,7 @@ __weak __noinline int conn_feed(struct conn *conn, const struct transfer *transf
 	feed = &scratch->feed;
 	__builtin_memset(feed, 0, sizeof(*feed));
 	feed->cursor.bytes = transfer->bytes;
+	feed->offset = transfer->offset;
 	feed->length = transfer->length;
 	feed->first_ns = transfer->first_ns;
 	feed->last_ns = transfer->last_ns;

@@ -185,7 +185,9 @@ struct socket_state {
 	__u32 arrival_position; /* TCP: up to where bytes had arrived at arrival_ns */
 	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
 	__u32 sending;          /* whether the operation below is under way; see http.bpf.c */
-	__u32 send_length;
+	__u32 send_length;      /* that it asks for; TCP: that another thread has read already */
+	__u32 send_position;    /* TCP: at its begin */
+	__u32 send_tgid;
 	__u64 send_begin_ns;
 	struct bytes send_bytes;
 };
