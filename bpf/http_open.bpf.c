@@ -56,6 +56,7 @@ static __always_inline void open_tell(struct seq_file *seq, struct conn *conn)
 
 	if (conn->flags & CONN_OPAQUE || conn->asked == conn->answered)
 		return;
+	workload_mark(conn->current.record.workload); /* its process may have ended */
 	now = bpf_ktime_get_ns();
 	active.record.workload = conn->current.record.workload;
 	active.record.time_ns = now;

@@ -187,6 +187,7 @@ int tcp_sweep(struct bpf_iter__tcp *ctx)
 		progress_keep(state, sk, tcp);
 		count(SOURCE_TCP, OUTCOME_DELIVERED);
 	}
+	workload_mark(state->workload); /* its process may have ended */
 	open = bpf_map_lookup_elem(&tcp_open, &zero);
 	if (open && !tcp_baseline && common->skc_state != TCP_SYN_SENT &&
 		state->workload < WORKLOADS_MAX)

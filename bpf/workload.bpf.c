@@ -11,6 +11,7 @@ const volatile __u32 ring_mask = 0;
 const volatile __u64 ring_threshold = 0;
 
 __u32 workload_generation = 1;
+__u32 workload_pass = 1;
 
 /* Longest environment that is searched for OTEL_SERVICE_NAME, in entries (or 255-byte pieces). */
 #define ENVIRONMENT_ENTRIES 256
@@ -134,24 +135,13 @@ struct {
 	__type(value, char[SERVICE_NAME_LEN]);
 } workload_names SEC(".maps");
 
-/* The pass of the iterator in which a number was last seen on a task. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct by_workload);
-} workload_seen SEC(".maps");
-
-__u32 workload_pass = 0;
-
 SEC("iter/task")
 int workload_tasks(struct bpf_iter__task *ctx)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
 	struct task_struct *task = ctx->task;
 	struct thread *thread;
-	struct by_workload *seen;
-	__u32 tgid, zero = 0;
+	__u32 tgid;
 	char *name;
 
 	if (!task || !scratch)
@@ -174,8 +164,6 @@ int workload_tasks(struct bpf_iter__task *ctx)
 		thread->workload = workload_find(task, scratch);
 		thread->generation = generation;
 	}
-	seen = bpf_map_lookup_elem(&workload_seen, &zero);
-	if (seen && thread->workload < WORKLOADS_MAX)
-		seen->figure[thread->workload] = workload_pass;
+	workload_mark(thread->workload);
 	return 0;
 }

@@ -202,4 +202,26 @@ static __always_inline struct thread *thread_current(enum source source)
 	return thread;
 }
 
+/*
+ * The collection of numbers that a number was last marked for: one that nobody marks before that is
+ * given back. Tasks mark theirs, and so does what outlives them.
+ */
+extern __u32 workload_pass;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct by_workload);
+} workload_seen __weak SEC(".maps");
+
+static __always_inline void workload_mark(__u32 number)
+{
+	__u32 zero = 0;
+	struct by_workload *seen = bpf_map_lookup_elem(&workload_seen, &zero);
+
+	if (seen && number < WORKLOADS_MAX)
+		seen->figure[number] = workload_pass;
+}
+
 #endif

@@ -28,7 +28,6 @@ struct workloads {
 	struct sonde *skeleton;
 	record_sink sink;
 	void *context;
-	__u32 pass;
 	__u8 state[WORKLOADS_MAX]; /* enum number_state */
 	bool told[WORKLOADS_MAX];
 };
@@ -105,17 +104,10 @@ static void names_hand_over(struct sonde *skeleton)
 	closedir(proc);
 }
 
-/* Marks the numbers that tasks have. */
-static int tasks_visit(struct workloads *workloads)
-{
-	workloads->skeleton->bss->workload_pass = ++workloads->pass;
-	return iterator_run_once(workloads->skeleton->progs.workload_tasks);
-}
-
 int workloads_scan(struct workloads *workloads)
 {
 	names_hand_over(workloads->skeleton);
-	return tasks_visit(workloads);
+	return iterator_run_once(workloads->skeleton->progs.workload_tasks);
 }
 
 /* --- telling who a number is --- */
@@ -203,7 +195,7 @@ void workloads_collect(
 	const __u32 zero = 0;
 
 	keys_mark_in_use(workloads);
-	if (tasks_visit(workloads) < 0 ||
+	if (iterator_run_once(workloads->skeleton->progs.workload_tasks) < 0 ||
 		bpf_map__lookup_elem(map, &zero, sizeof(zero), &seen, sizeof(seen), 0))
 		return;
 	for (__u32 number = 1; number < WORKLOADS_MAX; number++) {
@@ -211,7 +203,7 @@ void workloads_collect(
 
 		if (*state == NUMBER_FREE)
 			continue;
-		if (seen.figure[number] == workloads->pass) {
+		if (seen.figure[number] == workloads->skeleton->data->workload_pass) {
 			/* one without a key serves on until its tasks have gone */
 			if (*state == NUMBER_IDLE)
 				*state = NUMBER_IN_USE;
@@ -227,4 +219,5 @@ void workloads_collect(
 	}
 	if (any)
 		keys_remove(workloads, retired);
+	workloads->skeleton->data->workload_pass++;
 }
