@@ -137,7 +137,7 @@ static __noinline struct conn *conn_new(
 	}
 	conn = conn_make(sk);
 	if (!conn) {
-		count(SOURCE_HTTP, OUTCOME_STORAGE_FAILED);
+		count(SOURCE_HTTP, is_unix(sk) ? OUTCOME_TABLE_FULL : OUTCOME_STORAGE_FAILED);
 		return NULL;
 	}
 	conn->role = transfer->direction == RECEIVE ? HTTP_SERVER : HTTP_CLIENT;

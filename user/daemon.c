@@ -11,9 +11,9 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "export/listener.h"
 #include "export/otlp.h"
 #include "export/table.h"
@@ -61,14 +61,6 @@ struct daemon {
 	int status;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* --- the way of a record --- */
 
 static void take(void *context, const struct record *record, size_t size)
@@ -103,7 +95,7 @@ static void sweep(struct daemon *daemon)
 		return;
 	probes_drain(daemon->probes);
 	probes_sweep(daemon->probes);
-	daemon->swept_ns = now_ns();
+	daemon->swept_ns = clock_monotonic_ns();
 	if (daemon->recording)
 		recording_check(daemon, recording_flush(daemon->recording));
 }
@@ -242,7 +234,7 @@ static void reload(struct daemon *daemon)
 		probes_set_long_request(daemon->probes, new.long_request_ns);
 	}
 	if (otlp_differs(old, &new)) {
-		otlp_end(daemon, now_ns() + RELOAD_FLUSH_NS);
+		otlp_end(daemon, clock_monotonic_ns() + RELOAD_FLUSH_NS);
 		otlp_begin(daemon, &new);
 	}
 	config_free(old);
@@ -363,7 +355,7 @@ static void on_signal(struct daemon *daemon)
 
 static void on_tick(struct daemon *daemon)
 {
-	uint64_t ticks, now = now_ns();
+	uint64_t ticks, now = clock_monotonic_ns();
 	char url[128];
 
 	if (read(daemon->ticks, &ticks, sizeof(ticks)) < 0)
@@ -426,13 +418,13 @@ static void run(struct daemon *daemon)
 
 static void end(struct daemon *daemon)
 {
-	uint64_t deadline = now_ns() + daemon->config.drain_timeout_ns;
+	uint64_t deadline = clock_monotonic_ns() + daemon->config.drain_timeout_ns;
 
 	if (daemon->listener)
 		listener_set_ready(daemon->listener, false, "draining");
 	if (daemon->probes) {
 		probes_detach(daemon->probes);
-		while (probes_drain(daemon->probes) && now_ns() < deadline)
+		while (probes_drain(daemon->probes) && clock_monotonic_ns() < deadline)
 			;
 		sweep(daemon);
 	}

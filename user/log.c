@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "utf8.h"
 
 #define LINE_LEN      PIPE_BUF /* the most that a pipe takes without mixing it with other writers */
@@ -68,12 +69,9 @@ static struct message_rate *rate_find(const char *message)
 
 static bool rate_admit(const char *message, uint64_t *left_out)
 {
-	struct timespec now;
-
 	pthread_mutex_lock(&rates_lock);
 	/* Under the lock, or another thread might begin a window later than this "now". */
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	uint64_t now_ns = clock_monotonic_ns();
 	struct message_rate *rate = rate_find(message);
 	if (!rate->message ||
 		now_ns - rate->window_start_ns >= LOG_WINDOW_SECONDS * UINT64_C(1000000000)) {

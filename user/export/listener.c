@@ -25,6 +25,7 @@
 #include <microhttpd.h>
 #include <utlist.h>
 
+#include "clock.h"
 #include "export/listen_socket.h"
 #include "export/negotiation.h"
 #include "export/pages.h"
@@ -94,10 +95,7 @@ struct listener {
 
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_monotonic_ns() / 1000000;
 }
 
 /* --- scrapes --- */

@@ -16,6 +16,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "clock.h"
 #include "export/otlp_encode.h"
 #include "export/span_queue.h"
 #include "export/trace.pb-c.h"
@@ -57,13 +58,6 @@ struct otlp {
 	uint64_t dropped_at_fail; /* by the full queue, when it began */
 };
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* --- the main thread's side --- */
 
 /* Under the lock. */
@@ -85,7 +79,7 @@ void otlp_export(struct otlp *otlp, const struct span *span)
 		count_drop(otlp, error == -ENOMEM ? OTLP_DROP_NO_MEMORY : OTLP_DROP_QUEUE_FULL, 1);
 	} else if (otlp->queue.open->count == 1) {
 		/* the one before it is full, or the time of this one begins */
-		otlp->queue.open->opened_ns = monotonic_ns();
+		otlp->queue.open->opened_ns = clock_monotonic_ns();
 		pthread_cond_signal(&otlp->wake);
 	}
 	pthread_mutex_unlock(&otlp->lock);
@@ -117,12 +111,13 @@ static struct span_batch *next_batch(struct otlp *otlp)
 	struct span_batch *batch = NULL;
 
 	pthread_mutex_lock(&otlp->lock);
-	while (!otlp->stopping || monotonic_ns() < otlp->deadline_ns) {
+	while (!otlp->stopping || clock_monotonic_ns() < otlp->deadline_ns) {
 		const struct span_batch *open = otlp->queue.open;
 		bool filling = open && open->count;
 		uint64_t due_ns = filling ? open->opened_ns + otlp->interval_ns : 0;
 
-		batch = span_queue_take(&otlp->queue, otlp->stopping || monotonic_ns() >= due_ns);
+		batch = span_queue_take(
+			&otlp->queue, otlp->stopping || clock_monotonic_ns() >= due_ns);
 		if (batch || otlp->stopping)
 			break;
 		if (filling)
@@ -162,12 +157,12 @@ static bool is_stopping(struct otlp *otlp)
  */
 static bool wait_to_retry(struct otlp *otlp, uint64_t wait_ns, bool was_stopping)
 {
-	uint64_t until_ns = monotonic_ns() + wait_ns;
+	uint64_t until_ns = clock_monotonic_ns() + wait_ns;
 	bool retry;
 
 	pthread_mutex_lock(&otlp->lock);
 	retry = !was_stopping || until_ns < otlp->deadline_ns;
-	while (retry && otlp->stopping == was_stopping && monotonic_ns() < until_ns)
+	while (retry && otlp->stopping == was_stopping && clock_monotonic_ns() < until_ns)
 		wait_until(otlp, until_ns);
 	pthread_mutex_unlock(&otlp->lock);
 	return retry;
@@ -291,7 +286,7 @@ static void deliver(
 			return;
 		}
 		/* after the wait, so that the next batch, as old perhaps, does not try at once */
-		if (monotonic_ns() >= give_up_ns) {
+		if (clock_monotonic_ns() >= give_up_ns) {
 			drop(otlp, OTLP_DROP_RETRIES_EXHAUSTED, spans);
 			return;
 		}

@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "clock.h"
 #include "export/curl_api.h"
 
 #define TRACES_PATH             "/v1/traces"
@@ -31,13 +32,6 @@ struct otlp_http {
 	char error[CURL_ERROR_SIZE];
 	uint8_t body[OTLP_ANSWER_LEN];
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* --- endpoint --- */
 
@@ -284,7 +278,7 @@ static const char *transfer(struct otlp_http *http)
 			return "libcurl failed";
 		if (!running)
 			break;
-		now = monotonic_ns();
+		now = clock_monotonic_ns();
 		deadline = atomic_load(&http->deadline_ns);
 		if (now >= deadline)
 			return "cut short by the end of the daemon";

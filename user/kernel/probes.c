@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "kernel/connections.h"
 #include "kernel/features.h"
 #include "kernel/requests.h"
@@ -44,14 +44,6 @@ struct probes {
 	bool tells_tcp;
 	uint64_t collected_ns; /* when numbers were last taken back */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* All records pass here, so that a workload is described before them. */
 static void pass(void *context, const struct record *record, size_t size)
@@ -265,9 +257,9 @@ static int tables_make(struct probes *probes, const struct probes_options *optio
 static void clock_tell(struct probes *probes)
 {
 	struct record_clock record = {
-		.record = {.type = RECORD_CLOCK, .time_ns = clock_ns(CLOCK_MONOTONIC)}};
+		.record = {.type = RECORD_CLOCK, .time_ns = clock_monotonic_ns()}};
 
-	record.realtime_offset_ns = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
+	record.realtime_offset_ns = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_monotonic_ns());
 	probes->sink(probes->context, &record.record, sizeof(record));
 }
 
@@ -311,7 +303,7 @@ int probes_open(struct probes **out, const struct probes_options *options, recor
 	result = probes_attach(probes, options);
 	if (result)
 		goto failed;
-	probes->collected_ns = clock_ns(CLOCK_MONOTONIC);
+	probes->collected_ns = clock_monotonic_ns();
 	malloc_trim(0); /* what the kernel's types took to read is not needed again */
 	*out = probes;
 	return 0;
@@ -360,7 +352,7 @@ static void retire(void *context, __u32 workload)
 
 void probes_sweep(struct probes *probes)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now = clock_monotonic_ns();
 
 	tables_sweep(probes->tables);
 	if (probes->tells_tcp)

@@ -9,6 +9,7 @@
 
 #include <uthash.h>
 
+#include "clock.h"
 #include "kernel/skeleton.h"
 #include "log.h"
 #include "table.h"
@@ -40,14 +41,6 @@ struct tables {
 	struct error_key error_keys[BATCH];
 	__u64 error_counts[BATCH];
 };
-
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * 1000000000 + (__u64)now.tv_nsec;
-}
 
 struct tables *tables_new(struct sonde *skeleton, record_sink sink, void *context)
 {
@@ -117,8 +110,9 @@ static void latency_tell(struct tables *tables, __u32 slot, const struct latency
 	}
 	if (!record->bucket_count)
 		return;
-	record->record = (struct record){
-		.type = RECORD_SYSCALL, .workload = latency->workload, .time_ns = now_ns()};
+	record->record = (struct record){.type = RECORD_SYSCALL,
+		.workload = latency->workload,
+		.time_ns = clock_monotonic_ns()};
 	record->number = latency->number;
 	record->sum_ns = latency->sum_ns - told->sum_ns;
 	*told = *latency;
@@ -160,7 +154,7 @@ static void error_tell(struct tables *tables, const struct error_key *key, __u64
 	struct record_syscall_error record = {
 		.record = {.type = RECORD_SYSCALL_ERROR,
 			.workload = key->workload,
-			.time_ns = now_ns()},
+			.time_ns = clock_monotonic_ns()},
 		.number = key->number,
 		.error = key->error,
 	};
@@ -203,7 +197,7 @@ static void events_tell(
 	struct tables *tables, enum source source, enum outcome outcome, __u64 count)
 {
 	struct record_events record = {
-		.record = {.type = RECORD_EVENTS, .time_ns = now_ns()},
+		.record = {.type = RECORD_EVENTS, .time_ns = clock_monotonic_ns()},
 		.source = (__u16)source,
 		.outcome = (__u16)outcome,
 		.count = count,
