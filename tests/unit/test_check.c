@@ -112,7 +112,7 @@ static void test_each_source_names_its_means(void **state)
 	assert_says(report, "  system calls               runs by tp_btf sys_enter, sys_exit\n");
 	assert_says(report, "  TCP                        runs by iter/task_file, iter/tcp, tp_btf "
 			    "inet_sock_set_state\n");
-	assert_says(report, "begin of sends: tp_btf tcp_sendmsg_locked\n");
+	assert_says(report, "begin of sends: tp_btf tcp_sendmsg_locked; ");
 }
 
 static void test_missing_hook_takes_only_its_source_and_says_what_would_bring_it(void **state)
@@ -145,7 +145,8 @@ static void test_optional_hook_costs_no_source_but_a_note(void **state)
 	make(report, NULL);
 	assert_int_equal(report->status, 0);
 	assert_says(report,
-		"; a send counts from its end: no tp_btf tcp_sendmsg_locked: needs Linux 6.16\n");
+		"; a send counts from its end: no tp_btf tcp_sendmsg_locked: needs Linux 6.16; "
+		"arrivals: tp_btf sk_data_ready;");
 	assert_verdict(report, "Sonde can run here, with all sources\n");
 }
 

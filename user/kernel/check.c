@@ -13,14 +13,19 @@
 #define BIT(FEATURE) (UINT64_C(1) << FEATURE_##FEATURE)
 _Static_assert(FEATURES <= 64, "a set of features is one uint64_t");
 
+/* A hook that serves one thing, which a source can do without. */
+struct extra {
+	uint64_t hook;
+	const char *with;    /* what it serves */
+	const char *without; /* what is told in its place */
+};
+
 /* What a source needs, as its probes in bpf/ are written. */
 struct plan {
 	const char *name;
-	uint64_t hooks;      /* where it attaches */
-	uint64_t uses;       /* what its probes use there */
-	uint64_t better;     /* one hook more that it can do without */
-	const char *with;    /* what that hook serves */
-	const char *without; /* what is told in its place */
+	uint64_t hooks;             /* where it attaches */
+	uint64_t uses;              /* what its probes use there */
+	const struct extra *extras; /* the last one has no hook */
 };
 
 /* Everything that Sonde tells is told of a service, so this is the ground that the others need. */
@@ -30,6 +35,13 @@ static const struct plan ground = {
 		 BIT(ITER_TASK),
 	.uses = BIT(BTF) | BIT(RING_BUFFER) | BIT(TASK_STORAGE) | BIT(QUEUE) |
 		BIT(CURRENT_TASK_BTF) | BIT(PROBE_READ_USER) | BIT(PROBE_READ_KERNEL),
+};
+
+static const struct extra http_extras[] = {
+	{BIT(TCP_SENDMSG_LOCKED), "begin of sends", "a send counts from its end"},
+	{BIT(SK_DATA_READY), "arrivals", "how long a request waits to be read is not known"},
+	{BIT(TCP_RCV_SPACE_ADJUST), "splices", "a splice counts late"},
+	{0},
 };
 
 static const struct plan sources[] = {
@@ -48,10 +60,8 @@ static const struct plan sources[] = {
 		.hooks = BIT(SOCK_SEND_LENGTH) | BIT(SOCK_RECV_LENGTH) | BIT(INET_SOCK_SET_STATE) |
 			 BIT(TCP_DESTROY_SOCK),
 		.uses = BIT(SOCKET_STORAGE) | BIT(TASK_PT_REGS) | BIT(SKC_TO_TCP_SOCK) |
-			BIT(SOCKET_COOKIE),
-		.better = BIT(TCP_SENDMSG_LOCKED),
-		.with = "begin of sends",
-		.without = "a send counts from its end",
+			BIT(SKC_TO_UNIX_SOCK) | BIT(SOCKET_COOKIE),
+		.extras = http_extras,
 	},
 	{
 		.name = "processes",
@@ -149,6 +159,17 @@ static void missing_print(FILE *out, const struct features *features, uint64_t m
 		fprintf(out, "; %d more above", others);
 }
 
+static void extra_print(FILE *out, const struct features *features, const struct extra *extra)
+{
+	bool missing = missing_of(features, extra->hook);
+
+	fprintf(out, "; %s: ", missing ? extra->without : extra->with);
+	if (missing)
+		missing_print(out, features, extra->hook);
+	else
+		hooks_print(out, features, extra->hook);
+}
+
 static void plan_print(FILE *out, const struct features *features, const struct plan *plan)
 {
 	uint64_t missing = plan_missing(features, plan);
@@ -158,13 +179,8 @@ static void plan_print(FILE *out, const struct features *features, const struct 
 		missing_print(out, features, missing);
 	} else {
 		hooks_print(out, features, plan->hooks);
-		if (plan->better && !missing_of(features, plan->better)) {
-			fprintf(out, "; %s: ", plan->with);
-			hooks_print(out, features, plan->better);
-		} else if (plan->better) {
-			fprintf(out, "; %s: ", plan->without);
-			missing_print(out, features, plan->better);
-		}
+		for (const struct extra *extra = plan->extras; extra && extra->hook; extra++)
+			extra_print(out, features, extra);
 	}
 	fputc('\n', out);
 }

@@ -94,6 +94,8 @@ static const struct trial trials[FEATURES] = {
 	[FEATURE_SOCK_SEND_LENGTH] = {TP_BTF(sock_send_length), .absent = "needs Linux 6.3"},
 	[FEATURE_SOCK_RECV_LENGTH] = {TP_BTF(sock_recv_length), .absent = "needs Linux 6.3"},
 	[FEATURE_TCP_SENDMSG_LOCKED] = {TP_BTF(tcp_sendmsg_locked), .absent = "needs Linux 6.16"},
+	[FEATURE_SK_DATA_READY] = {TP_BTF(sk_data_ready), .absent = "needs Linux 6.2"},
+	[FEATURE_TCP_RCV_SPACE_ADJUST] = {TP_BTF(tcp_rcv_space_adjust), .absent = NEEDS_EVENTS},
 	[FEATURE_INET_SOCK_SET_STATE] = {TP_BTF(inet_sock_set_state), .absent = NEEDS_EVENTS},
 	[FEATURE_TCP_DESTROY_SOCK] = {TP_BTF(tcp_destroy_sock), .absent = NEEDS_EVENTS},
 	[FEATURE_SCHED_PROCESS_EXEC] = {TP_BTF(sched_process_exec), .absent = NEEDS_EVENTS},
@@ -109,6 +111,7 @@ static const struct trial trials[FEATURES] = {
 		.absent = "needs Linux 5.5, not locked down to confidentiality"},
 	[FEATURE_SOCK_FROM_FILE] = {HELPER(sock_from_file), .absent = "needs Linux 5.11"},
 	[FEATURE_SKC_TO_TCP_SOCK] = {HELPER(skc_to_tcp_sock), .absent = "needs Linux 5.9"},
+	[FEATURE_SKC_TO_UNIX_SOCK] = {HELPER(skc_to_unix_sock), .absent = "needs Linux 5.16"},
 	[FEATURE_SOCKET_COOKIE] = {HELPER(get_socket_cookie), .absent = "needs Linux 5.12"},
 };
 
