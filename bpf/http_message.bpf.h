@@ -232,6 +232,7 @@ static __always_inline bool start_line(struct conn *conn, struct http_scratch *s
 	}
 	stream->flags &= STREAM_SKIP_LINE;
 	stream->remaining = 0;
+	stream->status = 0;
 	stream->state = STREAM_HEADERS;
 	if (feed->message == REQUEST) {
 		__u32 method = method_length(scratch, at, length);
@@ -242,7 +243,7 @@ static __always_inline bool start_line(struct conn *conn, struct http_scratch *s
 			(length < 12 || (load8(scratch, at + length - 8) & FIRST(7)) != HTTP_1 ||
 				scratch->data[DATA(at + length - 9)] != ' '))
 			return false;
-		request_begin(conn, scratch, at, length);
+		request_begin(conn, scratch, at, length + !complete); /* that goes on */
 		return true;
 	}
 	word = load8(scratch, at + 8); /* " 200" after "HTTP/1.1" */
@@ -250,6 +251,12 @@ static __always_inline bool start_line(struct conn *conn, struct http_scratch *s
 		return false;
 	stream->status = (word >> 8 & 15) * 100 + (word >> 16 & 15) * 10 + (word >> 24 & 15);
 	return true;
+}
+
+/* OWS of RFC 9110, 5.6.3 */
+static __always_inline bool is_space(__u8 c)
+{
+	return c == ' ' || c == '\t';
 }
 
 /* Digits of a number after optional spaces; what follows them does not matter here. */
@@ -264,7 +271,7 @@ __weak __noinline __u64 number_parse(
 		__u8 c = scratch->data[DATA(at)];
 		__u8 digit = c - '0';
 
-		if (c == ' ' && !value)
+		if (is_space(c) && !value)
 			continue;
 		if (digit > 9 && base == 16) {
 			digit = (c | 0x20) - 'a';
@@ -276,6 +283,8 @@ __weak __noinline __u64 number_parse(
 	}
 	return value;
 }
+
+#define SPACES_MAX 4 /* passed over before or after a value; one is what people write */
 
 static __always_inline void header_line(struct conn *conn, struct http_scratch *scratch,
 	struct stream *stream, __u32 at, __u32 length)
@@ -290,6 +299,8 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 		stream->flags |= STREAM_HAS_LENGTH;
 		stream->remaining = number_parse(scratch, at + 15, end, 10);
 	} else if (first == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
+		for (int i = 0; i < SPACES_MAX && is_space(scratch->data[DATA(end - 1)]); i++)
+			end--;
 		/* the last coding is what frames the body */
 		if (second == WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') && length > 18 &&
 			((load8(scratch, end - 8) | LOWER) >> 8 | (__u64)'#' << 56) ==
@@ -299,9 +310,9 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 		   first == WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
 		   (second & FIRST(4)) == WORD('e', 'n', 't', ':', 0, 0, 0, 0)) {
 		at += 12;
-		if (scratch->data[DATA(at)] == ' ')
+		for (int i = 0; i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
 			at++;
-		if (end - at >= TRACEPARENT_LEN)
+		if (at + TRACEPARENT_LEN <= end)
 			request_traceparent(conn, scratch, at);
 	}
 }
