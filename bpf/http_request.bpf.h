@@ -259,7 +259,9 @@ __weak __noinline int request_finish(struct conn *conn, __u32 flags, enum http_e
 	 */
 	if (!__sync_lock_test_and_set(&conn->active, 0))
 		return 0;
-	if (record->index == conn->asked - 1 && request->state != STREAM_START) {
+	/* in the middle of it; STREAM_UNTIL_CLOSE says that no request can be found any more */
+	if (record->index == conn->asked - 1 && request->state != STREAM_START &&
+		request->state != STREAM_UNTIL_CLOSE) {
 		request_progress(record, request);
 		flags |= HTTP_REQUEST_PARTIAL;
 	}
