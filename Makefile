@@ -20,6 +20,7 @@ CLANG   ?= clang
 CFLAGS  ?= -O2 -g
 WERROR  ?= -Werror
 PYTHON  ?= /usr/bin/python3
+SECONDS ?= 600
 
 # make itself presets CC to `cc`, so that `?=` would never get a word in.
 ifeq ($(origin CC),default)
@@ -73,6 +74,7 @@ PROTO_OBJECTS := $(PROTO_SOURCES:user/%.proto=$(OUT)/%.pb-c.o)
 LIB_OBJECTS   := $(patsubst %.c,$(OUT)/%.o,$(filter-out user/main.c,$(USER_SOURCES))) $(PROTO_OBJECTS)
 UNIT_TESTS    := $(UNIT_SOURCES:%.c=$(OUT)/%)
 UNIT_OBJECTS  := $(UNIT_SHARED:%.c=$(OUT)/%.o)
+FUZZ_TARGETS  := http exchange line
 GENERATED     := build/sonde.skel.h build/syscall_names.h build/version.h $(PROTO_HEADERS)
 
 # --- flags ---
@@ -205,7 +207,7 @@ run: ## install what is missing, build, run in the foreground (sudo make run ARG
 test: ## install what is missing and run every test (sudo make test)
 	@deploy/setup.sh build test
 	@status=0; { $(MAKE) all && $(MAKE) unit && $(MAKE) sanitize && $(MAKE) clang && \
-		$(MAKE) fmt-check && $(MAKE) integration; } || status=$$?; $(give_back); exit $$status
+		$(MAKE) fmt-check && $(MAKE) fuzz-check && $(MAKE) integration; } || status=$$?; $(give_back); exit $$status
 
 # Only what fails is worth reading; a test that hangs has its name on the line.
 .PHONY: unit
@@ -244,6 +246,66 @@ integration: all ## tests against real programs on this kernel (as root; PYTEST_
 		$(PYTHON) -m pytest -o cache_dir=$(CURDIR)/build/pytest tests/integration $(PYTEST_ARGS) || \
 		status=$$?; \
 	$(give_back); exit $$status
+
+# Probes run here as plain C under clang's sanitizers: tests/fuzz/bpf/ stands in for libbpf's
+# headers. The probes load eight bytes from wherever they begin, which BPF is free to do.
+FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize=alignment -fno-sanitize-recover=all
+FUZZ_PROBE  := $(patsubst %,build/fuzz/%.o,probe kernel reference run dialogue)
+
+build/fuzz/probe.o: tests/fuzz/probe.c
+	$(say) CLANG $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(filter-out -target bpf -mcpu=v3 -O2,$(BPF_CFLAGS)) -Itests/fuzz \
+		-DBPF_NO_PRESERVE_ACCESS_INDEX -MMD -MP -c $< -o $@
+
+build/fuzz/%.o: tests/fuzz/%.c
+	$(say) CLANG $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -std=c17 -D_GNU_SOURCE $(WARNINGS) -Iuser -Ibpf -Itests/fuzz \
+		-MMD -MP -c $< -o $@
+
+build/fuzz/http1.o: user/protocol/http1.c
+	$(say) CLANG $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -std=c17 -D_GNU_SOURCE $(WARNINGS) -Iuser -Ibpf -MMD -MP -c $< -o $@
+
+build/fuzz/http build/fuzz/exchange: $(FUZZ_PROBE)
+build/fuzz/line: build/fuzz/http1.o
+$(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/fuzz_%.o
+	$(say) LINK $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@
+
+-include $(wildcard build/fuzz/*.d)
+
+# All targets side by side, each with $(1) and the inputs that it knows; new ones go to folder $(2).
+define fuzz_run
+	@failed=; for name in $(FUZZ_TARGETS); do \
+		mkdir -p $(2)/$$name; \
+		build/fuzz/$$name $(1) -dict=tests/fuzz/http.dict -max_len=4096 -timeout=10 \
+			-artifact_prefix=build/fuzz/$$name- $(2)/$$name tests/fuzz/corpus/$$name \
+			> build/fuzz/$$name.log 2>&1 & jobs="$$jobs $$name:$$!"; \
+	done; \
+	for job in $$jobs; do \
+		printf '  FUZZ     %s: ' $${job%:*}; \
+		if wait $${job#*:}; then \
+			tail -n 1 build/fuzz/$${job%:*}.log; \
+		else \
+			echo 'FAILED'; grep -v '^#[0-9]' build/fuzz/$${job%:*}.log; failed=1; \
+		fi; \
+	done; \
+	test -z "$$failed"
+endef
+
+.PHONY: fuzz
+fuzz: $(FUZZ_TARGETS:%=build/fuzz/%) ## fuzz the HTTP probe and parsers, for SECONDS=600
+	$(call fuzz_run,-max_total_time=$(SECONDS),build/fuzz/corpus)
+
+# By the number of runs and from a fixed seed, so it does the same each time.
+.PHONY: fuzz-check
+fuzz-check: $(FUZZ_TARGETS:%=build/fuzz/%) ## the same, for seconds
+	@rm -rf build/fuzz/check
+	$(call fuzz_run,-runs=3000 -seed=1,build/fuzz/check)
 
 .PHONY: bench
 bench: ## measure what Sonde costs on this machine (sudo make bench)

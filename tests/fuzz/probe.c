@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP probe, compiled for user space as it is, and the structs of the kernel that it looks
+ * into. This is the one file of the fuzz targets in which names are the kernel's (vmlinux.h), so no
+ * header of the C library is included here.
+ */
+#include "http.bpf.c"
+
+#include "kernel.h"
+#include "probe.h"
+
+const volatile __u32 ring_mask = 0;
+const volatile __u64 ring_threshold = 4096;
+__u32 workload_generation = 0; /* so every thread is up to date, and its workload is 0 */
+
+static struct task_struct task;
+static struct pt_regs regs;
+static struct tcp_sock tcp;
+static struct net net;
+
+static struct sock *const sk = (struct sock *)&tcp;
+
+struct task_struct *bpf_get_current_task_btf(void)
+{
+	return &task;
+}
+
+long bpf_task_pt_regs(struct task_struct *of)
+{
+	return (long)&regs;
+}
+
+struct tcp_sock *bpf_skc_to_tcp_sock(void *of)
+{
+	return of;
+}
+
+struct unix_sock *bpf_skc_to_unix_sock(void *of)
+{
+	return NULL;
+}
+
+void probe_open(__u32 copied_seq)
+{
+	tcp = (struct tcp_sock){.copied_seq = copied_seq};
+	tcp.rcv_nxt = copied_seq;
+	sk->sk_type = SOCK_STREAM;
+	sk->__sk_common.skc_family = AF_INET;
+	sk->__sk_common.skc_net.net = &net;
+}
+
+static void system_call(int number, const void *argument, __u64 length)
+{
+#if defined(__TARGET_ARCH_x86)
+	regs.orig_ax = number;
+	regs.si = (__u64)argument;
+	regs.dx = length;
+#elif defined(__TARGET_ARCH_arm64)
+	regs.syscallno = number;
+	regs.regs[1] = (__u64)argument;
+	regs.regs[2] = length;
+#endif
+}
+
+static void enter(const struct operation *operation, bool send)
+{
+	const struct segment *segments = operation->segments;
+	static struct user_msghdr message;
+
+	switch (operation->way) {
+	case WAY_VECTOR:
+		system_call(send ? NR_WRITEV : NR_READV, segments, operation->segment_count);
+		break;
+	case WAY_MESSAGE:
+		message = (struct user_msghdr){.msg_iov = (struct iovec *)segments,
+			.msg_iovlen = operation->segment_count};
+		kernel_user_add(&message, sizeof(message));
+		system_call(send ? NR_SENDMSG : NR_RECVMSG, &message, 0);
+		break;
+	default: system_call(send ? NR_WRITE : NR_READ, segments->base, segments->length);
+	}
+}
+
+static void send_begin(const struct operation *operation)
+{
+	const struct segment *segments = operation->segments;
+	struct msghdr message = {};
+	struct iov_iter *iter = &message.msg_iter;
+
+	iter->iov_offset = operation->skip;
+	iter->count = operation->length;
+	if (operation->way == WAY_HOOK) {
+		iter->iter_type = ITER_UBUF;
+		iter->ubuf = (void *)segments->base;
+	} else {
+		iter->iter_type = ITER_IOVEC;
+		iter->__iov = (const struct iovec *)segments;
+		iter->nr_segs = operation->segment_count;
+	}
+	http_send_begin(sk, &message);
+}
+
+void probe_send(const struct operation *operation)
+{
+	if (operation->way >= WAY_HOOK)
+		send_begin(operation);
+	else
+		enter(operation, true);
+	http_send(sk, operation->length);
+}
+
+void probe_receive(const struct operation *operation)
+{
+	enter(operation, false);
+	tcp.copied_seq += operation->length;
+	tcp.rcv_nxt = tcp.copied_seq;
+	http_receive(sk, operation->length, 0);
+}
+
+void probe_close(void)
+{
+	http_destroy(sk);
+}
+
+__u64 probe_lost(void)
+{
+	__u32 zero = 0;
+	struct counters *c = bpf_map_lookup_elem(&counters, &zero);
+	__u64 lost = 0;
+
+	for (int outcome = OUTCOME_DELIVERED + 1; outcome < OUTCOMES; outcome++)
+		lost += c->count[SOURCE_HTTP][outcome];
+	return lost;
+}

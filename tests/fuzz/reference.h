@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1 framing by RFC 9112, done the plain way: with the whole of a stream in memory, forwards,
+ * and refusing what a strict reader may refuse. What the probe finds is compared with this.
+ */
+#ifndef SONDE_FUZZ_REFERENCE_H
+#define SONDE_FUZZ_REFERENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A message in its stream; all places are offsets there. The last one may lack its end. */
+struct message {
+	size_t begin;    /* of interim responses before it, if there are any */
+	size_t line;     /* of its own first line, */
+	size_t line_end; /* without what ends it; 0: that has not come, */
+	size_t headers;  /* and with it */
+	size_t head_end; /* 0: has not come */
+	size_t end;      /* of the stream, when its own has not come */
+	bool complete;
+	bool until_close; /* complete when the connection ends */
+	bool upgrade;     /* 101, or CONNECT accepted: no HTTP follows */
+	int status;
+	size_t traceparent; /* 0: none */
+	size_t traceparent_length;
+};
+
+/* How many messages there are; -1 when something is no strict HTTP, or is more than `most`. */
+int reference_requests(const char *stream, size_t length, struct message *found, int most);
+
+/* The same for the responses to those requests. */
+int reference_responses(const char *stream, size_t length, const char *request_stream,
+	const struct message *requests, int request_count, struct message *found);
+
+/* Length of `METHOD target HTTP/1.x` and its line end; 0 when that is not how the text begins. */
+size_t reference_request_line(const char *text, size_t length);
+
+#endif

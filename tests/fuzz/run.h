@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leads a dialogue through the probe, operation by operation, and keeps what the probe told. */
+#ifndef SONDE_FUZZ_RUN_H
+#define SONDE_FUZZ_RUN_H
+
+#include "dialogue.h"
+
+/* How turns become operations. */
+enum cut {
+	CUT_NOT,   /* each turn is one */
+	CUT_BYTES, /* each byte is one */
+	CUT_PIECES /* of any sizes */
+};
+
+/* Times are OPERATION_NS times the number of an operation, and some more within it. */
+#define OPERATION_NS 1000
+
+struct run {
+	struct record_http records[REQUESTS_MAX];
+	int record_count;
+	uint64_t lost;                    /* events that the probe counted as such */
+	uint32_t *operations[DIRECTIONS]; /* for each byte of a stream: which one moved it */
+};
+
+/* The result is valid until the next run with the same `cut`. */
+const struct run *run_dialogue(const struct dialogue *dialogue, enum cut cut, uint64_t seed);
+
+#endif
