@@ -304,7 +304,8 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 		/* the last coding is what frames the body */
 		if (second == WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') && length > 18 &&
 			((load8(scratch, end - 8) | LOWER) >> 8 | (__u64)'#' << 56) ==
-				WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', '#'))
+				WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', '#') &&
+			!is_token(scratch->data[DATA(end - 8)])) /* its name begins there */
 			stream->flags |= STREAM_CHUNKED;
 	} else if (feed->message == REQUEST &&
 		   first == WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
