@@ -22,16 +22,19 @@ build=(
 test=(
 	libcmocka-dev clang-format
 	python3 python3-pytest python3-protobuf protobuf-compiler
-	nginx redis-server prometheus wrk apache2-utils curl # peers of the integration tests
-	libbpf-tools                                         # syscount: what the benchmark compares with
+	nginx apache2-bin lighttpd haproxy gunicorn uvicorn redis-server prometheus
+	wrk apache2-utils curl python3-requests # with those above, peers of the integration tests
+	libbpf-tools                            # syscount: what the benchmark compares with
 	git strace iproute2 netcat-openbsd procps tmux
 )
-# Node and Go come by many other ways, so what counts is the command.
+# These come by many other ways, so what counts is the command.
 command -v node >/dev/null || test+=(nodejs)
+command -v javac >/dev/null || test+=(default-jdk-headless)
+command -v rustc >/dev/null || test+=(rustc)
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || test+=(golang-go)
 
 # Of the packages above, those that bring a service with them.
-services=(nginx redis-server prometheus)
+services=(nginx redis-server prometheus lighttpd haproxy)
 
 wanted=()
 for set in "$@"; do
