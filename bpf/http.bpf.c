@@ -106,7 +106,7 @@ static __always_inline void unix_shut(struct sock *sk, struct conn *conn)
 
 static __always_inline void send_note(struct socket_state *state)
 {
-	state->send_tgid = bpf_get_current_pid_tgid() >> 32;
+	state->send_thread = bpf_get_current_pid_tgid();
 	state->send_begin_ns = bpf_ktime_get_ns();
 	state->sending = SENDING;
 }
@@ -188,7 +188,7 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	struct tcp_sock *tcp;
 
 	if (!state || state->http_misses >= MISSES_MAX || state->sending != SENDING ||
-		state->send_tgid != bpf_get_current_pid_tgid() >> 32)
+		(state->send_thread ^ bpf_get_current_pid_tgid()) >> 32)
 		return conn;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (tcp)
@@ -199,6 +199,20 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	if (__sync_val_compare_and_swap(&state->sending, SENDING, SENDING_TAKEN) != SENDING)
 		return conn;
 	return conn_operate(sk, conn, state, &transfer);
+}
+
+/*
+ * A reset that came in the middle of a send is handled before the send returns, which says all the
+ * same that its bytes were taken: so they count first. Only for the thread that sends: another one
+ * may be interrupted in the middle of a message here.
+ */
+static __always_inline struct conn *send_complete(struct sock *sk, struct conn *conn)
+{
+	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+
+	if (!state || state->sending != SENDING || state->send_thread != bpf_get_current_pid_tgid())
+		return conn;
+	return send_take(sk, conn, bpf_ktime_get_ns());
 }
 
 /* --- arrivals --- */
@@ -377,6 +391,10 @@ int BPF_PROG(http_state, struct sock *sk, int from, int to)
 		return 0;
 	conn = conn_find(sk);
 	if (!conn || conn->flags & CONN_OPAQUE)
+		return 0;
+	if (to == TCP_CLOSE)
+		conn = send_complete(sk, conn);
+	if (!conn)
 		return 0;
 	if (to == TCP_CLOSE_WAIT)
 		conn->flags |= CONN_PEER_CLOSED;

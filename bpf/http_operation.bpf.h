@@ -97,7 +97,7 @@ static __always_inline __u64 setup_ns(
 	__u64 waited = 0;
 
 	if (role == HTTP_CLIENT)
-		return state->connect_ns;
+		return state->start_ns ? state->connect_ns : 0;
 	accepted = bpf_map_lookup_elem(&accepts, &key);
 	if (accepted && state->start_ns && *accepted > state->start_ns)
 		waited = *accepted - state->start_ns;

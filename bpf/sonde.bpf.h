@@ -171,8 +171,7 @@ enum socket_flag {
 
 struct socket_state {
 	__u64 start_ns;
-	__u64 connect_start_ns;
-	__u64 connect_ns;
+	__u64 connect_ns; /* how long it took; until then, when it began */
 	__u64 sent_bytes; /* as last told */
 	__u64 received_bytes;
 	__u32 retransmits;
@@ -187,7 +186,7 @@ struct socket_state {
 	__u32 sending;          /* whether the operation below is under way; see http.bpf.c */
 	__u32 send_length;      /* that it asks for; TCP: that another thread has read already */
 	__u32 send_position;    /* TCP: at its begin */
-	__u32 send_tgid;
+	__u64 send_thread;      /* as bpf_get_current_pid_tgid() has it */
 	__u64 send_begin_ns;
 	struct bytes send_bytes;
 };

@@ -53,7 +53,7 @@ static __always_inline void record_fill(struct record_tcp *record, const struct 
 	record->record.time_ns = bpf_ktime_get_ns();
 	address_read(&record->address, sk);
 	record->start_ns = state->start_ns;
-	record->connect_ns = state->connect_ns;
+	record->connect_ns = state->start_ns ? state->connect_ns : 0;
 	record->sent_bytes = sent_bytes(tcp) - state->sent_bytes;
 	record->received_bytes = received_bytes(tcp, sk) - state->received_bytes;
 	record->retransmits = tcp->total_retrans - state->retransmits;
@@ -110,14 +110,14 @@ int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 	case TCP_LISTEN: owner_set(state); break;
 	case TCP_SYN_SENT:
 		state->direction = TCP_OUTBOUND;
-		state->connect_start_ns = bpf_ktime_get_ns();
+		state->connect_ns = bpf_ktime_get_ns();
 		owner_set(state);
 		break;
 	case TCP_ESTABLISHED:
 		state->start_ns = bpf_ktime_get_ns();
 		if (from == TCP_SYN_SENT) {
-			if (state->connect_start_ns) /* else the SYN left before Sonde */
-				state->connect_ns = state->start_ns - state->connect_start_ns;
+			if (state->connect_ns) /* else the SYN left before Sonde */
+				state->connect_ns = state->start_ns - state->connect_ns;
 			state->direction = TCP_OUTBOUND;
 		} else {
 			state->direction = TCP_INBOUND;

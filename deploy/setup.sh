@@ -20,7 +20,7 @@ build=(
 	ca-certificates # libcurl checks an https collector against them
 )
 test=(
-	libcmocka-dev clang-format
+	libcmocka-dev clang-format libclang-rt-dev # what the fuzzers are linked with
 	python3 python3-pytest python3-protobuf protobuf-compiler
 	nginx apache2-bin lighttpd haproxy gunicorn uvicorn redis-server prometheus
 	wrk apache2-utils curl python3-requests # with those above, peers of the integration tests

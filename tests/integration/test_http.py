@@ -232,6 +232,28 @@ def test_a_connection_opened_before_sonde_counts_what_comes_after(tmp_path):
             stop(asking)
 
 
+LATE_SERVER = r"""
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    connection, _ = listener.accept()
+    if connection.recv(4096):
+        while connection.recv(4096):
+            pass  # until the client has closed
+        assert connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") == 43
+    connection.close()
+"""
+
+
+def test_an_answer_that_was_sent_is_one_though_a_reset_comes_back_within_the_send(sonde):
+    server, port = f"late-server-{os.getpid()}", free_port()
+    with program(PYTHON, "-c", LATE_SERVER, str(port), port=port, name=server):
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(b"OPTIONS * HTTP/1.0\r\n\r\n")
+        expect(sonde, "server", server, {("OPTIONS", "200"): 5})
+
+
 # --- framing ---
 
 

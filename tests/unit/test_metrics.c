@@ -446,29 +446,19 @@ static void test_overflow_of_a_histogram_keeps_its_durations(void **state)
 	metrics_free(metrics);
 }
 
-static void test_families_without_a_service_are_bound_by_the_limit_of_all_only(void **state)
-{
-	(void)state;
-	struct metrics *metrics = metrics_new(2, 0);
-	struct metric_family *family = metrics_family(metrics, &seconds);
-
-	metric_add(metrics_series(family, (const char *const[]){"user"}), 1);
-	metric_add(metrics_series(family, (const char *const[]){"system"}), 1);
-	metric_add(metrics_series(family, (const char *const[]){"other"}), 1);
-	assert_listed(metrics, "cpu_seconds_total kind=user 1.0000000000000001e-09\n"
-			       "cpu_seconds_total kind=system 1.0000000000000001e-09\n"
-			       "cpu_seconds_total kind= overflow 1.0000000000000001e-09\n");
-	metrics_free(metrics);
-}
-
-static void test_the_one_series_of_a_family_without_labels_needs_no_budget(void **state)
+static void test_families_without_a_service_need_no_budget(void **state)
 {
 	(void)state;
 	struct metrics *metrics = metrics_new(0, 0);
-	struct metric_family *family = metrics_family(metrics, &threads);
+	struct metric_family *family = metrics_family(metrics, &seconds);
+	struct metric_family *unlabelled = metrics_family(metrics, &threads);
 
-	metric_set(metrics_series(family, NULL), 4);
-	assert_listed(metrics, "threads 4\n");
+	metric_add(metrics_series(family, (const char *const[]){"user"}), 1);
+	metric_add(metrics_series(family, (const char *const[]){"system"}), 1);
+	metric_set(metrics_series(unlabelled, NULL), 4);
+	assert_listed(metrics, "cpu_seconds_total kind=user 1.0000000000000001e-09\n"
+			       "cpu_seconds_total kind=system 1.0000000000000001e-09\n"
+			       "threads 4\n");
 	assert_int_equal(metrics_series_count(metrics), 0);
 	assert_int_equal(metrics_overflowed(metrics), 0);
 	metrics_free(metrics);
@@ -518,9 +508,7 @@ int main(void)
 		cmocka_unit_test(test_past_a_services_own_limit_its_overflow_series_keeps_its_name),
 		cmocka_unit_test(test_an_overflow_series_is_not_the_series_with_the_same_labels),
 		cmocka_unit_test(test_overflow_of_a_histogram_keeps_its_durations),
-		cmocka_unit_test(
-			test_families_without_a_service_are_bound_by_the_limit_of_all_only),
-		cmocka_unit_test(test_the_one_series_of_a_family_without_labels_needs_no_budget),
+		cmocka_unit_test(test_families_without_a_service_need_no_budget),
 		cmocka_unit_test(test_new_limits_hold_from_the_next_new_series_on),
 	};
 

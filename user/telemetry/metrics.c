@@ -183,28 +183,24 @@ static struct metric_series *family_admit(
 	struct metric_family *family, const struct series_key *key)
 {
 	struct metrics *metrics = family->metrics;
-	struct metric_series *service = NULL;
+	const char *name = key->text; /* which begins with the first value, the service */
+	struct metric_series *service;
+	struct series_key service_key;
 	bool made;
 
 	if (metrics->series_count >= metrics->series_max)
 		return NULL;
-	if (family->is_per_service) {
-		const char *name = key->text; /* which begins with the first value */
-		struct series_key service_key;
-
-		series_key_make(&service_key, &name, 1, false);
-		service = family_find_or_make(metrics->services, &service_key, &made);
-		if (!service)
-			return NULL;
-		if (service->total >= metrics->per_service_max)
-			return service_overflow(family, name);
-	}
+	series_key_make(&service_key, &name, 1, false);
+	service = family_find_or_make(metrics->services, &service_key, &made);
+	if (!service)
+		return NULL;
+	if (service->total >= metrics->per_service_max)
+		return service_overflow(family, name);
 
 	struct metric_series *series = family_find_or_make(family, key, &made);
 	if (made) {
 		metrics->series_count++;
-		if (service)
-			service->total++;
+		service->total++;
 	}
 	return series;
 }
@@ -220,9 +216,9 @@ struct metric_series *metrics_series(struct metric_family *family, const char *c
 	if (series)
 		return series;
 
-	/* The one series of a family without labels needs no budget. */
-	series = family->label_count ? family_admit(family, &key)
-				     : family_find_or_make(family, &key, &made);
+	/* What is of no service is of Sonde itself: it is little, and tells of losses. */
+	series = family->is_per_service ? family_admit(family, &key)
+					: family_find_or_make(family, &key, &made);
 	if (series)
 		return series;
 	family->overflow_used = true;
