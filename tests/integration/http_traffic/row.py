@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a row of traffic is: what is said on each of its connections, and how both sides say it."""
+import dataclasses
+import json
+import os
+import re
+import socket
+import sys
+import threading
+
+from . import ways
+from .wire import Wire, timed
+
+IPPROTO_MPTCP = 262
+REQUESTS_AS_TEXT = b"GET /body HTTP/1.1\r\nHost: body\r\n\r\n"  # bodies are made of it
+
+FAMILIES = {
+    "ipv4": (socket.AF_INET, ("127.0.0.1", 0), 0),
+    "ipv6": (socket.AF_INET6, ("::1", 0), 0),
+    "mapped": (socket.AF_INET6, ("::ffff:127.0.0.1", 0), 0),
+    "mptcp": (socket.AF_INET, ("127.0.0.1", 0), IPPROTO_MPTCP),
+    "unix": (socket.AF_UNIX, None, 0),
+    "abstract": (socket.AF_UNIX, None, 0),
+}
+
+
+@dataclasses.dataclass
+class Exchange:
+    """One request with its response; in place of one that is not complete, `error` by side."""
+    key: str  # what its target contains and no other one of the row
+    method: str
+    request: bytes
+    response: bytes = b""
+    status: int = 0
+    before: bytes = b""  # empty lines
+    interim: bytes = b""  # 1xx responses
+    error: dict = dataclasses.field(default_factory=dict)
+    attributes: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def asked(self):
+        return self.before + self.request
+
+    @property
+    def answered(self):
+        return self.interim + self.response
+
+
+def chunked(body, size=1000, trailer=b""):
+    parts = [body[i:i + size] for i in range(0, len(body), size)]
+    return b"".join(b"%x;x=y\r\n%s\r\n" % (len(p), p) for p in parts) + b"0\r\n" + trailer + b"\r\n"
+
+
+def request(i, method="GET", body=None, fields=(), target=None, line_end=b"\r\n"):
+    lines = [b"%s %s HTTP/1.1" % (method.encode(), target or b"/r%d" % i), b"Host: truth", *fields]
+    if body is not None:
+        lines.append(b"Content-Length: %d" % len(body))
+    return line_end.join([*lines, b"", b""]) + (body or b"")
+
+
+def response(status=200, body=b"hello", fields=(), line_end=b"\r\n"):
+    lines = [b"HTTP/1.1 %d Fine" % status, b"Server: truth", *fields]
+    if body is not None:
+        lines.append(b"Content-Length: %d" % len(body))
+    return line_end.join([*lines, b"", b""]) + (body or b"")
+
+
+def exchange(i, method="GET", status=200, asked=None, answered=None, **more):
+    """The i-th exchange of a row; `asked` and `answered` in place of small plain messages."""
+    if answered is None:
+        answered = response(status)
+    return Exchange(f"/r{i}", method, asked or request(i, method), answered, status, **more)
+
+
+class Row:
+    """One kind of traffic. A subclass says what is different; its name is the row's."""
+    rows = {}
+    family = "ipv4"
+    send = {"client": ways.send, "server": ways.send}
+    receive = {"client": ways.recv, "server": ways.recv}
+
+    def __init_subclass__(cls, name=None, abstract=False):
+        super().__init_subclass__()
+        if not abstract:
+            Row.rows[name or re.sub(r"(?<!^)(?=[A-Z0-9])", "-", cls.__name__).lower()] = cls
+
+    def said(self):
+        """The exchanges of each connection."""
+        return [[exchange(i) for i in range(3)]]
+
+    def ask(self, wire, said):
+        for e in said:
+            wire.send(e.asked)
+            wire.receive(e.answered)
+
+    def answer(self, wire, said):
+        for e in said:
+            wire.receive(e.asked)
+            wire.send(e.answered)
+
+    def finish(self, wire):
+        """The server, when all is said."""
+        wire.receive_end()
+        wire.close()
+
+    def client(self, side):
+        for said in self.said():
+            wire = side.connect()
+            self.ask(wire, said)
+            wire.close()
+            side.tell(wire, said)
+
+    def server(self, side):
+        for said in self.said():
+            wire = side.accept()
+            self.answer(wire, said)
+            self.finish(wire)
+            side.tell(wire, said)
+
+
+class Side:
+    """One of the two processes of a row."""
+
+    def __init__(self, role, row, address=None):
+        self.role, self.row = role, row
+        self.address = address
+        self.told = threading.Lock()
+        self.listener = None
+
+    def wire(self, sock):
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Wire(sock, self.row.send[self.role], self.row.receive[self.role])
+
+    def listen(self, folder, backlog=4096):
+        family, address, protocol = FAMILIES[self.row.family]
+        if not address:
+            address = os.path.join(folder, "socket")
+            if self.row.family == "abstract":
+                address = "\0" + address
+        self.listener = socket.socket(family, socket.SOCK_STREAM, protocol)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(address)
+        self.listener.listen(backlog)
+        address = self.listener.getsockname()
+        self.say(address if isinstance(address, str) else
+                 address.decode() if isinstance(address, bytes) else address[:2])
+
+    def accept(self):
+        (sock, _), times = timed(self.listener.accept)
+        wire = self.wire(sock)
+        wire.setup = times
+        return wire
+
+    def connect(self):
+        family, _, protocol = FAMILIES[self.row.family]
+        sock = socket.socket(family, socket.SOCK_STREAM, protocol)
+        _, times = timed(sock.connect, self.address)
+        wire = self.wire(sock)
+        wire.setup = times
+        return wire
+
+    def say(self, what):
+        """One line, by one write, as forked children say theirs too."""
+        os.write(sys.stdout.fileno(), json.dumps(what).encode() + b"\n")
+
+    def tell(self, wire, said):
+        with self.told:
+            for truth in wire.truth(said, self.role):
+                self.say(truth)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP/1 against traffic that knows the truth: every request is one span, on time, on both sides.
+
+Each row of http_traffic/ is run once, as a server and a client process that print for each request
+what a span of it must show: between which readings of the clock its moments lie, taken by the
+processes themselves around the very system calls. The comparison is exact.
+"""
+import collections
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+from harness import Sonde, clean_environment, unique, wait_until
+from http_traffic.rows import ROWS
+from http_truth import Collector, realtime_offset
+
+PYTHON = "/usr/bin/python3"
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+SIDES = ("server", "client")
+KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+                 "QUERY"}
+ROW_SECONDS = 60
+
+
+class Watched:
+    """One Sonde, and the collector of its spans."""
+
+    def __init__(self, sonde, collector):
+        self.sonde, self.collector = sonde, collector
+
+    def settle(self):
+        """The metrics, when every request in them has its span at the collector."""
+        metrics = self.sonde.metrics()  # which has all that happened before
+        counted = sum(metrics.sum(f"http_{side}_request_duration_seconds_count") for side in SIDES)
+        wait_until(lambda: len(self.collector.spans) >= counted, "the spans of what is counted")
+        return metrics
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    with Collector() as collector, \
+            Sonde(tmp_path_factory.mktemp("sonde"), "--sweep-interval", "100ms",
+                  "--otlp-endpoint", collector.url, "--otlp-interval", "10ms",
+                  "--otlp-queue-size", "64MiB") as sonde:
+        yield Watched(sonde, collector)
+
+
+def start_side(side, row, where, service, **popen):
+    return subprocess.Popen(
+        [PYTHON, "-m", "http_traffic", side, row, where], cwd=FOLDER, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=clean_environment(OTEL_SERVICE_NAME=service), **popen)
+
+
+class Outcome:
+    """What both sides of a row told, and what Sonde saw of them."""
+
+    def __init__(self, row, watched, folder):
+        self.services = {side: unique(f"{row}-{side}") for side in SIDES}
+        self.offset, self.error = realtime_offset()
+        self.told = self.run(row, str(folder))
+        self.metrics = watched.settle()
+        self.spans = {side: watched.collector.of(self.services[side]) for side in SIDES}
+        offset, error = realtime_offset()
+        # the clocks may be steered apart meanwhile, and Sonde read them for itself in between
+        self.uncertainty = abs(offset - self.offset) + self.error + error + 10_000
+
+    def run(self, row, folder):
+        processes = {"server": start_side("server", row, folder, self.services["server"])}
+        try:
+            address = processes["server"].stdout.readline().strip()
+            processes["client"] = start_side("client", row, address or "null",
+                                             self.services["client"])
+            outputs = {}
+            for side in reversed(SIDES):
+                outputs[side] = processes[side].communicate(timeout=ROW_SECONDS)
+        finally:
+            for process in processes.values():
+                process.kill()
+                process.wait()
+        for side, process in processes.items():
+            assert not process.returncode, f"{side}: {outputs[side][1]}"
+        return {side: [json.loads(line) for line in outputs[side][0].splitlines()]
+                for side in SIDES}
+
+
+@pytest.fixture(scope="module", params=ROWS)
+def outcome(request, watched, tmp_path_factory):
+    return Outcome(request.param, watched, tmp_path_factory.mktemp("row"))
+
+
+def key_of(span):
+    target = span.attributes.get("url.path") or span.attributes.get("url.full") or ""
+    match = re.search(r"/r\d+", target)
+    return match.group() if match else None
+
+
+def error_type(told, side):
+    if told["error"]:
+        return told["error"]
+    return str(told["status"]) if told["status"] >= {"server": 500, "client": 400}[side] else None
+
+
+def known(method):
+    return method if method in KNOWN_METHODS else "_OTHER"
+
+
+def what(told, side):
+    """What a span must show of a request, its times aside."""
+    return {"kind": side.upper(), "http.request.method": known(told["method"]),
+            "http.request.method_original":
+                None if told["method"] in KNOWN_METHODS else told["method"],
+            "http.response.status_code": told["status"] or None,
+            "error.type": error_type(told, side), **told["attributes"]}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_each_request_is_one_span(outcome, side):
+    told = {t["key"]: what(t, side) for t in outcome.told[side]}
+    assert len(told) == len(outcome.told[side]), "the row says a key twice"
+    shown = collections.defaultdict(list)
+    for span in outcome.spans[side]:
+        attributes = {"kind": span.kind, **span.attributes}
+        shown[key_of(span)].append({name: attributes.get(name) for name in told.get(
+            key_of(span), attributes)})
+    assert shown == {key: [t] for key, t in told.items()}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_each_request_is_counted_once(outcome, side):
+    told = collections.Counter(
+        (known(t["method"]), str(t["status"] or ""), error_type(t, side) or "")
+        for t in outcome.told[side])
+    counted = collections.Counter()
+    for of in SIDES:  # nobody is on the other side as well
+        for _, labels, value in outcome.metrics.select(
+                f"http_{of}_request_duration_seconds_count", service_name=outcome.services[side]):
+            assert of == side
+            counted[labels["http_request_method"], labels.get("http_response_status_code", ""),
+                    labels.get("error_type", "")] += value
+    assert counted == told
+
+
+def bounds(told, peer, moment, receiving):
+    """Between which readings of the clock a moment lies.
+
+    Bytes are received after they were begun to be sent, and begin to be sent before they were
+    received: so where a call took long, the other side's readings say more.
+    """
+    low, high = told[moment]
+    if not peer or not peer.get(moment):
+        return low, high
+    if receiving or told["error"] == "connection_reset":
+        low = max(low, peer[moment][0]) if receiving else min(low, peer[moment][0])
+    elif moment != "end":
+        high = min(high, peer[moment][1])
+    return low, high
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_each_moment_is_between_the_clock_readings_around_its_system_call(outcome, side):
+    other = SIDES[side == "server"]
+    peers = {told["key"]: told for told in outcome.told[other]}
+    spans = {key_of(span): span for span in outcome.spans[side]}
+    wrong = []
+    for told in outcome.told[side]:
+        span = spans.get(told["key"])
+        if not span:
+            wrong.append(f"{told['key']}: no span")
+            continue
+        start = span.start - outcome.offset
+        moments = {"start": start, "end": span.end - outcome.offset}
+        first_byte = span.attributes.get("sonde.http.time_to_first_byte")
+        if first_byte is not None:
+            moments["response_first"] = start + round(first_byte * 1e9)
+        if told["response_first"]:
+            assert "response_first" in moments, told["key"]
+        for moment, at in moments.items():
+            if not told[moment]:
+                wrong.append(f"{told['key']} {moment}: never happened")
+                continue
+            receiving = (moment == "start") == (side == "server") and not (
+                moment == "end" and told["error"])
+            low, high = bounds(told, peers.get(told["key"]), moment, receiving)
+            if not low - outcome.uncertainty <= at <= high + outcome.uncertainty:
+                wrong.append(f"{told['key']} {moment}: {at - low} ns after the clock before, "
+                             f"{high - at} ns before the clock after (± {outcome.uncertainty})")
+    assert not wrong, "\n".join(wrong[:20])
