@@ -6,11 +6,12 @@ what a span of it must show: between which readings of the clock its moments lie
 processes themselves around the very system calls. The comparison is exact.
 """
 import collections
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
-import time
 
 import pytest
 
@@ -40,63 +41,109 @@ class Watched:
         return metrics
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory):
+@contextlib.contextmanager
+def watch(folder):
     with Collector() as collector, \
-            Sonde(tmp_path_factory.mktemp("sonde"), "--sweep-interval", "100ms",
-                  "--otlp-endpoint", collector.url, "--otlp-interval", "10ms",
-                  "--otlp-queue-size", "64MiB") as sonde:
+            Sonde(folder, "--sweep-interval", "100ms", "--otlp-endpoint", collector.url,
+                  "--otlp-interval", "10ms", "--otlp-queue-size", "64MiB",
+                  "--ring-size", "64MiB") as sonde:
         yield Watched(sonde, collector)
 
 
-def start_side(side, row, where, service, **popen):
-    return subprocess.Popen(
-        [PYTHON, "-m", "http_traffic", side, row, where], cwd=FOLDER, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=clean_environment(OTEL_SERVICE_NAME=service), **popen)
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """One Sonde for all rows but those that begin before it does."""
+    with watch(tmp_path_factory.mktemp("sonde")) as running:
+        yield running
+
+
+class Traffic:
+    """The two processes of a row."""
+
+    def __init__(self, row, folder):
+        self.processes = {}
+        self.services = {side: unique(f"{row}-{side}") for side in SIDES}
+        self.pipes = [*os.pipe(), *os.pipe()]
+        try:
+            if ROWS[row].family == "socketpair":
+                for side, end in zip(SIDES, socket.socketpair()):
+                    with end:
+                        self.start(side, row, str(end.fileno()), end.fileno())
+            else:
+                self.start("server", row, str(folder))
+                self.start("client", row, self.processes["server"].stdout.readline() or "null")
+        except BaseException:
+            self.end()
+            raise
+
+    def start(self, side, row, where, *descriptors):
+        a, b, c, d = self.pipes
+        pipes = (a, d) if side == "server" else (c, b)
+        self.processes[side] = subprocess.Popen(
+            [PYTHON, "-m", "http_traffic", side, *map(str, pipes), row, where], cwd=FOLDER,
+            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            pass_fds=[*pipes, *descriptors],
+            env=clean_environment(OTEL_SERVICE_NAME=self.services[side]))
+
+    def wait_ready(self):
+        """Until both wait for Sonde to start."""
+        for side in SIDES:
+            line = self.processes[side].stdout.readline()
+            assert line == '"ready"\n', f"{side}: {line}"
+
+    def told(self):
+        """What both sides tell of each request, when they have ended."""
+        try:
+            outputs = {side: self.processes[side].communicate("go\n", timeout=ROW_SECONDS)
+                       for side in reversed(SIDES)}
+            assert not any(process.returncode for process in self.processes.values()), \
+                "\n".join(error for _, error in outputs.values())
+        finally:
+            self.end()
+        return {side: [json.loads(line) for line in outputs[side][0].splitlines()]
+                for side in SIDES}
+
+    def end(self):
+        for process in self.processes.values():
+            process.kill()
+            process.communicate()
+        for pipe in self.pipes:
+            os.close(pipe)
 
 
 class Outcome:
     """What both sides of a row told, and what Sonde saw of them."""
 
-    def __init__(self, row, watched, folder):
-        self.services = {side: unique(f"{row}-{side}") for side in SIDES}
-        self.offset, self.error = realtime_offset()
-        self.told = self.run(row, str(folder))
+    def __init__(self, traffic, watched):
+        self.services = traffic.services
+        self.offset, error = realtime_offset()
+        self.told = traffic.told()
         self.metrics = watched.settle()
         self.spans = {side: watched.collector.of(self.services[side]) for side in SIDES}
-        offset, error = realtime_offset()
+        offset_after, error_after = realtime_offset()
         # the clocks may be steered apart meanwhile, and Sonde read them for itself in between
-        self.uncertainty = abs(offset - self.offset) + self.error + error + 10_000
-
-    def run(self, row, folder):
-        processes = {"server": start_side("server", row, folder, self.services["server"])}
-        try:
-            address = processes["server"].stdout.readline().strip()
-            processes["client"] = start_side("client", row, address or "null",
-                                             self.services["client"])
-            outputs = {}
-            for side in reversed(SIDES):
-                outputs[side] = processes[side].communicate(timeout=ROW_SECONDS)
-        finally:
-            for process in processes.values():
-                process.kill()
-                process.wait()
-        for side, process in processes.items():
-            assert not process.returncode, f"{side}: {outputs[side][1]}"
-        return {side: [json.loads(line) for line in outputs[side][0].splitlines()]
-                for side in SIDES}
+        self.uncertainty = abs(offset_after - self.offset) + error + error_after + 10_000
 
 
 @pytest.fixture(scope="module", params=ROWS)
-def outcome(request, watched, tmp_path_factory):
-    return Outcome(request.param, watched, tmp_path_factory.mktemp("row"))
+def outcome(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("row")
+    traffic = Traffic(request.param, folder)
+    if not ROWS[request.param].early:
+        return Outcome(traffic, request.getfixturevalue("watched"))
+    try:
+        traffic.wait_ready()
+        with watch(folder) as watched:
+            return Outcome(traffic, watched)
+    except BaseException:
+        traffic.end()
+        raise
 
 
 def key_of(span):
     target = span.attributes.get("url.path") or span.attributes.get("url.full") or ""
     match = re.search(r"/r\d+", target)
-    return match.group() if match else None
+    return match.group() if match else span.attributes["http.request.method"]
 
 
 def error_type(told, side):
@@ -189,4 +236,45 @@ def test_each_moment_is_between_the_clock_readings_around_its_system_call(outcom
             if not low - outcome.uncertainty <= at <= high + outcome.uncertainty:
                 wrong.append(f"{told['key']} {moment}: {at - low} ns after the clock before, "
                              f"{high - at} ns before the clock after (± {outcome.uncertainty})")
+    assert not wrong, "\n".join(wrong[:20])
+
+
+def waits(told, peer, side):
+    """{attribute: (shortest, longest)} in ns, of what a request waited for outside its duration."""
+    if not peer:
+        return {}
+    if side == "client":
+        if "setup" not in told or not told["setup"]:
+            return {}
+        begin, end = told["setup"]
+        shortest = peer["freed"] - told["connecting"] if "connecting" in told else 0
+        return {"sonde.http.connect_duration": (shortest, end - begin)}
+    first_read, read = told["start"]
+    result = {"sonde.http.queue_duration": (
+        first_read - told.get("readable", first_read), read - peer["start"][0])}
+    if told.get("setup") and peer.get("setup"):
+        call, accepted = told["setup"]
+        result["sonde.http.accept_duration"] = (
+            call - told.get("acceptable", call), accepted - peer["setup"][0])
+    return result
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_waits_are_as_long_as_the_processes_saw_them(outcome, side):
+    peers = {told["key"]: told for told in outcome.told[SIDES[side == "server"]]}
+    spans = {key_of(span): span for span in outcome.spans[side]}
+    wrong = []
+    for told in outcome.told[side]:
+        expected = waits(told, peers.get(told["key"]), side)
+        shown = {name: value for name, value in spans[told["key"]].attributes.items()
+                 if name in ("sonde.http.queue_duration", "sonde.http.accept_duration",
+                             "sonde.http.connect_duration")}
+        wrong += [f"{told['key']}: {name} is not to be there" for name in shown.keys() - expected]
+        for name, (shortest, longest) in expected.items():
+            if name in shown:
+                took = round(shown[name] * 1e9)
+                if not shortest <= took <= longest:
+                    wrong.append(f"{told['key']}: {name} {took}, not {shortest} to {longest} ns")
+            elif shortest > 0:
+                wrong.append(f"{told['key']}: no {name}, which took {shortest} ns or more")
     assert not wrong, "\n".join(wrong[:20])

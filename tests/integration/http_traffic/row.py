@@ -27,7 +27,7 @@ FAMILIES = {
 @dataclasses.dataclass
 class Exchange:
     """One request with its response; in place of one that is not complete, `error` by side."""
-    key: str  # what its target contains and no other one of the row
+    key: str  # what its target contains, or its method, and no other one of the row
     method: str
     request: bytes
     response: bytes = b""
@@ -69,13 +69,16 @@ def exchange(i, method="GET", status=200, asked=None, answered=None, **more):
     """The i-th exchange of a row; `asked` and `answered` in place of small plain messages."""
     if answered is None:
         answered = response(status)
-    return Exchange(f"/r{i}", method, asked or request(i, method), answered, status, **more)
+    key = method if method == "CONNECT" else f"/r{i}"  # whose target is no path
+    return Exchange(key, method, asked or request(i, method), answered, status, **more)
 
 
 class Row:
     """One kind of traffic. A subclass says what is different; its name is the row's."""
     rows = {}
     family = "ipv4"
+    backlog = 4096
+    early = False  # begins before Sonde does
     send = {"client": ways.send, "server": ways.send}
     receive = {"client": ways.recv, "server": ways.recv}
 
@@ -87,6 +90,11 @@ class Row:
     def said(self):
         """The exchanges of each connection."""
         return [[exchange(i) for i in range(3)]]
+
+    def prepare(self, sock):
+        """Options of a new connection, on both sides."""
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, wire, said):
         for e in said:
@@ -121,18 +129,31 @@ class Row:
 class Side:
     """One of the two processes of a row."""
 
-    def __init__(self, role, row, address=None):
+    def __init__(self, role, row, pipes, address=None):
         self.role, self.row = role, row
+        self.from_other, self.to_other = pipes
         self.address = address
         self.told = threading.Lock()
         self.listener = None
 
     def wire(self, sock):
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Wire(sock, self.row.send[self.role], self.row.receive[self.role])
+        self.row.prepare(sock)
+        return Wire(sock, self.row.send[self.role], self.row.receive[self.role],
+                    self.meet)
 
-    def listen(self, folder, backlog=4096):
+    def meet(self):
+        """Waits until the other process is here, too: by pipes, as they are no sockets."""
+        os.write(self.to_other, b"x")
+        assert os.read(self.from_other, 1)
+
+    def wait_for_sonde(self):
+        self.say("ready")
+        assert sys.stdin.readline()
+
+    def listen(self, folder):
+        if self.row.family == "socketpair":
+            self.address = int(folder)
+            return
         family, address, protocol = FAMILIES[self.row.family]
         if not address:
             address = os.path.join(folder, "socket")
@@ -141,20 +162,27 @@ class Side:
         self.listener = socket.socket(family, socket.SOCK_STREAM, protocol)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(address)
-        self.listener.listen(backlog)
+        self.listener.listen(self.row.backlog)
         address = self.listener.getsockname()
-        self.say(address if isinstance(address, str) else
-                 address.decode() if isinstance(address, bytes) else address[:2])
+        self.say(address.decode() if isinstance(address, bytes) else
+                 address if isinstance(address, str) else address[:2])
 
     def accept(self):
+        if self.row.family == "socketpair":
+            return self.wire(socket.socket(fileno=self.address))
         (sock, _), times = timed(self.listener.accept)
         wire = self.wire(sock)
         wire.setup = times
         return wire
 
-    def connect(self):
+    def connect(self, source=None):
+        if self.row.family == "socketpair":
+            return self.wire(socket.socket(fileno=self.address))
         family, _, protocol = FAMILIES[self.row.family]
         sock = socket.socket(family, socket.SOCK_STREAM, protocol)
+        if source:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(source)
         _, times = timed(sock.connect, self.address)
         wire = self.wire(sock)
         wire.setup = times

@@ -11,7 +11,8 @@ import socket
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PIPE_BYTES = 65536
-READ_BYTES = 1 << 20
+PIECE_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
 MSG_ZEROCOPY = 0x4000000
 SO_ZEROCOPY = 60
 
@@ -69,22 +70,22 @@ def zerocopy(sock, data):
 
 
 def sendfile(sock, data):
+    """The head by send(), as servers do, and the body by sendfile()."""
+    head = bytes(data[:HEAD_BYTES]).index(b"\r\n\r\n") + 4
+    yield from send(sock, data[:head])
     with open(os.memfd_create("sendfile"), "w+b") as file:
-        file.write(data)
+        file.write(data[head:])
         file.flush()
         offset = 0
-        while offset < len(data):
-            offset += yield os.sendfile, sock.fileno(), file.fileno(), offset, len(data) - offset
-
-
-def sendfile_body(sock, data):
-    """The head by send(), as servers do, and the body by sendfile()."""
-    head = bytes(data[:65536]).index(b"\r\n\r\n") + 4
-    yield from send(sock, data[:head])
-    yield from sendfile(sock, data[head:])
+        while offset < len(data) - head:
+            offset += yield os.sendfile, sock.fileno(), file.fileno(), offset, PIECE_BYTES
 
 
 def splice_out(sock, data):
+    """The head by send(), and the body through a pipe."""
+    head = bytes(data[:HEAD_BYTES]).index(b"\r\n\r\n") + 4
+    yield from send(sock, data[:head])
+    data = data[head:]
     from_pipe, into_pipe = os.pipe()
     while data:
         waiting = os.write(into_pipe, data[:PIPE_BYTES])
@@ -100,21 +101,24 @@ class Iovec(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
 
 
-class Mmsghdr(ctypes.Structure):
+class Msghdr(ctypes.Structure):
     _fields_ = [("name", ctypes.c_void_p), ("name_length", ctypes.c_uint),
                 ("iov", ctypes.POINTER(Iovec)), ("iov_length", ctypes.c_size_t),
                 ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t),
-                ("flags", ctypes.c_int), ("moved", ctypes.c_uint)]
+                ("flags", ctypes.c_int)]
 
 
-def multiple(call, sock, buffers):
+class Mmsghdr(ctypes.Structure):
+    _fields_ = [("header", Msghdr), ("moved", ctypes.c_uint)]
+
+
+def multiple(call, sock, buffers, *last):
     """sendmmsg() or recvmmsg() with one message for each buffer; how many bytes went."""
     messages = (Mmsghdr * len(buffers))()
     for message, buffer in zip(messages, buffers):
-        message.iov = ctypes.pointer(Iovec(ctypes.addressof(buffer), len(buffer)))
-        message.iov_length = 1
-    arguments = (sock.fileno(), messages, len(messages), 0)
-    done = call(*arguments) if call is LIBC.sendmmsg else call(*arguments, None)
+        message.header.iov = ctypes.pointer(Iovec(ctypes.addressof(buffer), len(buffer)))
+        message.header.iov_length = 1
+    done = call(sock.fileno(), messages, len(messages), 0, *last)
     if done < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return sum(message.moved for message in messages[:done])
@@ -134,7 +138,7 @@ def receive_all(call):
     def way(sock, count):
         data = bytearray()
         while len(data) < count:
-            data += yield call, sock, min(count - len(data), READ_BYTES)
+            data += yield call, sock, min(count - len(data), PIECE_BYTES)
         return data
     return way
 
@@ -167,7 +171,7 @@ def recvmmsg(sock, count):
     data = bytearray()
     while len(data) < count:
         buffer = (ctypes.c_char * (count - len(data)))()
-        moved = yield multiple, LIBC.recvmmsg, sock, [buffer]
+        moved = yield multiple, LIBC.recvmmsg, sock, [buffer], None
         data += buffer.raw[:moved]
     return data
 
@@ -187,9 +191,9 @@ def discard(sock, count):
     while not head.endswith(b"\r\n\r\n"):
         head += yield sock.recv, 1
     left = count - len(head)
-    buffer = bytearray(READ_BYTES)
+    buffer = bytearray(PIECE_BYTES)
     while left:
-        left -= yield (sock.recv_into, memoryview(buffer)[:min(left, READ_BYTES)], 0,
+        left -= yield (sock.recv_into, memoryview(buffer)[:min(left, PIECE_BYTES)], 0,
                        socket.MSG_TRUNC)
 
 
