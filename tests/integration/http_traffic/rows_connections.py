@@ -32,8 +32,7 @@ class WouldBlock(Row):
 
     def prepare(self, sock):
         super().prepare(sock)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
         sock.setblocking(False)
 
     def finish(self, wire):
