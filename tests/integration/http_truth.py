@@ -93,7 +93,8 @@ class Collector:
         import otlp_decode
         self.request_class = otlp_decode.request_class()
         self.kinds = otlp_decode.KINDS
-        self.spans = []
+        # by service, as they came: whatever else this machine serves should cost little here
+        self.taken = collections.defaultdict(list)
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -117,18 +118,21 @@ class Collector:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def take(self, body):
-        def plain(attributes):
-            return {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in attributes}
         for resource in self.request_class.FromString(body).resource_spans:
-            service = plain(resource.resource.attributes)["service.name"]
-            for scope in resource.scope_spans:
-                self.spans.extend(
-                    Span(service, s.name, self.kinds[s.kind], s.start_time_unix_nano,
-                         s.end_time_unix_nano, s.trace_id.hex(), s.parent_span_id.hex(),
-                         plain(s.attributes)) for s in scope.spans)
+            for attribute in resource.resource.attributes:
+                if attribute.key == "service.name":
+                    self.taken[attribute.value.string_value].append(resource)
+
+    def count(self, service):
+        return sum(len(scope.spans) for resource in list(self.taken[service])
+                   for scope in resource.scope_spans)
 
     def of(self, service):
-        return [span for span in self.spans if span.service == service]
+        return [Span(service, s.name, self.kinds[s.kind], s.start_time_unix_nano,
+                     s.end_time_unix_nano, s.trace_id.hex(), s.parent_span_id.hex(),
+                     {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in s.attributes})
+                for resource in list(self.taken[service])
+                for scope in resource.scope_spans for s in scope.spans]
 
     def __enter__(self):
         return self

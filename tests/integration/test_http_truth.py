@@ -39,7 +39,7 @@ class Watched:
         counted = sum(metrics.sum(f"http_{side}_request_duration_seconds_count", service_name=name)
                       for side in SIDES for name in services)
         with contextlib.suppress(AssertionError):  # the tests say more of what is missing
-            wait_until(lambda: sum(len(self.collector.of(name)) for name in services) >= counted,
+            wait_until(lambda: sum(map(self.collector.count, services)) >= counted,
                        "the spans of what is counted")
         return metrics
 
@@ -49,7 +49,8 @@ def watch(folder):
     with Collector() as collector, \
             Sonde(folder, "--sweep-interval", "100ms", "--otlp-endpoint", collector.url,
                   "--otlp-interval", "10ms", "--otlp-queue-size", "64MiB",
-                  "--ring-size", "64MiB") as sonde:
+                  "--ring-size", "64MiB", "--http-routes", "/*", "--no-syscalls",
+                  "--series-limit", "1000000") as sonde:
         yield Watched(sonde, collector)
 
 
@@ -94,12 +95,14 @@ class Traffic:
             line = self.processes[side].stdout.readline()
             assert line == '"ready"\n', f"{side}: {line}"
 
+    def release(self):
+        for process in self.processes.values():
+            process.stdin.write("go\n")
+            process.stdin.flush()
+
     def told(self):
         """What both sides tell of each request, when they have ended."""
         try:
-            for process in self.processes.values():
-                process.stdin.write("go\n")
-                process.stdin.flush()
             outputs = {side: self.processes[side].communicate(timeout=ROW_SECONDS)
                        for side in reversed(SIDES)}
             assert not any(process.returncode for process in self.processes.values()), \
@@ -134,12 +137,14 @@ class Outcome:
 @pytest.fixture(scope="module", params=ROWS)
 def outcome(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("row")
-    traffic = Traffic(request.param, folder)
     if not ROWS[request.param].early:
-        return Outcome(traffic, request.getfixturevalue("watched"))
+        watched = request.getfixturevalue("watched")
+        return Outcome(Traffic(request.param, folder), watched)
+    traffic = Traffic(request.param, folder)
     try:
         traffic.wait_ready()
         with watch(folder) as watched:
+            traffic.release()
             return Outcome(traffic, watched)
     except BaseException:
         traffic.end()
