@@ -235,8 +235,8 @@ def test_each_moment_is_between_the_clock_readings_around_its_system_call(outcom
         first_byte = span.attributes.get("sonde.http.time_to_first_byte")
         if first_byte is not None:
             moments["response_first"] = start + round(first_byte * 1e9)
-        if told["response_first"]:
-            assert "response_first" in moments, told["key"]
+        if told["response_first"] and "response_first" not in moments:
+            wrong.append(f"{told['key']}: no first byte of a response")
         for moment, at in moments.items():
             if not told[moment]:
                 wrong.append(f"{told['key']} {moment}: never happened")
@@ -276,6 +276,9 @@ def test_waits_are_as_long_as_the_processes_saw_them(outcome, side):
     spans = {key_of(span): span for span in outcome.spans[side]}
     wrong = []
     for told in outcome.told[side]:
+        if told["key"] not in spans:
+            wrong.append(f"{told['key']}: no span")
+            continue
         expected = waits(told, peers.get(told["key"]), side)
         shown = {name: value for name, value in spans[told["key"]].attributes.items()
                  if name in ("sonde.http.queue_duration", "sonde.http.accept_duration",
