@@ -205,9 +205,9 @@ class OddSpelling(Row):
         for i, extra in enumerate(fields * 2):
             end = b"\r\n" if i < len(fields) else b"\n"
             content = body if length in extra[0] else chunked(body)
-            said.append([exchange(2 * i, "POST",
-                                  asked=request(2 * i, "POST", fields=extra, line_end=end) + content,
-                                  answered=response(200, None, extra, end) + content),
+            asked = request(2 * i, "POST", fields=extra, line_end=end) + content
+            answered = response(200, None, extra, end) + content
+            said.append([exchange(2 * i, "POST", asked=asked, answered=answered),
                          exchange(2 * i + 1)])
         return said
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ways to move bytes: each is a generator of the system calls that do it, for Wire.drive().
 
-It yields (function, arguments …) and gets what that returned; a way to receive returns the data, or
-None where the data went by unseen. Calls that move nothing out of or into the socket (a peek, the
-filling of a pipe) it makes itself.
+It yields (function, arguments …) and gets what that returned; a way to receive returns the data,
+or None where the data went by unseen. Calls that move nothing out of or into the socket (a peek,
+the filling of a pipe) it makes itself.
 """
 import ctypes
 import os
