@@ -85,7 +85,8 @@ class Row:
     def __init_subclass__(cls, name=None, abstract=False):
         super().__init_subclass__()
         if not abstract:
-            Row.rows[name or re.sub(r"(?<!^)(?=[A-Z0-9])", "-", cls.__name__).lower()] = cls
+            words = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])", "-", cls.__name__)
+            Row.rows[name or words.lower()] = cls
 
     def said(self):
         """The exchanges of each connection."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows about connections: of what kind they are, how many, and what they were before."""
 import os
+import resource
 import socket
 import threading
 
@@ -158,14 +159,20 @@ class ParallelThreads240RequestsKeptAlive(Parallel):
     EACH = 15
 
 
-class TwoThousandConnections(Row):
+class TenThousandConnections(Row):
     """All are open at once, then all ask, then all are answered."""
-    CONNECTIONS = 2_000
+    CONNECTIONS = 10_000
 
     def said(self):
         return [[exchange(i)] for i in range(self.CONNECTIONS)]
 
+    @staticmethod
+    def raise_limit():
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
     def client(self, side):
+        self.raise_limit()
         said = self.said()
         wires = [side.connect() for _ in said]
         for wire, (e,) in zip(wires, said):
@@ -177,6 +184,7 @@ class TwoThousandConnections(Row):
             side.tell(wire, one)
 
     def server(self, side):
+        self.raise_limit()
         said = self.said()
         wires = [side.accept() for _ in said]
         for wire, (e,) in zip(wires, said):
