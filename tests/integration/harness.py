@@ -84,9 +84,14 @@ class Metrics:
     def sum(self, name, **labels):
         return sum(value for _, _, value in self.select(name, **labels))
 
+    def losses(self, source):
+        """Events that were not delivered, by outcome."""
+        return {labels["outcome"]: value
+                for _, labels, value in self.select("sonde_events_total", source=source)
+                if labels["outcome"] != "delivered"}
+
     def dropped(self, source):
-        return sum(value for _, labels, value in self.select("sonde_events_total", source=source)
-                   if labels["outcome"] != "delivered")
+        return sum(self.losses(source).values())
 
 
 class Sonde:

@@ -34,7 +34,7 @@ def expect(sonde, *sides):
     def wrong():
         metrics = sonde.metrics()
         return [f"{side} {service} is {dict(is_)}, should be {dict(should)}; "
-                f"{metrics.dropped('http'):.0f} events lost, "
+                f"lost: {metrics.losses('http')}, "
                 f"{metrics.sum('sonde_series_overflowed_updates_total'):.0f} found no series"
                 for side, service, truth in sides
                 if (is_ := counts(metrics, side, service)) != (should := truth())]
