@@ -30,12 +30,8 @@ static __always_inline bool is_stream(const struct sock *sk)
 	       (family == AF_INET || family == AF_INET6 || family == AF_UNIX);
 }
 
-/*
- * The storage of a socket, owned by whoever uses it first; NULL when it is known to be no HTTP, or
- * in the middle of a message that began before Sonde.
- */
-static __always_inline struct socket_state *socket_candidate(
-	struct sock *sk, enum direction direction)
+/* The storage of a socket, owned by whoever uses it first; NULL when it is known to be no HTTP. */
+static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 {
 	struct socket_state *state =
 		bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -53,11 +49,18 @@ static __always_inline struct socket_state *socket_candidate(
 	}
 	if (state->http_misses >= MISSES_MAX || state->tgid == own_tgid)
 		return NULL;
-	if (state->flags & (direction == RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING))
-		return NULL;
-	if (state->flags & (SOCKET_RECEIVING | SOCKET_SENDING))
-		state->flags &= ~(SOCKET_RECEIVING | SOCKET_SENDING);
 	return state;
+}
+
+/* In the middle of a message that began before Sonde, until bytes go the other way. */
+static __always_inline bool is_midway(struct socket_state *state, enum direction direction)
+{
+	if (!(state->flags & (SOCKET_RECEIVING | SOCKET_SENDING)))
+		return false;
+	if (state->flags & (direction == RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING))
+		return true;
+	state->flags &= ~(SOCKET_RECEIVING | SOCKET_SENDING);
+	return false;
 }
 
 /* --- Unix sockets --- */
@@ -85,12 +88,12 @@ static __noinline void unix_end(struct sock *sk, struct conn *conn, enum http_er
 	struct sock *peer = unix_peer(sk);
 
 	if (conn)
-		conn_close(conn, error);
+		conn_close(conn, error, error != HTTP_RESET);
 	if (!peer || !is_dead(peer))
 		return;
 	conn = conn_find(peer);
 	if (conn && !(conn->flags & CONN_OPAQUE))
-		conn_close(conn, HTTP_CLOSED_LOCALLY);
+		conn_close(conn, HTTP_CLOSED_LOCALLY, true);
 }
 
 /* The other side has closed, or only its sending half. */
@@ -115,7 +118,7 @@ static __always_inline void send_note(struct socket_state *state)
 static __always_inline void unix_send_begin(struct sock *receiver)
 {
 	struct sock *sender = unix_peer(receiver);
-	struct socket_state *state = sender ? socket_candidate(sender, SEND) : NULL;
+	struct socket_state *state = sender ? socket_candidate(sender) : NULL;
 
 	if (!state || state->sending)
 		return;
@@ -127,10 +130,10 @@ static __always_inline void unix_send_begin(struct sock *receiver)
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(http_send_begin, struct sock *sk, struct msghdr *message)
 {
-	struct socket_state *state = socket_candidate(sk, SEND);
+	struct socket_state *state = socket_candidate(sk);
 	struct tcp_sock *tcp;
 
-	if (!state || state->sending)
+	if (!state || is_midway(state, SEND) || state->sending)
 		return 0; /* a later round of the same operation */
 	tcp = bpf_skc_to_tcp_sock(sk);
 	bytes_from_msghdr(&state->send_bytes, message);
@@ -149,8 +152,8 @@ int BPF_PROG(http_send, struct sock *sk, int result)
 
 	if (!is_stream(sk))
 		return 0;
-	state = socket_candidate(sk, SEND);
-	if (!state)
+	state = socket_candidate(sk);
+	if (!state || is_midway(state, SEND))
 		return 0;
 	if (state->sending)
 		sending = __sync_lock_test_and_set(&state->sending, SENDING_NOT);
@@ -247,8 +250,11 @@ int BPF_PROG(http_arrival, struct sock *sk)
 static __always_inline void arrival_settle(
 	struct sock *sk, struct socket_state *state, const struct tcp_sock *tcp, __u64 now)
 {
-	__u64 arrival_ns = state->arrival_ns;
+	__u64 arrival_ns;
 
+	if (!state)
+		return;
+	arrival_ns = state->arrival_ns;
 	/* cleared before it is looked what there is: an arrival in between sets it anew */
 	state->arrival_ns = 0;
 	barrier();
@@ -290,10 +296,16 @@ static __always_inline bool conn_catch_up(
 	if (stream_skip(stream, gap, now))
 		return true;
 	transfer.length = gap;
-	if (conn_feed(conn, &transfer) != OUTCOME_UNREADABLE)
+	if (!conn_feed(conn, &transfer))
 		return true;
 	conn_forget(sk);
 	return false;
+}
+
+/* True when what arrives next begins a request. */
+static __always_inline bool awaits_request(const struct conn *conn)
+{
+	return conn->role == HTTP_SERVER && !conn->streams[REQUEST].bytes;
 }
 
 /* In each receive and splice; only the latter shows nowhere else. */
@@ -302,13 +314,17 @@ int BPF_PROG(http_splice, struct sock *sk)
 {
 	struct tcp_sock *tcp;
 	struct conn *conn;
+	__u64 now;
 
 	if (!in_splice())
 		return 0;
 	conn = conn_find(sk);
 	tcp = bpf_skc_to_tcp_sock(sk);
-	if (conn && tcp && !(conn->flags & CONN_OPAQUE))
-		conn_catch_up(sk, conn, position_read(sk, tcp), bpf_ktime_get_ns());
+	if (!conn || !tcp || conn->flags & CONN_OPAQUE)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (conn_catch_up(sk, conn, position_read(sk, tcp), now) && awaits_request(conn))
+		arrival_settle(sk, bpf_sk_storage_get(&sockets, sk, NULL, 0), tcp, now);
 	return 0;
 }
 
@@ -323,7 +339,7 @@ static __always_inline void receive_nothing(struct sock *sk, struct conn *conn, 
 		else if (is_end)
 			unix_shut(sk, conn);
 	} else if (is_end && conn && conn->role == HTTP_CLIENT) {
-		conn_close(conn, HTTP_CLOSED_BY_PEER);
+		conn_close(conn, HTTP_CLOSED_BY_PEER, true);
 	}
 }
 
@@ -347,10 +363,14 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 		return 0;
 	}
 	if (!conn) {
-		state = socket_candidate(sk, RECEIVE);
+		state = socket_candidate(sk);
 		if (!state)
 			return 0;
-	} else if (conn->role == HTTP_SERVER && !conn->streams[REQUEST].bytes) {
+		if (is_midway(state, RECEIVE)) {
+			arrival_settle(sk, state, bpf_skc_to_tcp_sock(sk), bpf_ktime_get_ns());
+			return 0;
+		}
+	} else if (awaits_request(conn)) {
 		state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	}
 	now = bpf_ktime_get_ns();
@@ -374,14 +394,32 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 	conn = conn_operate(sk, conn, state, &transfer);
 	if (conn)
 		stream_of(conn, RECEIVE)->position = position;
-	if (conn && (conn->role == HTTP_CLIENT || conn->streams[REQUEST].bytes))
-		return 0; /* what arrives next begins no request */
-	if (!state)
-		state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (state)
-		arrival_settle(sk, state, tcp, now);
+	if (!conn || awaits_request(conn))
+		arrival_settle(sk, bpf_sk_storage_get(&sockets, sk, NULL, 0), tcp, now);
 	return 0;
 }
+
+/* --- ends --- */
+
+static __always_inline enum http_error closed_by(const struct conn *conn)
+{
+	return conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY;
+}
+
+/* The FIN is sent: a server answers no more, and a client that has read or given up all neither. */
+static __always_inline void fin_sent(struct sock *sk, struct conn *conn, int state)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	bool is_over = conn->role == HTTP_SERVER;
+
+	if (state == TCP_FIN_WAIT1) /* by close(), which ends both ways; shutdown() need not */
+		is_over |= sk->sk_shutdown & RCV_SHUTDOWN;
+	else if (tcp) /* LAST_ACK, after the peer's FIN, which counts as one */
+		is_over |= (__s32)(tcp->rcv_nxt - tcp->copied_seq) <= 1;
+	if (is_over)
+		conn_close(conn, closed_by(conn), true);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(http_state, struct sock *sk, int from, int to)
 {
@@ -398,13 +436,16 @@ int BPF_PROG(http_state, struct sock *sk, int from, int to)
 		return 0;
 	if (to == TCP_CLOSE_WAIT)
 		conn->flags |= CONN_PEER_CLOSED;
-	else if (to == TCP_CLOSE && (sk->sk_err == ECONNRESET || sk->sk_err == EPIPE))
-		conn_close(conn, HTTP_RESET);
-	else if (to == TCP_CLOSE && sk->sk_err == ETIMEDOUT)
-		conn_close(conn, HTTP_TIMED_OUT);
-	else if (conn->role == HTTP_SERVER) /* it will send no more, so there are no more answers */
-		conn_close(conn,
-			conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY);
+	else if (to != TCP_CLOSE)
+		fin_sent(sk, conn, to);
+	else if (sk->sk_err == ECONNRESET || sk->sk_err == EPIPE)
+		conn_close(conn, HTTP_RESET, false);
+	else if (sk->sk_err == ETIMEDOUT)
+		conn_close(conn, HTTP_TIMED_OUT, false);
+	else if (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT) /* this side sends a reset */
+		conn_close(conn, closed_by(conn), false);
+	else if (conn->role == HTTP_SERVER)
+		conn_close(conn, closed_by(conn), true);
 	/* a client may still read what has come: its end is that of the stream, or of the socket */
 	return 0;
 }
@@ -415,7 +456,6 @@ int BPF_PROG(http_destroy, struct sock *sk)
 	struct conn *conn = conn_find(sk);
 
 	if (conn && !(conn->flags & CONN_OPAQUE))
-		conn_close(conn,
-			conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY);
+		conn_close(conn, closed_by(conn), true);
 	return 0;
 }

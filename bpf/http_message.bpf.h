@@ -55,7 +55,9 @@ struct stream {
 enum conn_flag {
 	CONN_OPAQUE = 1, /* no HTTP any more: upgraded, a tunnel, nonsense, or closed */
 	CONN_PEER_CLOSED = 2,
-	CONN_UNIX = 4
+	CONN_UNIX = 4,
+	/* Open before Sonde, and no answer yet: what seems to be requests may be part of a body */
+	CONN_TENTATIVE = 8
 };
 
 /*
@@ -218,6 +220,12 @@ __weak __noinline __u32 method_length(const struct http_scratch *scratch, __u32 
 	return i < METHOD_MAX ? length : 0;
 }
 
+/* True when the first bytes of a response are those of its version, as far as they are there. */
+static __always_inline bool version_begins(__u64 word, __u32 length)
+{
+	return ((word ^ HTTP_1) & (length < 7 ? FIRST(length) : FIRST(7))) == 0;
+}
+
 /* A complete first line, or the first bytes (more than are carried) of a long one. */
 static __always_inline bool start_line(struct conn *conn, struct http_scratch *scratch,
 	struct stream *stream, __u32 at, __u32 length, bool complete)
@@ -249,6 +257,7 @@ static __always_inline bool start_line(struct conn *conn, struct http_scratch *s
 	word = load8(scratch, at + 8); /* " 200" after "HTTP/1.1" */
 	if (length < 12 || (load8(scratch, at) & FIRST(7)) != HTTP_1 || (word & 0xff) != ' ')
 		return false;
+	conn->flags &= ~CONN_TENTATIVE;
 	stream->status = (word >> 8 & 15) * 100 + (word >> 16 & 15) * 10 + (word >> 24 & 15);
 	return true;
 }
@@ -465,10 +474,12 @@ static __always_inline bool line_continue(
 			return false;
 		stream->flags |= STREAM_SKIP_LINE;
 		length = 0;
-	} else if (!skip && stream->state == STREAM_START) {
-		if (feed->message == REQUEST && !method_length(scratch, at, length) &&
-			(__u8)(scratch->data[DATA(at)] - '\r') > 0)
+	} else if (!skip && stream->state == STREAM_START && scratch->data[DATA(at)] != '\r') {
+		if (feed->message == REQUEST ? !method_length(scratch, at, length)
+					     : !version_begins(load8(scratch, at), length)) {
+			consume(feed, stream, end);
 			return false;
+		}
 	}
 	if (!skip && length)
 		line_carry(conn, scratch, stream, at, length);

@@ -109,7 +109,7 @@ int http_sweep_unix(struct bpf_iter__bpf_map_elem *ctx)
 	if (!conn)
 		return 0;
 	if (is_gone(conn)) {
-		conn_close(conn, HTTP_CLOSED_LOCALLY);
+		conn_close(conn, HTTP_CLOSED_LOCALLY, true);
 		bpf_map_delete_elem(&unix_conns, &cookie);
 		return 0;
 	}

@@ -35,9 +35,15 @@ static __always_inline struct stream *stream_of(struct conn *conn, enum directio
 						      : &conn->streams[RESPONSE];
 }
 
+/* What conn_feed() returns, unless all went well. */
+enum feed_failure {
+	FEED_UNREADABLE = 1, /* bytes were needed and could not be read */
+	FEED_MISTAKEN /* it was no HTTP, or the other end's: a look at the same bytes may tell */
+};
+
 /*
- * Leads the bytes of one operation through the message that they belong to. Returns
- * OUTCOME_UNREADABLE when they were needed and could not be read: the connection must be forgotten.
+ * Leads the bytes of one operation through the message that they belong to. When that fails, the
+ * connection must be forgotten.
  */
 __weak __noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
 {
@@ -74,7 +80,11 @@ __weak __noinline int conn_feed(struct conn *conn, const struct transfer *transf
 		if (feed->message == REQUEST && conn->asked)
 			count(SOURCE_HTTP, OUTCOME_UNREADABLE);
 		conn_end(conn, HTTP_OK, OUTCOME_UNREADABLE);
-		return OUTCOME_UNREADABLE;
+		return FEED_UNREADABLE;
+	}
+	if (feed->message == RESPONSE && conn->flags & CONN_TENTATIVE) {
+		conn_end(conn, HTTP_OK, OUTCOME_NONE);
+		return FEED_MISTAKEN;
 	}
 	if (feed->message == RESPONSE) {
 		conn_end(conn, HTTP_RESPONSE_INVALID, 0);
@@ -142,6 +152,8 @@ static __noinline struct conn *conn_new(
 	}
 	conn->role = transfer->direction == RECEIVE ? HTTP_SERVER : HTTP_CLIENT;
 	conn->sk = (__u64)sk;
+	if (!is_unix(sk) && !state->start_ns)
+		conn->flags |= CONN_TENTATIVE;
 	if (!(state->flags & SOCKET_HTTP))
 		conn->setup_ns = setup_ns(sk, state, conn->role);
 	state->flags |= SOCKET_HTTP;
@@ -157,11 +169,22 @@ static __noinline struct conn *conn_new(
 static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 	struct socket_state *state, const struct transfer *transfer)
 {
+	int failure;
+
 	if (!conn)
 		conn = conn_new(sk, state, transfer);
 	if (!conn)
 		return NULL;
-	if (conn_feed(conn, transfer) != OUTCOME_UNREADABLE) {
+	failure = conn_feed(conn, transfer);
+	if (failure == FEED_MISTAKEN) {
+		conn_forget(sk);
+		state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+		conn = conn_new(sk, state, transfer);
+		if (!conn)
+			return NULL;
+		failure = conn_feed(conn, transfer);
+	}
+	if (!failure) {
 		if (conn->asked || !(conn->flags & CONN_OPAQUE))
 			return conn;
 		if (state) /* it only looked like a request */

@@ -335,10 +335,9 @@ __weak __noinline int conn_end(struct conn *conn, enum http_error error, enum ou
 }
 
 /* The end of the bytes is the end of a response that has no other; the rest has no answer. */
-static __always_inline void conn_close(struct conn *conn, enum http_error error)
+static __always_inline void conn_close(struct conn *conn, enum http_error error, bool in_order)
 {
-	if (conn->streams[RESPONSE].state == STREAM_UNTIL_CLOSE && error != HTTP_RESET &&
-		error != HTTP_TIMED_OUT) {
+	if (conn->streams[RESPONSE].state == STREAM_UNTIL_CLOSE && in_order) {
 		request_finish(conn, 0, HTTP_OK);
 		conn->answered++;
 		conn->streams[RESPONSE].bytes = 0;

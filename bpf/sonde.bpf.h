@@ -48,6 +48,8 @@ struct {
 	__type(value, struct counters);
 } counters __weak SEC(".maps");
 
+#define OUTCOME_NONE OUTCOMES /* nothing to count */
+
 static __always_inline void count(enum source source, enum outcome outcome)
 {
 	__u32 zero = 0;

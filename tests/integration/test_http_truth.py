@@ -49,7 +49,7 @@ def watch(folder):
     with Collector() as collector, \
             Sonde(folder, "--sweep-interval", "100ms", "--otlp-endpoint", collector.url,
                   "--otlp-interval", "10ms", "--otlp-queue-size", "64MiB",
-                  "--ring-size", "64MiB", "--http-routes", "/*", "--no-syscalls",
+                  "--ring-size", "64MiB", "--http-routes", "/*",
                   "--series-limit", "1000000") as sonde:
         yield Watched(sonde, collector)
 

@@ -289,6 +289,7 @@ static void test_a_unix_socket_without_a_path_has_its_transport_only(void **stat
 				  "      network.protocol.name: string \"http\"\n");
 	assert_decoded_lacks(&span, "address");
 	assert_decoded_lacks(&span, "url.full");
+	assert_decoded_has(&span, "      url.path: string \"/users/17\"\n");
 }
 
 static void test_a_client_route_is_a_url_template(void **state)

@@ -123,7 +123,7 @@ static char *span_url(struct text *text, const struct span *span)
 	return text_end(text, start);
 }
 
-static void span_server_attributes(struct attributes *to, const struct span *span)
+static void span_target_attributes(struct attributes *to, const struct span *span)
 {
 	size_t start = to->text.used;
 
@@ -134,6 +134,11 @@ static void span_server_attributes(struct attributes *to, const struct span *spa
 		text_put_query(&to->text, span->query);
 		attribute_text(to, "url.query", text_end(&to->text, start));
 	}
+}
+
+static void span_server_attributes(struct attributes *to, const struct span *span)
+{
+	span_target_attributes(to, span);
 	attribute_string(to, "http.route", span->route);
 	attribute_endpoint(
 		to, "server.address", span->local_address, "server.port", span->local_port);
@@ -145,6 +150,8 @@ static void span_client_attributes(struct attributes *to, const struct span *spa
 {
 	if (span->remote_address[0] || (span->socket_path && span->socket_path[0]))
 		attribute_text(to, "url.full", span_url(&to->text, span));
+	else /* a socket pair has no address that a URL could begin with */
+		span_target_attributes(to, span);
 	attribute_string(to, "url.template", span->route);
 	attribute_endpoint(
 		to, "server.address", span->remote_address, "server.port", span->remote_port);

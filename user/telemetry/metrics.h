@@ -4,12 +4,12 @@
  * label values in it. Series are found by hashing their label values, so that an update costs a
  * look-up and an addition.
  *
- * Cardinality is budgeted where a family's first label is "service_name": `series_max` series in all
- * and `per_service_max` for one service. Past a limit the count goes to an overflow
- * series of the same family, whose labels are empty but for service_name = "_overflow" (or, when
- * only the service's own limit is reached, the service's name) and otel_metric_overflow="true"; so
- * sums stay true. metrics_overflowed() says how many updates went there. Families whose first label
- * is another one are of Sonde itself: they are small, tell of losses, and need no budget.
+ * Cardinality is budgeted where a family's first label is "service_name": `series_max` series in
+ * all and `per_service_max` for one service. Past a limit the count goes to an overflow series of
+ * the same family, whose labels are empty but for service_name = "_overflow" (or, when only the
+ * service's own limit is reached, the service's name) and otel_metric_overflow="true"; so sums stay
+ * true. metrics_overflowed() says how many updates went there. Families whose first label is
+ * another one are of Sonde itself: they are small, tell of losses, and need no budget.
  *
  * Not thread-safe: the main thread owns it, and renders it too (export/exposition.h).
  */

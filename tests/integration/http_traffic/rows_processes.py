@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows about who moves the bytes: short processes, children, and several threads."""
+import json
 import os
 import socket
 import threading
@@ -77,15 +78,16 @@ class PassedBetweenProcesses(Row):
         child = os.fork()
         if not child:
             for said in self.said():
-                _, (number,), _, _ = socket.recv_fds(there, 1, 1)
+                accepted, (number,), _, _ = socket.recv_fds(there, 100, 1)
                 wire = side.wire(socket.socket(fileno=number))
+                wire.setup = json.loads(accepted)
                 self.answer(wire, said)
                 self.finish(wire)
                 side.tell(wire, said)
             os._exit(0)
         for _ in self.said():
             wire = side.accept()
-            socket.send_fds(here, [b"x"], [wire.sock.fileno()])
+            socket.send_fds(here, [json.dumps(wire.setup).encode()], [wire.sock.fileno()])
             wire.sock.close()
         assert not os.waitpid(child, 0)[1]
 
