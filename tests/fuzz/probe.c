@@ -42,11 +42,15 @@ struct unix_sock *bpf_skc_to_unix_sock(void *of)
 
 void probe_open(__u32 copied_seq)
 {
+	struct socket_state *state;
+
 	tcp = (struct tcp_sock){.copied_seq = copied_seq};
 	tcp.rcv_nxt = copied_seq;
 	sk->sk_type = SOCK_STREAM;
 	sk->__sk_common.skc_family = AF_INET;
 	sk->__sk_common.skc_net.net = &net;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	state->start_ns = 1; /* its beginning was seen */
 }
 
 static void system_call(int number, const void *argument, __u64 length)

@@ -278,6 +278,8 @@ static bool can_begin_response(const char *text, size_t length)
 {
 	int status;
 
+	if (memcmp(text, "HTTP/1.", length < 7 ? length : 7) != 0)
+		return false;
 	return length < 12 || status_line((struct text){text, length < 13 ? length : 13}, &status);
 }
 
