@@ -302,6 +302,17 @@ static __always_inline bool conn_catch_up(
 	return false;
 }
 
+/* How many of the bytes from `position` on had come at the last arrival. */
+static __always_inline __u64 arrived(
+	const struct socket_state *state, const struct tcp_sock *tcp, __u32 position)
+{
+	__s32 bytes = state->arrival_position - position;
+
+	if (!tcp)
+		return ~0ULL; /* nobody tells: all of them */
+	return bytes > 0 ? bytes : 0;
+}
+
 /* True when what arrives next begins a request. */
 static __always_inline bool awaits_request(const struct conn *conn)
 {
@@ -375,12 +386,14 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 	}
 	now = bpf_ktime_get_ns();
 	transfer.first_ns = transfer.last_ns = now;
-	if (state)
-		transfer.arrival_ns = state->arrival_ns;
 	if (!conn || (conn->role == HTTP_CLIENT && conn->asked == conn->answered))
 		conn = send_take(sk, conn, now);
 	tcp = bpf_skc_to_tcp_sock(sk);
 	position = tcp ? position_read(sk, tcp) : 0;
+	if (state) {
+		transfer.arrival_ns = state->arrival_ns;
+		transfer.arrival_end = arrived(state, tcp, position - result);
+	}
 	if (conn) {
 		if (tcp && !conn_catch_up(sk, conn, position - result, now))
 			return 0;

@@ -90,14 +90,15 @@ struct feed {
 	__u64 length;
 	__u64 first_ns; /* when these bytes began, and had finished, to move */
 	__u64 last_ns;
-	__u64 arrival_ns; /* since when they waited to be received; 0: not known */
-	__u64 window;     /* offset of the bytes in data[carried … filled) */
-	__u32 carried;    /* bytes before them, from earlier operations */
-	__u32 filled;     /* 0: there is no window */
-	__u32 line;       /* index in data at which the line under way begins */
-	__u32 message;    /* enum message */
-	__u32 workload;   /* of the thread that moves them */
-	__u32 lost;       /* enum outcome, when the connection can no longer be followed */
+	__u64 arrival_ns;  /* since when they waited to be received; 0: not known */
+	__u64 arrival_end; /* offset up to which that is so */
+	__u64 window;      /* offset of the bytes in data[carried … filled) */
+	__u32 carried;     /* bytes before them, from earlier operations */
+	__u32 filled;      /* 0: there is no window */
+	__u32 line;        /* index in data at which the line under way begins */
+	__u32 message;     /* enum message */
+	__u32 workload;    /* of the thread that moves them */
+	__u32 lost;        /* enum outcome, when the connection can no longer be followed */
 };
 
 /*
@@ -489,6 +490,14 @@ static __always_inline bool line_continue(
 	return true;
 }
 
+/* How long the byte at hand waited to be received; 0 when that is not known. */
+static __always_inline __u64 queue_ns(const struct feed *feed)
+{
+	return feed->arrival_ns && feed->offset < feed->arrival_end
+		       ? feed->first_ns - feed->arrival_ns
+		       : 0;
+}
+
 static __always_inline bool lines_step(
 	struct conn *conn, struct http_scratch *scratch, struct stream *stream)
 {
@@ -508,7 +517,7 @@ static __always_inline bool lines_step(
 		}
 		stream->first_ns = feed->first_ns;
 		if (feed->message == REQUEST)
-			conn->queue_ns = feed->arrival_ns ? feed->first_ns - feed->arrival_ns : 0;
+			conn->queue_ns = queue_ns(feed);
 	} else if (stream->state == STREAM_START && !stream->head_bytes) {
 		stream->first_ns = feed->first_ns; /* the final response, after an interim one */
 	}

@@ -16,11 +16,12 @@ enum direction { RECEIVE, SEND };
 /* What one operation on a socket moved. */
 struct transfer {
 	struct bytes bytes;
-	__u64 offset;     /* of the first byte that is not known yet, */
-	__u64 length;     /* and of their end */
-	__u64 first_ns;   /* when the first of them began to move */
-	__u64 last_ns;    /* when the last one had */
-	__u64 arrival_ns; /* received: since when they waited; 0: not known */
+	__u64 offset;      /* of the first byte that is not known yet, */
+	__u64 length;      /* and of their end */
+	__u64 first_ns;    /* when the first of them began to move */
+	__u64 last_ns;     /* when the last one had */
+	__u64 arrival_ns;  /* received: since when they waited; 0: not known */
+	__u64 arrival_end; /* offset up to which that is so */
 	enum direction direction;
 };
 
@@ -63,6 +64,7 @@ __weak __noinline int conn_feed(struct conn *conn, const struct transfer *transf
 	feed->first_ns = transfer->first_ns;
 	feed->last_ns = transfer->last_ns;
 	feed->arrival_ns = transfer->arrival_ns;
+	feed->arrival_end = transfer->arrival_end;
 	feed->message = message_of(conn, transfer->direction);
 	if (feed->message == REQUEST) {
 		thread = thread_current(SOURCE_HTTP);

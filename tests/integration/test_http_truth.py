@@ -131,7 +131,7 @@ class Outcome:
         self.spans = {side: watched.collector.of(self.services[side]) for side in SIDES}
         offset_after, error_after = realtime_offset()
         # the clocks may be steered apart meanwhile, and Sonde read them for itself in between
-        self.uncertainty = abs(offset_after - self.offset) + error + error_after + 10_000
+        self.uncertainty = abs(offset_after - self.offset) + error + error_after + 1000
 
 
 @pytest.fixture(scope="module", params=ROWS)
