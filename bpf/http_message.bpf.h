@@ -312,7 +312,9 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 		for (int i = 0; i < SPACES_MAX && is_space(scratch->data[DATA(end - 1)]); i++)
 			end--;
 		/* the last coding is what frames the body */
-		if (second == WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') && length > 18 &&
+		if (second == WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') &&
+			((load8(scratch, at + 16) | LOWER) & FIRST(2)) ==
+				WORD('g', ':', 0, 0, 0, 0, 0, 0) &&
 			((load8(scratch, end - 8) | LOWER) >> 8 | (__u64)'#' << 56) ==
 				WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', '#') &&
 			!is_token(scratch->data[DATA(end - 8)])) /* its name begins there */
