@@ -33,8 +33,7 @@ static __always_inline bool is_stream(const struct sock *sk)
 /* The storage of a socket, owned by whoever uses it first; NULL when it is known to be no HTTP. */
 static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 {
-	struct socket_state *state =
-		bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct socket_state *state = socket_state_make(sk);
 	struct thread *thread;
 
 	if (!state) {
@@ -226,15 +225,13 @@ int BPF_PROG(http_arrival, struct sock *sk)
 {
 	struct socket_state *state;
 	struct tcp_sock *tcp;
-	__u64 create = 0; /* TCP sockets have it from their birth */
 
 	if (!is_stream(sk) || sk->__sk_common.skc_state == TCP_LISTEN)
 		return 0;
-	if (is_unix(sk)) {
+	if (is_unix(sk))
 		unix_send_begin(sk);
-		create = BPF_SK_STORAGE_GET_F_CREATE;
-	}
-	state = bpf_sk_storage_get(&sockets, sk, NULL, create);
+	/* TCP sockets have it from their birth */
+	state = is_unix(sk) ? socket_state_make(sk) : bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!state || state->arrival_ns || state->http_misses >= MISSES_MAX)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);

@@ -202,6 +202,18 @@ struct {
 } sockets __weak SEC(".maps");
 
 /*
+ * The storage of a socket, made if need be; NULL when there is no memory. Two CPUs may make it at
+ * once: the one that comes second is refused, and finds it when it asks again.
+ */
+static __always_inline struct socket_state *socket_state_make(struct sock *sk)
+{
+	struct socket_state *state =
+		bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	return state ?: bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+/*
  * When sockets were accepted, by their address: known at the end of a system call (syscall.bpf.c),
  * where a socket is no more than an address. Addresses are used again, and their entries with them.
  */

@@ -101,7 +101,7 @@ int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 		return 0;
 	if (to == TCP_CLOSE && (from == TCP_LISTEN || from == TCP_CLOSE))
 		return 0;
-	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	state = socket_state_make(sk);
 	if (!state) {
 		count(SOURCE_TCP, OUTCOME_STORAGE_FAILED);
 		return 0;
@@ -167,7 +167,7 @@ int tcp_sweep(struct bpf_iter__tcp *ctx)
 	if (!tcp)
 		return 0; /* no full socket: a request or TIME_WAIT */
 	sk = (struct sock *)tcp;
-	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	state = socket_state_make(sk);
 	if (!state) {
 		count(SOURCE_TCP, OUTCOME_STORAGE_FAILED);
 		return 0;
@@ -214,7 +214,7 @@ int tcp_owners(struct bpf_iter__task_file *ctx)
 	sk = socket->sk;
 	if (!sk || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	state = socket_state_make(sk);
 	thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!state || !thread || state->tgid)
 		return 0;
