@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/1 against real programs: every request is counted once, on both sides, with its times.
 
-The truth is nginx's access log, the number of requests that a client was told to make, or clock
-readings that the peer itself took around its system calls (http_truth.py).
+The truth is nginx's access log, or the number of requests that a client was told to make. For each
+kind of traffic and the time of each system call see test_http_truth.py.
 """
 import collections
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -18,14 +17,10 @@ import time
 
 import pytest
 
-from harness import (Sonde, access_log, clean_environment, free_port, nginx, program, stop,
-                     wait_until)
-from http_peers import (DOWNLOAD_CLIENT, HALF_CLOSING_CLIENT, NODE_CLIENT, NODE_SERVER,
-                        PYTHON_CLIENT, PYTHON_SERVER, SILENT_SERVER, SPLIT_PEER, WAYS_CLIENT,
-                        WAYS_SERVER)
-from http_truth import Collector, realtime_offset
+from harness import Sonde, access_log, clean_environment, free_port, nginx, program, wait_until
+from http_peers import DOWNLOAD_CLIENT, HALF_CLOSING_CLIENT, LATE_SERVER, PYTHON_SERVER
+from span_collector import Collector
 
-TRUTH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "http_truth.py")
 PYTHON = "/usr/bin/python3"
 KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 LOOKS_LIKE_A_REQUEST = b"GET / HTTP/1.1\r\nHost: body\r\n\r\n" * 3
@@ -161,23 +156,6 @@ def test_a_client_that_lives_for_one_request_has_its_name(sonde, tmp_path):
         expect(sonde, "client", client, expected)
 
 
-def test_python_server_and_client_are_counted(sonde):
-    server, client = f"python-server-{os.getpid()}", f"python-client-{os.getpid()}"
-    with python_server(server) as port:
-        run(PYTHON, "-c", PYTHON_CLIENT, str(port), name=client, input=b"500\n")
-        expect(sonde, "server", server, {("GET", "200"): 500})
-        expect(sonde, "client", client, {("GET", "200"): 500})
-
-
-def test_node_server_and_client_are_counted(sonde):
-    server, client = f"node-server-{os.getpid()}", f"node-client-{os.getpid()}"
-    port = free_port()
-    with program("node", "-e", NODE_SERVER, str(port), port=port, name=server):
-        run("node", "-e", NODE_CLIENT, str(port), "500", name=client)
-        expect(sonde, "server", server, {("GET", "200"): 500})
-        expect(sonde, "client", client, {("GET", "200"): 500})
-
-
 def test_counter_and_drops_equal_the_access_log_under_load(tmp_path):
     port, client = free_port(), f"wrk-{os.getpid()}"
     server = f"nginx-{port}"
@@ -210,39 +188,6 @@ def test_counter_and_drops_equal_the_access_log_under_load(tmp_path):
         assert sum(as_server.values()) == in_log
         assert as_client["GET", "200"] == answered
         assert sum(as_client.values()) <= answered + 64
-
-
-def test_a_connection_opened_before_sonde_counts_what_comes_after(tmp_path):
-    server, client = f"early-server-{os.getpid()}", f"early-client-{os.getpid()}"
-    with python_server(server) as port:
-        asking = subprocess.Popen(
-            [PYTHON, "-c", PYTHON_CLIENT, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env=clean_environment(OTEL_SERVICE_NAME=client))
-        try:
-            def ask(requests):
-                asking.stdin.write(b"%d\n" % requests)
-                asking.stdin.flush()
-                assert asking.stdout.readline() == b"done\n"
-            ask(3)
-            with Sonde(tmp_path, "--sweep-interval", "100ms") as sonde:
-                ask(20)
-                expect(sonde, "server", server, {("GET", "200"): 20})
-                expect(sonde, "client", client, {("GET", "200"): 20})
-        finally:
-            stop(asking)
-
-
-LATE_SERVER = r"""
-import socket, sys
-listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-while True:
-    connection, _ = listener.accept()
-    if connection.recv(4096):
-        while connection.recv(4096):
-            pass  # until the client has closed
-        assert connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") == 43
-    connection.close()
-"""
 
 
 def test_an_answer_that_was_sent_is_one_though_a_reset_comes_back_within_the_send(sonde):
@@ -326,31 +271,6 @@ def test_an_answer_that_ends_with_the_connection_is_complete(sonde):
         expect(sonde, "client", client, {("GET", "200"): 5})
 
 
-@pytest.mark.parametrize("ask, answer", [
-    ("plainly", "bytewise"), ("plainly", "in_pieces"), ("plainly", "in_chunks"),
-    ("plainly", "after_hints"), ("plainly", "by_child"), ("plainly", "by_thread"),
-    ("plainly", "after_peeking"), ("in_pieces", "in_pieces"), ("by_writev", "bytewise"),
-    ("by_write", "in_pieces"), ("long", "in_chunks")])
-def test_ways_to_ask_and_to_answer_do_not_matter(sonde, ask, answer):
-    server = f"ways-server-{ask}-{answer}-{os.getpid()}"
-    client = f"ways-client-{ask}-{answer}-{os.getpid()}"
-    port = free_port()
-    with program(PYTHON, "-c", WAYS_SERVER, str(port), answer, port=port, name=server):
-        run(PYTHON, "-c", WAYS_CLIENT, str(port), ask, name=client)
-        expect(sonde, "server", server, {("GET", "200"): 10})
-        expect(sonde, "client", client, {("GET", "200"): 10})
-
-
-def test_messages_read_and_written_in_two_parts_split_at_every_byte(sonde):
-    server, client = f"split-server-{os.getpid()}", f"split-client-{os.getpid()}"
-    port = free_port()
-    with program(PYTHON, "-c", SPLIT_PEER, "server", str(port), port=port, name=server):
-        run(PYTHON, "-c", SPLIT_PEER, "client", str(port), name=client)
-        expected = {("GET", "200"): 234, ("GET", "201"): 233, ("GET", "202"): 233}
-        expect(sonde, "server", server, expected)
-        expect(sonde, "client", client, expected)
-
-
 def test_a_download_by_sendfile_is_one_request_as_long_as_it_took(sonde, tmp_path):
     port, client = free_port(), f"download-{os.getpid()}"
     folder = tempfile.mkdtemp()  # nginx's workers, who are nobody, must reach it
@@ -374,18 +294,6 @@ def test_a_download_by_sendfile_is_one_request_as_long_as_it_took(sonde, tmp_pat
         shutil.rmtree(folder)
 
 
-def test_a_connection_closed_without_an_answer_has_an_error_and_no_status(sonde):
-    server, client = f"silent-server-{os.getpid()}", f"silent-client-{os.getpid()}"
-    port = free_port()
-    with program(PYTHON, "-c", SILENT_SERVER, str(port), port=port, name=server):
-        for _ in range(5):
-            result = subprocess.run(["curl", "-s", f"http://127.0.0.1:{port}/"], check=False,
-                                    env=clean_environment(OTEL_SERVICE_NAME=client))
-            assert result.returncode == 52  # "Empty reply from server"
-        expect(sonde, "server", server, {("GET", "closed_locally"): 5})
-        expect(sonde, "client", client, {("GET", "closed_by_peer"): 5})
-
-
 def test_a_client_that_closes_its_sending_side_still_gets_its_answer(sonde, tmp_path):
     port, client = free_port(), f"half-closing-{os.getpid()}"
     with nginx(tmp_path, port) as log:
@@ -397,47 +305,6 @@ def test_a_client_that_closes_its_sending_side_still_gets_its_answer(sonde, tmp_
 
 
 # --- spans ---
-
-
-def test_spans_begin_and_end_at_the_system_calls_of_each_side(tmp_path):
-    requests, port = 20, free_port()
-    server, client = f"timed-server-{os.getpid()}", f"timed-client-{os.getpid()}"
-    offset, error = realtime_offset()
-    with Collector() as collector, \
-            Sonde(tmp_path, "--otlp-endpoint", collector.url, "--otlp-queue-size", "16MiB"), \
-            open(tmp_path / "server", "w+", encoding="utf-8") as served:
-        with program(PYTHON, TRUTH, "server", str(port), port=port, name=server, stdout=served):
-            asked = run(PYTHON, TRUTH, "client", str(port), str(requests), name=client)
-            wait_until(lambda: len(collector.of(server) + collector.of(client)) >= 2 * requests,
-                       "all spans at the collector", 10)
-        served.seek(0)
-        truth = {"SERVER": [json.loads(line) for line in served],
-                 "CLIENT": [json.loads(line) for line in asked.splitlines()]}
-        spans = {"SERVER": collector.of(server), "CLIENT": collector.of(client)}
-    offset_later, error_later = realtime_offset()
-    # Sonde read its own offset in between; the clocks may be steered apart meanwhile
-    tolerance = abs(offset_later - offset) + error + error_later + 10_000
-    assert tolerance < 100_000
-
-    for kind in ("SERVER", "CLIENT"):
-        assert len(truth[kind]) == len(spans[kind]) == requests
-        by_path = {re.sub("^http://[^/]*", "", s.attributes.get("url.path") or
-                          s.attributes["url.full"]): s for s in spans[kind]}
-        for told in truth[kind]:
-            span = by_path[told["path"]]
-            assert span.kind == kind
-            for what, at in (("start", span.start), ("end", span.end),
-                             ("response_first", span.start + round(
-                                 span.attributes["sonde.http.time_to_first_byte"] * 1e9))):
-                before, after = told[what]
-                at -= offset
-                assert before - tolerance <= at <= after + tolerance, (
-                    f"{kind} {told['path']} {what}: {at - before} ns after the clock before the "
-                    f"call, {after - at} ns before the one after it (± {tolerance})")
-    # a read that waits is long: the bytes that ended the wait tell more
-    for served, asked in zip(truth["SERVER"], truth["CLIENT"]):
-        span = next(s for s in spans["SERVER"] if s.attributes["url.path"] == served["path"])
-        assert asked["start"][0] - tolerance <= span.start - offset
 
 
 def test_traceparent_becomes_trace_and_parent(tmp_path):

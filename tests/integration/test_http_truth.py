@@ -17,7 +17,7 @@ import pytest
 
 from harness import Sonde, clean_environment, unique, wait_until
 from http_traffic.rows import ROWS
-from http_truth import Collector, realtime_offset
+from span_collector import Collector, realtime_offset
 
 PYTHON = "/usr/bin/python3"
 FOLDER = os.path.dirname(os.path.abspath(__file__))

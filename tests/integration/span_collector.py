@@ -1,85 +1,12 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Ground truth for test_http.py: a collector that keeps spans, and peers that read the clock.
-
-As a program (`http_truth.py server PORT`, `http_truth.py client PORT REQUESTS`) it speaks HTTP by
-plain system calls, with readings of CLOCK_MONOTONIC right before and after each of them, and prints
-one JSON object for each request: for each moment that a span may show, [before, after].
-"""
+"""An OTLP collector that keeps the spans it is asked for, and how their clock stands to ours."""
 import collections
 import gzip
 import http.server
-import json
 import os
-import socket
 import sys
 import threading
 import time
-
-REQUEST_HEAD = (b"GET /times/%d HTTP/1.1\r\n", b"Host: truth\r\nAccept: */*\r\n\r\n")
-RESPONSE = (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n", b"0123456789", b"9876543210")
-RESPONSE_BYTES = sum(map(len, RESPONSE))
-PAUSE_SECONDS = 0.003  # between system calls: much longer than the call, so a wrong one is seen
-
-
-# --- peers ---
-
-def timed(call, *arguments):
-    """What call() returned, and the clock before and after it."""
-    before = time.monotonic_ns()
-    result = call(*arguments)
-    return result, [before, time.monotonic_ns()]
-
-
-def serve_connection(connection):
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    while True:
-        head, first = timed(connection.recv, 4096)
-        if not head:
-            return
-        received = first
-        while not head.endswith(b"\r\n\r\n"):
-            more, received = timed(connection.recv, 4096)
-            head += more
-        sent = []
-        for part in RESPONSE:
-            time.sleep(PAUSE_SECONDS)
-            sent.append(timed(connection.sendall, part)[1])
-        print(json.dumps({"path": head.split()[1].decode(), "start": first,
-                          "request_last": received, "response_first": sent[0], "end": sent[-1]}),
-              flush=True)
-
-
-def serve(port):
-    listener = socket.create_server(("127.0.0.1", port))
-    while True:
-        connection, _ = listener.accept()
-        with connection:
-            serve_connection(connection)
-
-
-def ask(port, requests):
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for i in range(requests):
-            time.sleep(0.02)  # idle: belongs to no request
-            line = REQUEST_HEAD[0] % i
-            _, first = timed(connection.sendall, line)
-            time.sleep(PAUSE_SECONDS)
-            _, sent = timed(connection.sendall, REQUEST_HEAD[1])
-            received = []
-            missing = RESPONSE_BYTES
-            while missing:
-                data, times = timed(connection.recv, missing)
-                assert data, "the server closed"
-                missing -= len(data)
-                received.append(times)
-            print(json.dumps({"path": line.split()[1].decode(), "start": first,
-                              "request_last": sent, "response_first": received[0],
-                              "end": received[-1]}), flush=True)
-
-
-# --- the collector ---
 
 Span = collections.namedtuple("Span", "service name kind start end trace parent attributes")
 
@@ -152,10 +79,3 @@ def realtime_offset():
         if best is None or after - before < best[1]:
             best = (realtime - (before + after) // 2, after - before)
     return best
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "server":
-        serve(int(sys.argv[2]))
-    else:
-        ask(int(sys.argv[2]), int(sys.argv[3]))
