@@ -18,7 +18,6 @@
 
 /* Of http_message.bpf.h: how much of a line it holds on to, and the longest method. */
 static const size_t line_limits[DIRECTIONS] = {HTTP_LINE_LEN, 64};
-#define METHOD_LIMIT 32
 
 static const char *const cut_names[] = {"whole", "by bytes", "in pieces"};
 

@@ -215,15 +215,12 @@ size_t reference_request_line(const char *text, size_t length)
 	return is_token((struct text){line.at, (size_t)(first - line.at)}) ? after : 0;
 }
 
-/* The longest method that the probe takes for one, and one more. */
-#define METHOD_MAX 32
-
 static bool can_begin_request(const char *text, size_t length)
 {
 	const char *space = memchr(text, ' ', length);
 	size_t method = space ? (size_t)(space - text) : length;
 
-	return method < METHOD_MAX && is_token((struct text){text, method});
+	return method < METHOD_LIMIT && is_token((struct text){text, method});
 }
 
 int reference_requests(const char *stream, size_t length, struct message *found, int most)

@@ -32,6 +32,9 @@ int reference_requests(const char *stream, size_t length, struct message *found,
 int reference_responses(const char *stream, size_t length, const char *request_stream,
 	const struct message *requests, int request_count, struct message *found);
 
+/* What is this long or longer the probe takes for no method (METHOD_MAX of http_message.bpf.h). */
+#define METHOD_LIMIT 32
+
 /* Length of `METHOD target HTTP/1.x` and its line end; 0 when that is not how the text begins. */
 size_t reference_request_line(const char *text, size_t length);
 
