@@ -16,7 +16,7 @@
 #include "reference.h"
 #include "run.h"
 
-/* Of http_message.bpf.h: how much of a line it holds on to, and the longest method. */
+/* Of http_message.bpf.h: how much of a line it holds on to. */
 static const size_t line_limits[DIRECTIONS] = {HTTP_LINE_LEN, 64};
 
 static const char *const cut_names[] = {"whole", "by bytes", "in pieces"};
