@@ -404,8 +404,11 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 	conn = conn_operate(sk, conn, state, &transfer);
 	if (conn)
 		stream_of(conn, RECEIVE)->position = position;
-	if (!conn || awaits_request(conn))
-		arrival_settle(sk, bpf_sk_storage_get(&sockets, sk, NULL, 0), tcp, now);
+	if (conn && !awaits_request(conn))
+		return 0;
+	if (!state)
+		state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	arrival_settle(sk, state, tcp, now);
 	return 0;
 }
 

@@ -232,7 +232,7 @@ static __always_inline void unix_tell(struct conn *conn)
 
 	record = place.ring ? bpf_ringbuf_reserve(place.ring, sizeof(*record), 0) : NULL;
 	if (!record) {
-		count(SOURCE_HTTP, OUTCOME_RING_FULL);
+		ring_count(&place, SOURCE_HTTP, false);
 		return;
 	}
 	bpf_probe_read_kernel(&record->http, sizeof(record->http), &conn->current);
@@ -240,7 +240,7 @@ static __always_inline void unix_tell(struct conn *conn)
 	if (length <= HTTP_LINE_LEN)
 		record->http.path_length = unix_path_read(conn, record->http.line + length);
 	bpf_ringbuf_submit(record, place.flags);
-	count(SOURCE_HTTP, OUTCOME_DELIVERED);
+	ring_count(&place, SOURCE_HTTP, true);
 }
 
 /* Tells the current request, with whatever has come of its response. */

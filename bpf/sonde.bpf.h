@@ -80,6 +80,7 @@ struct {
 struct ring_place {
 	void *ring;
 	__u64 flags;
+	struct counters *counters;
 };
 
 /*
@@ -89,21 +90,26 @@ struct ring_place {
 static __always_inline struct ring_place ring_place(void)
 {
 	struct ring_place place = {.flags = BPF_RB_NO_WAKEUP};
-	__u32 index = bpf_get_smp_processor_id() & ring_mask;
-	struct counters *c;
+	__u32 index = bpf_get_smp_processor_id() & ring_mask, zero = 0;
 	__u64 waiting;
-	__u32 zero = 0;
 
+	place.counters = bpf_map_lookup_elem(&counters, &zero);
 	place.ring = bpf_map_lookup_elem(&rings, &index);
 	if (!place.ring)
 		return place;
 	waiting = bpf_ringbuf_query(place.ring, BPF_RB_AVAIL_DATA);
 	if (waiting >= ring_threshold)
 		place.flags = BPF_RB_FORCE_WAKEUP;
-	c = bpf_map_lookup_elem(&counters, &zero);
-	if (c && waiting > c->ring_peak)
-		c->ring_peak = waiting;
+	if (place.counters && waiting > place.counters->ring_peak)
+		place.counters->ring_peak = waiting;
 	return place;
+}
+
+static __always_inline void ring_count(
+	const struct ring_place *place, enum source source, bool delivered)
+{
+	if (place->counters)
+		place->counters->count[source][delivered ? OUTCOME_DELIVERED : OUTCOME_RING_FULL]++;
 }
 
 /* Hands a record to the daemon, or counts that there was no room. */
@@ -113,10 +119,7 @@ static __always_inline void ring_output(enum source source, void *record, __u64 
 
 	if (!place.ring)
 		return;
-	if (bpf_ringbuf_output(place.ring, record, size, place.flags))
-		count(source, OUTCOME_RING_FULL);
-	else
-		count(source, OUTCOME_DELIVERED);
+	ring_count(&place, source, !bpf_ringbuf_output(place.ring, record, size, place.flags));
 }
 
 /* --- what is kept for a thread --- */
