@@ -63,7 +63,7 @@ enum conn_flag {
 /*
  * A connection that speaks HTTP. Requests are numbered; those between `answered` and `asked` wait
  * for their responses. The first of them is `current` when `active` is set, the others are in
- * `pipeline`. At most 1 KiB, as there is one for each such socket.
+ * `pipeline`.
  */
 struct conn {
 	struct record_http current;
@@ -80,6 +80,8 @@ struct conn {
 	__u8 role;      /* enum http_role */
 	__u8 flags;     /* enum conn_flag */
 };
+
+_Static_assert(sizeof(struct conn) + 72 <= 1024, "with the kernel's header it takes 1 KiB");
 
 #define WINDOW 512 /* bytes read at a time: most heads are one window */
 
