@@ -141,6 +141,23 @@ int BPF_PROG(http_send_begin, struct sock *sk, struct msghdr *message)
 	return 0;
 }
 
+static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
+	struct socket_state *state, struct transfer *transfer, __u32 sending)
+{
+	transfer->last_ns = bpf_ktime_get_ns();
+	if (conn && stream_skip(stream_of(conn, SEND), transfer->length - transfer->offset,
+			    transfer->last_ns))
+		return conn;
+	if (sending) {
+		transfer->first_ns = state->send_begin_ns;
+		transfer->bytes = state->send_bytes;
+	} else {
+		transfer->first_ns = transfer->last_ns;
+		bytes_from_syscall(&transfer->bytes);
+	}
+	return conn_operate(sk, conn, state, transfer);
+}
+
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(http_send, struct sock *sk, int result)
 {
@@ -163,19 +180,10 @@ int BPF_PROG(http_send, struct sock *sk, int result)
 		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
 	if (sending == SENDING_TAKEN)
 		transfer.offset = state->send_length;
-	if (result <= 0 || transfer.offset >= (__u32)result)
-		return 0;
-	transfer.last_ns = bpf_ktime_get_ns();
-	if (conn && stream_skip(stream_of(conn, SEND), result - transfer.offset, transfer.last_ns))
-		return 0;
-	if (sending) {
-		transfer.first_ns = state->send_begin_ns;
-		transfer.bytes = state->send_bytes;
-	} else {
-		transfer.first_ns = transfer.last_ns;
-		bytes_from_syscall(&transfer.bytes);
-	}
-	conn_operate(sk, conn, state, &transfer);
+	if (result > 0 && transfer.offset < (__u32)result)
+		conn = send_end(sk, conn, state, &transfer, sending);
+	if (conn && conn->flags & CONN_RESET)
+		conn_close(conn, HTTP_RESET, false);
 	return 0;
 }
 
@@ -205,16 +213,14 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 
 /*
  * A reset that came in the middle of a send is handled before the send returns, which says all the
- * same that its bytes were taken: so they count first. Only for the thread that sends: another one
- * may be interrupted in the middle of a message here.
+ * same that its bytes were taken: so they count first.
  */
-static __always_inline struct conn *send_complete(struct sock *sk, struct conn *conn)
+static __always_inline bool in_send(struct sock *sk)
 {
 	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 
-	if (!state || state->sending != SENDING || state->send_thread != bpf_get_current_pid_tgid())
-		return conn;
-	return send_take(sk, conn, bpf_ktime_get_ns());
+	return state && state->sending == SENDING &&
+	       state->send_thread == bpf_get_current_pid_tgid();
 }
 
 /* --- arrivals --- */
@@ -283,8 +289,8 @@ static __always_inline __u32 position_read(const struct sock *sk, const struct t
 static __always_inline bool conn_catch_up(
 	struct sock *sk, struct conn *conn, __u32 position, __u64 now)
 {
+	enum message message = message_of(conn, RECEIVE);
 	struct stream *stream = stream_of(conn, RECEIVE);
-	struct transfer transfer = {.direction = RECEIVE, .first_ns = now, .last_ns = now};
 	__u32 gap = position - stream->position;
 
 	if (!stream->position || (__s32)gap <= 0)
@@ -292,9 +298,11 @@ static __always_inline bool conn_catch_up(
 	stream->position = position;
 	if (stream_skip(stream, gap, now))
 		return true;
-	transfer.length = gap;
-	if (!conn_feed(conn, &transfer))
+	if (stream_ends(stream, gap, now)) {
+		message_end(conn, message, stream);
 		return true;
+	}
+	conn_lose(conn, message);
 	conn_forget(sk);
 	return false;
 }
@@ -433,6 +441,18 @@ static __always_inline void fin_sent(struct sock *sk, struct conn *conn, int sta
 		conn_close(conn, closed_by(conn), true);
 }
 
+/* Closed without a reset from the other side. */
+static __always_inline void closed(struct sock *sk, struct conn *conn, int from)
+{
+	if (sk->sk_err == ETIMEDOUT)
+		conn_close(conn, HTTP_TIMED_OUT, false);
+	else if (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT) /* this side sends a reset */
+		conn_close(conn, closed_by(conn), false);
+	else if (conn->role == HTTP_SERVER)
+		conn_close(conn, closed_by(conn), true);
+	/* a client may still read what has come: its end is that of the stream, or of the socket */
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(http_state, struct sock *sk, int from, int to)
 {
@@ -443,32 +463,28 @@ int BPF_PROG(http_state, struct sock *sk, int from, int to)
 	conn = conn_find(sk);
 	if (!conn || conn->flags & CONN_OPAQUE)
 		return 0;
-	if (to == TCP_CLOSE)
-		conn = send_complete(sk, conn);
-	if (!conn)
-		return 0;
 	if (to == TCP_CLOSE_WAIT)
 		conn->flags |= CONN_PEER_CLOSED;
 	else if (to != TCP_CLOSE)
 		fin_sent(sk, conn, to);
-	else if (sk->sk_err == ECONNRESET || sk->sk_err == EPIPE)
+	else if (sk->sk_err != ECONNRESET && sk->sk_err != EPIPE)
+		closed(sk, conn, from);
+	else if (in_send(sk))
+		conn->flags |= CONN_RESET;
+	else
 		conn_close(conn, HTTP_RESET, false);
-	else if (sk->sk_err == ETIMEDOUT)
-		conn_close(conn, HTTP_TIMED_OUT, false);
-	else if (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT) /* this side sends a reset */
-		conn_close(conn, closed_by(conn), false);
-	else if (conn->role == HTTP_SERVER)
-		conn_close(conn, closed_by(conn), true);
-	/* a client may still read what has come: its end is that of the stream, or of the socket */
 	return 0;
 }
-
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(http_destroy, struct sock *sk)
 {
 	struct conn *conn = conn_find(sk);
 
-	if (conn && !(conn->flags & CONN_OPAQUE))
+	if (!conn || conn->flags & CONN_OPAQUE)
+		return 0;
+	if (conn->flags & CONN_RESET)
+		conn_close(conn, HTTP_RESET, false);
+	else
 		conn_close(conn, closed_by(conn), true);
 	return 0;
 }

@@ -57,7 +57,8 @@ enum conn_flag {
 	CONN_PEER_CLOSED = 2,
 	CONN_UNIX = 4,
 	/* Open before Sonde, and no answer yet: what seems to be requests may be part of a body */
-	CONN_TENTATIVE = 8
+	CONN_TENTATIVE = 8,
+	CONN_RESET = 16 /* within a send, which is to be taken first */
 };
 
 /*
@@ -271,7 +272,7 @@ static __always_inline bool is_space(__u8 c)
 	return c == ' ' || c == '\t';
 }
 
-/* Digits of a number after optional spaces; what follows them does not matter here. */
+/* The number that begins with a digit; what follows it does not matter here. */
 __weak __noinline __u64 number_parse(
 	const struct http_scratch *scratch, __u32 at, __u32 end, __u32 base)
 {
@@ -283,8 +284,6 @@ __weak __noinline __u64 number_parse(
 		__u8 c = scratch->data[DATA(at)];
 		__u8 digit = c - '0';
 
-		if (is_space(c) && !value)
-			continue;
 		if (digit > 9 && base == 16) {
 			digit = (c | 0x20) - 'a';
 			digit = digit < 6 ? digit + 10 : 16;
@@ -296,7 +295,23 @@ __weak __noinline __u64 number_parse(
 	return value;
 }
 
-#define SPACES_MAX 4 /* passed over before or after a value; one is what people write */
+#define SPACES_MAX 8 /* passed over before or after a value; one is what people write */
+
+/* Index of the first byte of a value that begins at `at` or after spaces. */
+__weak __noinline __u32 spaces_skip(const struct http_scratch *scratch, __u32 at)
+{
+	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
+		at++;
+	return at;
+}
+
+/* End of a value that ends at `end` or before spaces. */
+__weak __noinline __u32 spaces_trim(const struct http_scratch *scratch, __u32 end)
+{
+	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(end - 1)]); i++)
+		end--;
+	return end;
+}
 
 static __always_inline void header_line(struct conn *conn, struct http_scratch *scratch,
 	struct stream *stream, __u32 at, __u32 length)
@@ -309,10 +324,9 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 		if ((second & FIRST(7)) != WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0))
 			return;
 		stream->flags |= STREAM_HAS_LENGTH;
-		stream->remaining = number_parse(scratch, at + 15, end, 10);
+		stream->remaining = number_parse(scratch, spaces_skip(scratch, at + 15), end, 10);
 	} else if (first == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
-		for (int i = 0; i < SPACES_MAX && is_space(scratch->data[DATA(end - 1)]); i++)
-			end--;
+		end = spaces_trim(scratch, end);
 		/* the last coding is what frames the body */
 		if (second == WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') &&
 			((load8(scratch, at + 16) | LOWER) & FIRST(2)) ==
@@ -324,19 +338,16 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 	} else if (feed->message == REQUEST &&
 		   first == WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
 		   (second & FIRST(4)) == WORD('e', 'n', 't', ':', 0, 0, 0, 0)) {
-		at += 12;
-		for (int i = 0; i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
-			at++;
+		at = spaces_skip(scratch, at + 12);
 		if (at + TRACEPARENT_LEN <= end)
 			request_traceparent(conn, scratch, at);
 	}
 }
 
 static __always_inline void message_end(
-	struct conn *conn, struct http_scratch *scratch, struct stream *stream)
+	struct conn *conn, enum message message, struct stream *stream)
 {
-	struct feed *feed = &scratch->feed;
-	if (feed->message == REQUEST)
+	if (message == REQUEST)
 		request_end(conn);
 	else
 		response_end(conn, 0);
@@ -368,7 +379,7 @@ static __always_inline void head_end(
 		}
 		if (status == 204 || status == 304 ||
 			response_to(conn, WORD('H', 'E', 'A', 'D', ' ', 0, 0, 0), 5)) {
-			message_end(conn, scratch, stream);
+			message_end(conn, feed->message, stream);
 			return;
 		}
 	}
@@ -379,7 +390,7 @@ static __always_inline void head_end(
 	else if (feed->message == RESPONSE && !(stream->flags & STREAM_HAS_LENGTH))
 		stream->state = STREAM_UNTIL_CLOSE;
 	else
-		message_end(conn, scratch, stream);
+		message_end(conn, feed->message, stream);
 }
 
 /* One line, without its end. False: this is no HTTP. */
@@ -402,7 +413,7 @@ static __always_inline bool line_take(struct conn *conn, struct http_scratch *sc
 		return true;
 	case STREAM_TRAILERS:
 		if (!length)
-			message_end(conn, scratch, stream);
+			message_end(conn, scratch->feed.message, stream);
 		return true;
 	}
 	return true;
@@ -570,7 +581,7 @@ static __always_inline void body_step(
 	if (stream->state == STREAM_CHUNK)
 		stream->state = STREAM_CHUNK_SIZE;
 	else
-		message_end(conn, scratch, stream);
+		message_end(conn, feed->message, stream);
 }
 
 /* One line, or one piece of a body; returns 1 when the operation is used up. */
@@ -603,8 +614,8 @@ __weak __noinline int feed_step(struct conn *conn, struct http_scratch *scratch)
  * Lines and pieces looked at in one operation, 65,536: nested, as the verifier keeps a state for
  * each round of a loop until it has seen the last one.
  */
-#define FEED_ROUNDS 256
-#define FEED_STEPS  256
+#define FEED_ROUNDS 64
+#define FEED_STEPS  1024
 
 __weak __noinline int feed_steps(struct conn *conn, struct http_scratch *scratch)
 {

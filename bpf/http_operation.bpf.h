@@ -36,27 +36,63 @@ static __always_inline struct stream *stream_of(struct conn *conn, enum directio
 						      : &conn->streams[RESPONSE];
 }
 
-/* What conn_feed() returns, unless all went well. */
-enum feed_failure {
-	FEED_UNREADABLE = 1, /* bytes were needed and could not be read */
-	FEED_MISTAKEN /* it was no HTTP, or the other end's: a look at the same bytes may tell */
-};
-
 /*
- * Leads the bytes of one operation through the message that they belong to. When that fails, the
- * connection must be forgotten.
+ * Bytes of a message's head could not be read: what is open is lost with it. The connection may be
+ * found again at a later request.
  */
-__weak __noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
+static __always_inline void conn_lose(struct conn *conn, enum message message)
 {
+	if (message == REQUEST && conn->asked)
+		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
+	conn_end(conn, HTTP_OK, OUTCOME_UNREADABLE);
+}
+
+/* Whether the bytes of an operation can begin a request: 1, 0, or -1 when they tell nothing. */
+__weak __noinline int request_begins(const struct transfer *transfer)
+{
+	struct bytes_cursor cursor = {};
 	struct http_scratch *scratch;
-	struct thread *thread;
-	struct feed *feed;
-	__u32 zero = 0;
+	__u32 zero = 0, begin = 0;
+	__u64 most;
+	long got;
 
 	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
-	if (!scratch || !conn || !transfer)
-		return 0;
-	feed = &scratch->feed;
+	if (!scratch || !transfer)
+		return -1;
+	cursor.bytes = transfer->bytes;
+	most = transfer->length;
+	if (most > METHOD_MAX)
+		most = METHOD_MAX;
+	got = bytes_read(&cursor, 0, scratch->data, most);
+	if (got <= 0)
+		return -1;
+	for (int i = 0; i < EMPTY_LINES_MAX * 2 && begin < got; i++, begin++)
+		if (scratch->data[DATA(begin)] != '\r' && scratch->data[DATA(begin)] != '\n')
+			break;
+	return begin < got && method_length(scratch, begin, got - begin) > 0;
+}
+
+/*
+ * What answered was no HTTP, on a connection from before Sonde, where it may well be that this end
+ * asks and the other one answers: then what was taken for requests were none. False: it is neither.
+ */
+static __always_inline bool conn_turn(struct conn *conn, const struct transfer *transfer)
+{
+	conn_end(conn, HTTP_OK, OUTCOME_NONE);
+	if (request_begins(transfer) <= 0)
+		return false;
+	__builtin_memset(conn->streams, 0, sizeof(conn->streams));
+	conn->asked = conn->answered = 0;
+	conn->flags &= ~(CONN_OPAQUE | CONN_TENTATIVE);
+	conn->role = conn->role == HTTP_SERVER ? HTTP_CLIENT : HTTP_SERVER;
+	return true;
+}
+
+static __always_inline void feed_begin(
+	struct feed *feed, const struct conn *conn, const struct transfer *transfer)
+{
+	struct thread *thread;
+
 	__builtin_memset(feed, 0, sizeof(*feed));
 	feed->cursor.bytes = transfer->bytes;
 	feed->offset = transfer->offset;
@@ -71,22 +107,38 @@ __weak __noinline int conn_feed(struct conn *conn, const struct transfer *transf
 		feed->workload = thread ? thread->workload : 0;
 	}
 	feed->lost = OUTCOME_UNPARSABLE; /* unless its end is reached */
-	for (int i = 0; i < FEED_ROUNDS; i++)
-		if (feed_steps(conn, scratch))
+}
+
+/*
+ * Leads the bytes of one operation through the message that they belong to. Returns 1 when the
+ * connection must be forgotten.
+ */
+__weak __noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
+{
+	struct http_scratch *scratch;
+	struct feed *feed;
+	__u32 zero = 0;
+
+	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
+	if (!scratch || !conn || !transfer)
+		return 0;
+	feed = &scratch->feed;
+	for (int turn = 0; turn < 2; turn++) {
+		feed_begin(feed, conn, transfer);
+		for (int i = 0; i < FEED_ROUNDS; i++)
+			if (feed_steps(conn, scratch))
+				break;
+		if (feed->lost != OUTCOME_UNPARSABLE || feed->message == REQUEST ||
+			!(conn->flags & CONN_TENTATIVE))
 			break;
+		if (!conn_turn(conn, transfer))
+			return 1;
+	}
 	if (!feed->lost)
 		return 0;
 	if (feed->lost == OUTCOME_UNREADABLE) {
-		/* what is open is lost with it; the connection may be found again at a later
-		 * request */
-		if (feed->message == REQUEST && conn->asked)
-			count(SOURCE_HTTP, OUTCOME_UNREADABLE);
-		conn_end(conn, HTTP_OK, OUTCOME_UNREADABLE);
-		return FEED_UNREADABLE;
-	}
-	if (feed->message == RESPONSE && conn->flags & CONN_TENTATIVE) {
-		conn_end(conn, HTTP_OK, OUTCOME_NONE);
-		return FEED_MISTAKEN;
+		conn_lose(conn, feed->message);
+		return 1;
 	}
 	if (feed->message == RESPONSE) {
 		conn_end(conn, HTTP_RESPONSE_INVALID, 0);
@@ -123,28 +175,12 @@ static __always_inline __u64 setup_ns(
 static __noinline struct conn *conn_new(
 	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
 {
-	struct bytes_cursor cursor = {};
-	struct http_scratch *scratch;
+	int begins = request_begins(transfer);
 	struct conn *conn;
-	__u64 most;
-	__u32 zero = 0, begin = 0;
-	long got;
 
-	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
-	if (!scratch || !state || !transfer)
-		return NULL;
-	cursor.bytes = transfer->bytes;
-	most = transfer->length;
-	if (most > METHOD_MAX)
-		most = METHOD_MAX;
-	got = bytes_read(&cursor, 0, scratch->data, most);
-	if (got <= 0)
-		return NULL; /* tells nothing */
-	for (int i = 0; i < EMPTY_LINES_MAX * 2 && begin < got; i++, begin++)
-		if (scratch->data[DATA(begin)] != '\r' && scratch->data[DATA(begin)] != '\n')
-			break;
-	if (begin >= got || !method_length(scratch, begin, got - begin)) {
-		state->http_misses++;
+	if (begins <= 0 || !state) {
+		if (!begins && state)
+			state->http_misses++;
 		return NULL;
 	}
 	conn = conn_make(sk);
@@ -171,22 +207,11 @@ static __noinline struct conn *conn_new(
 static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 	struct socket_state *state, const struct transfer *transfer)
 {
-	int failure;
-
 	if (!conn)
 		conn = conn_new(sk, state, transfer);
 	if (!conn)
 		return NULL;
-	failure = conn_feed(conn, transfer);
-	if (failure == FEED_MISTAKEN) {
-		conn_forget(sk);
-		state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-		conn = conn_new(sk, state, transfer);
-		if (!conn)
-			return NULL;
-		failure = conn_feed(conn, transfer);
-	}
-	if (!failure) {
+	if (!conn_feed(conn, transfer)) {
 		if (conn->asked || !(conn->flags & CONN_OPAQUE))
 			return conn;
 		if (state) /* it only looked like a request */
@@ -208,6 +233,18 @@ static __always_inline bool stream_skip(struct stream *stream, __u64 length, __u
 	} else if (stream->state != STREAM_UNTIL_CLOSE) {
 		return false;
 	}
+	stream->bytes += length;
+	stream->last_ns = now;
+	return true;
+}
+
+/* True when the operation was all that was left of a body. */
+static __always_inline bool stream_ends(struct stream *stream, __u64 length, __u64 now)
+{
+	if (stream->flags & STREAM_SKIP_LINE || stream->state != STREAM_BODY ||
+		length != stream->remaining)
+		return false;
+	stream->remaining = 0;
 	stream->bytes += length;
 	stream->last_ns = now;
 	return true;
