@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * HTTP/1: pairs requests with responses on each connection, in the kernel, and tells one record for
- * each request.
+ * HTTP/1: the hooks. Whichever system call moved the bytes, each operation on a socket passes its
+ * tracepoint once, and nothing else on the machine pays. What is here only says: this connection,
+ * this direction, these bytes, now. A connection that speaks no HTTP is given up after a few
+ * operations and then costs one look-up for each.
  *
- * The hooks are the socket tracepoints: whichever system call moved the bytes, each operation on a
- * socket passes here once, and nothing else on the machine pays. A connection that speaks no HTTP
- * is given up after a few operations and then costs one look-up for each. Framing is in
- * http_message.bpf.h; this file decides whose request and whose response it is.
+ * Below it: http_operation.bpf.h, http_message.bpf.h (framing), http_request.bpf.h (pairing).
  */
 #include "http_operation.bpf.h"
 
@@ -141,6 +140,7 @@ int BPF_PROG(http_send_begin, struct sock *sk, struct msghdr *message)
 	return 0;
 }
 
+/* The bytes of a send that has ended. */
 static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
 	struct socket_state *state, struct transfer *transfer, __u32 sending)
 {
