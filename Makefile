@@ -307,6 +307,12 @@ fuzz-check: $(FUZZ_TARGETS:%=build/fuzz/%) ## the same, for seconds
 	@rm -rf build/fuzz/check
 	$(call fuzz_run,-runs=3000 -seed=1,build/fuzz/check)
 
+.PHONY: test-kernels
+test-kernels: ## run Sonde on other kernels under QEMU (sudo make test-kernels KERNELS=6.12)
+	@deploy/setup.sh build kernels
+	@status=0; { $(MAKE) all && tests/kernels/run $(KERNELS); } || status=$$?; \
+	$(give_back); exit $$status
+
 .PHONY: bench
 bench: ## measure what Sonde costs on this machine (sudo make bench)
 	@deploy/setup.sh build test

@@ -5,6 +5,7 @@
 #
 #   deploy/setup.sh build         what the daemon is built from
 #   deploy/setup.sh build test    and what its tests and benchmarks run
+#   deploy/setup.sh kernels       what runs other kernels
 #
 # Called by the Makefile ahead of `make run`, `make test` and `make bench`. With nothing to do it
 # costs one dpkg-query, so a second `make run` does not wait for it. Debian 12 and 13 name all of
@@ -27,6 +28,7 @@ test=(
 	libbpf-tools                            # syscount: what the benchmark compares with
 	git strace iproute2 netcat-openbsd procps tmux
 )
+kernels=(qemu-system-x86 busybox-static debian-archive-keyring python3)
 # These come by many other ways, so what counts is the command.
 command -v node >/dev/null || test+=(nodejs)
 command -v javac >/dev/null || test+=(default-jdk-headless)
@@ -41,7 +43,8 @@ for set in "$@"; do
 	case $set in
 	build) wanted+=("${build[@]}") ;;
 	test) wanted+=("${test[@]}") ;;
-	*) echo "usage: $0 build|test ..." >&2; exit 2 ;;
+	kernels) wanted+=("${kernels[@]}") ;;
+	*) echo "usage: $0 build|test|kernels ..." >&2; exit 2 ;;
 	esac
 done
 
