@@ -51,8 +51,7 @@ static __always_inline struct conn *conn_make(struct sock *sk)
 	__u64 cookie;
 
 	if (!is_unix(sk))
-		return bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE)
-			       ?: bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		return sk_storage_make(&conns, sk);
 	cookie = bpf_get_socket_cookie(sk);
 	bpf_map_update_elem(&unix_conns, &cookie, &conn_blank, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&unix_conns, &cookie);

@@ -22,7 +22,6 @@ struct {
  * again. */
 static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u64 now)
 {
-	const struct stream *response = &conn->streams[RESPONSE];
 	struct unix_record *record;
 	__u32 zero = 0, line, size;
 
@@ -36,8 +35,7 @@ static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u6
 	record->http.record.type = RECORD_HTTP;
 	record->http.record.time_ns = now;
 	record->http.flags |= HTTP_OPEN;
-	if (response->bytes && response->state != STREAM_START)
-		record->http.status = response->status;
+	response_progress(&record->http, &conn->streams[RESPONSE]);
 	if (conn->flags & CONN_UNIX)
 		record->http.path_length = unix_path_read(conn, record->http.line + line);
 	size = __builtin_offsetof(struct record_http, line) + line + record->http.path_length;

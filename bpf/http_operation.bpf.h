@@ -158,14 +158,13 @@ static __always_inline __u64 setup_ns(
 	const struct sock *sk, const struct socket_state *state, enum http_role role)
 {
 	__u64 key = (__u64)sk, *accepted;
-	__u64 waited = 0;
 
+	if (!state->start_ns)
+		return 0;
 	if (role == HTTP_CLIENT)
-		return state->start_ns ? state->connect_ns : 0;
+		return state->connect_ns;
 	accepted = bpf_map_lookup_elem(&accepts, &key);
-	if (accepted && state->start_ns && *accepted > state->start_ns)
-		waited = *accepted - state->start_ns;
-	return waited;
+	return accepted && *accepted > state->start_ns ? *accepted - state->start_ns : 0;
 }
 
 /*

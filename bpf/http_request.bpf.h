@@ -28,13 +28,17 @@ struct {
 
 /* --- requests and responses --- */
 
+/* True when a line begins with the first `length` (1 … 8) bytes of `text`, made by WORD(). */
+static __always_inline bool line_begins(const char line[HTTP_LINE_LEN], __u64 text, __u32 length)
+{
+	return ((*(const __u64 *)line ^ text) & (~0ULL >> (64 - 8 * length))) == 0;
+}
+
 /* The method that a request line begins with. */
 static __always_inline enum http_method method_of(const char line[HTTP_LINE_LEN])
 {
-	__u64 word = *(const __u64 *)line;
-
 #define METHOD_TRY(number, length, ...)                                                            \
-	if (((word ^ WORD(__VA_ARGS__)) & (~0ULL >> (64 - 8 * (length)))) == 0)                    \
+	if (line_begins(line, WORD(__VA_ARGS__), length))                                          \
 		return number;
 	METHOD_TRY(HTTP_METHOD_GET, 4, 'G', 'E', 'T', ' ', 0, 0, 0, 0)
 	METHOD_TRY(HTTP_METHOD_POST, 5, 'P', 'O', 'S', 'T', ' ', 0, 0, 0)
@@ -160,8 +164,7 @@ __weak __noinline int request_end(struct conn *conn)
 /* True when the request being answered has this method (its text, as WORD() makes it). */
 static bool response_to(struct conn *conn, __u64 method, __u32 length)
 {
-	return conn->active &&
-	       ((*(__u64 *)conn->current.line ^ method) & (~0ULL >> (64 - 8 * length))) == 0;
+	return conn->active && line_begins(conn->current.line, method, length);
 }
 
 /* Makes the oldest request without a response the current one. */
@@ -243,6 +246,19 @@ static __always_inline void unix_tell(struct conn *conn)
 	ring_count(&place, SOURCE_HTTP, true);
 }
 
+static __always_inline void response_progress(
+	struct record_http *record, const struct stream *stream)
+{
+	if (!stream->bytes)
+		return;
+	record->response_bytes = stream->bytes;
+	record->response_head_bytes = stream->head_bytes;
+	record->response_first_ns = stream->first_ns;
+	record->response_last_ns = stream->last_ns;
+	if (stream->state != STREAM_START)
+		record->status = stream->status;
+}
+
 /* Tells the current request, with whatever has come of its response. */
 __weak __noinline int request_finish(struct conn *conn, __u32 flags, enum http_error error)
 {
@@ -265,14 +281,7 @@ __weak __noinline int request_finish(struct conn *conn, __u32 flags, enum http_e
 		request_progress(record, request);
 		flags |= HTTP_REQUEST_PARTIAL;
 	}
-	if (response->bytes) {
-		record->response_bytes = response->bytes;
-		record->response_head_bytes = response->head_bytes;
-		record->response_first_ns = response->first_ns;
-		record->response_last_ns = response->last_ns;
-		if (response->state != STREAM_START)
-			record->status = response->status;
-	}
+	response_progress(record, response);
 	record->flags |= flags;
 	record->error = error;
 	record->record.type = RECORD_HTTP;

@@ -205,15 +205,17 @@ struct {
 } sockets __weak SEC(".maps");
 
 /*
- * The storage of a socket, made if need be; NULL when there is no memory. Two CPUs may make it at
- * once: the one that comes second is refused, and finds it when it asks again.
+ * What a map keeps of a socket, made if need be; NULL when there is no memory. Two CPUs may make it
+ * at once: the one that comes second is refused, and finds it when it asks again. A macro, as each
+ * map has a type of its own.
  */
+#define sk_storage_make(map, sk)                                                                   \
+	(bpf_sk_storage_get(map, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE)                            \
+			?: bpf_sk_storage_get(map, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE))
+
 static __always_inline struct socket_state *socket_state_make(struct sock *sk)
 {
-	struct socket_state *state =
-		bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-
-	return state ?: bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	return sk_storage_make(&sockets, sk);
 }
 
 /*

@@ -39,6 +39,7 @@ static size_t kind_number(const struct record_http_active *record)
 static struct kind *kind_find(struct requests *requests, const struct record_http_active *record)
 {
 	__u16 *place = &requests->places[kind_number(record)];
+	struct kind *kind;
 
 	if (*place)
 		return &requests->kinds[*place - 1];
@@ -51,11 +52,11 @@ static struct kind *kind_find(struct requests *requests, const struct record_htt
 		requests->kinds = kinds;
 		requests->kind_room = room;
 	}
-	requests->kinds[requests->kind_count] = (struct kind){.now = *record};
+	kind = &requests->kinds[requests->kind_count];
+	*kind = (struct kind){.now = *record};
+	kind->now.active = kind->now.long_active = 0;
 	*place = (__u16)++requests->kind_count;
-	requests->kinds[*place - 1].now.active = 0;
-	requests->kinds[*place - 1].now.long_active = 0;
-	return &requests->kinds[*place - 1];
+	return kind;
 }
 
 /* One connection's requests, or a request to be reported. */
