@@ -168,7 +168,7 @@ static bool take_value(struct arguments *arguments, struct flag *flag, char *err
 	/* `--record --quiet` has forgotten the file; a file of that name can be given by `=`. */
 	if (arguments->next == arguments->end || strncmp(*arguments->next, "--", 2) == 0)
 		return config_fail(error, "%s: needs a value: %s %s", flag->name, flag->name,
-			flag->key->placeholder);
+			flag->key->value_name);
 	flag->value = *arguments->next++;
 	return true;
 }
@@ -311,7 +311,7 @@ void config_print_help(void)
 		char flag[64];
 
 		snprintf(flag, sizeof(flag), "--%s %s", key->name,
-			key->placeholder ? key->placeholder : "");
+			key->value_name ? key->value_name : "");
 		printf("  %-34s %-15s %s\n", flag, *key->fallback ? key->fallback : "-", key->help);
 	}
 }

@@ -11,7 +11,7 @@
 
 enum config_type {
 	CONFIG_BOOLEAN,  /* bool */
-	CONFIG_CHOICE,   /* an enum: place of the word in `placeholder` */
+	CONFIG_CHOICE,   /* an enum: place of the word in `value_name` */
 	CONFIG_TEXT,     /* char *, never NULL; so are the next two */
 	CONFIG_ADDRESS,  /* ADDR:PORT */
 	CONFIG_URL,      /* http or https, or empty */
@@ -25,11 +25,11 @@ enum config_type {
 struct config_key {
 	const char *name;
 	enum config_type type;
-	size_t offset;           /* of its field in struct config */
-	size_t count_offset;     /* CONFIG_ROUTES */
-	const char *placeholder; /* what the help calls its value */
-	const char *fallback;    /* default, as a person would write it */
-	const char *least;       /* range of numbers, likewise */
+	size_t offset;          /* of its field in struct config */
+	size_t count_offset;    /* CONFIG_ROUTES */
+	const char *value_name; /* what the help calls its value */
+	const char *fallback;   /* default, as a person would write it */
+	const char *least;      /* range of numbers, likewise */
 	const char *most;
 	bool needs_restart; /* SIGHUP cannot change it */
 	bool not_in_file;

@@ -125,11 +125,11 @@ static bool set_boolean(bool *field, const char *text, const char *where, char *
 	return true;
 }
 
-/* The enums count from 0 in the order in which the placeholder ("text|json") names them. */
+/* The enums count from 0 in the order in which the value_name ("text|json") names them. */
 static bool set_choice(unsigned *field, const struct config_key *key, const char *text,
 	const char *where, char *error)
 {
-	const char *choice = key->placeholder;
+	const char *choice = key->value_name;
 
 	for (unsigned i = 0;; i++) {
 		size_t length = strcspn(choice, "|");
@@ -140,7 +140,7 @@ static bool set_choice(unsigned *field, const struct config_key *key, const char
 		}
 		if (choice[length] == '\0')
 			return config_fail(error, "%s: \"%.100s\" is none of %s", where, text,
-				key->placeholder);
+				key->value_name);
 		choice += length + 1;
 	}
 }

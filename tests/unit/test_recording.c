@@ -321,10 +321,10 @@ static void test_recording_is_for_its_owner_alone(void **state)
 	char name[] = "/tmp/sonde-test-recording-XXXXXX";
 	struct recording_writer *writer;
 	struct stat status;
-	int placeholder = mkstemp(name);
+	int descriptor = mkstemp(name);
 
 	(void)state;
-	close(placeholder);
+	close(descriptor);
 	unlink(name);
 	mode_t mask = umask(0);
 	assert_int_equal(recording_create(name, &writer), 0);

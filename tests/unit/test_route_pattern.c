@@ -10,7 +10,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static void test_paths_with_placeholders_and_a_last_star_are_valid(void **state)
+static void test_paths_with_names_in_braces_and_a_last_star_are_valid(void **state)
 {
 	static const char *const good[] = {"/", "//", "/*", "/*/", "/a", "/a/", "//a//b", "/{a}",
 		"/{a}/b/*", "/{user-id}/x", "/a-b.c", "/caf%C3%A9", "/@me;v=1,2"};
@@ -36,7 +36,7 @@ static void test_what_would_never_match_as_it_reads_is_invalid(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths_with_placeholders_and_a_last_star_are_valid),
+		cmocka_unit_test(test_paths_with_names_in_braces_and_a_last_star_are_valid),
 		cmocka_unit_test(test_what_would_never_match_as_it_reads_is_invalid),
 	};
 

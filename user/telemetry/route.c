@@ -26,7 +26,7 @@ struct segment {
 	size_t length;
 };
 
-static const struct segment placeholder = {"{id}", 4};
+static const struct segment parameter = {"{id}", 4};
 static const struct segment rest = {"*", 1};
 
 struct node {
@@ -174,7 +174,7 @@ static void *take_bytes(struct routes *routes, size_t size)
 /* Not one of the two texts of this file, which stand for any number of segments. */
 static bool is_literal(const struct segment *segment)
 {
-	return segment->text != placeholder.text && segment->text != rest.text;
+	return segment->text != parameter.text && segment->text != rest.text;
 }
 
 /* FNV-1a, continued from the parent's. */
@@ -238,11 +238,11 @@ static struct node *node_child(
 	struct node *child;
 
 	if (route_segment_is_data(segment->text, segment->length))
-		return node_find_or_add(routes, node, &placeholder, learn);
+		return node_find_or_add(routes, node, &parameter, learn);
 	child = node_find_or_add(
 		routes, node, segment, learn && node->literals < ROUTE_LITERALS_MAX);
 	if (!child && node->literals >= ROUTE_LITERALS_MAX)
-		return node_find_or_add(routes, node, &placeholder, learn);
+		return node_find_or_add(routes, node, &parameter, learn);
 	return child;
 }
 
