@@ -3,6 +3,7 @@
 
 Every program is started here on loopback with a free port, and ended by its process id.
 """
+import collections
 import contextlib
 import os
 import re
@@ -218,8 +219,26 @@ def run(*command, name=None, **popen):
     return process.returncode, output.decode()
 
 
+def output_of(*command, name, seconds=60, **more):
+    """Runs a program to its end under a service name of its own; returns what it printed."""
+    result = subprocess.run(command, env=clean_environment(OTEL_SERVICE_NAME=name), timeout=seconds,
+                            capture_output=True, check=False, **more)
+    assert result.returncode == 0, f"{command[0]}: {result.stderr.decode()}"
+    return result.stdout.decode()
+
+
 def curl(port, *paths, name, options=()):
     """GETs each path over one connection, and throws away what comes."""
     subprocess.run(["curl", "-s", *options, *(f"http://127.0.0.1:{port}{path}" for path in paths)],
                    stdout=subprocess.DEVNULL, check=True, timeout=60,
                    env=clean_environment(OTEL_SERVICE_NAME=name))
+
+
+def http_counts(metrics, side, service):
+    """{(method, status): requests}; in place of a status that is missing, the error's type."""
+    result = collections.Counter()
+    for _, labels, value in metrics.select(f"http_{side}_request_duration_seconds_count",
+                                           service_name=service):
+        status = labels.get("http_response_status_code") or labels.get("error_type")
+        result[labels["http_request_method"], status] += int(value)
+    return result

@@ -11,13 +11,13 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 
 import pytest
 
-from harness import Sonde, access_log, clean_environment, free_port, nginx, program, wait_until
+from harness import (Sonde, access_log, free_port, http_counts, nginx, output_of, program,
+                     wait_until)
 from http_peers import DOWNLOAD_CLIENT, HALF_CLOSING_CLIENT, LATE_SERVER, PYTHON_SERVER
 from span_collector import Collector
 
@@ -35,39 +35,22 @@ def sonde(tmp_path_factory):
         yield running
 
 
-def run(*command, name, seconds=60, **more):
-    """Runs a program to its end under a service name of its own; returns what it printed."""
-    result = subprocess.run(command, env=clean_environment(OTEL_SERVICE_NAME=name), timeout=seconds,
-                            capture_output=True, check=False, **more)
-    assert result.returncode == 0, f"{command[0]}: {result.stderr.decode()}"
-    return result.stdout.decode()
-
-
 def curl(*arguments, name):
     """The responses go nowhere; -D - prints their heads."""
-    return run("curl", "-s", "-S", "--output-dir", "/dev", "-o", "null", *arguments, name=name)
-
-
-def counts(metrics, side, service):
-    """{(method, status): requests}; in place of a status that is missing, the error's type."""
-    result = collections.Counter()
-    for _, labels, value in metrics.select(f"http_{side}_request_duration_seconds_count",
-                                           service_name=service):
-        status = labels.get("http_response_status_code") or labels.get("error_type")
-        result[labels["http_request_method"], status] += int(value)
-    return result
+    return output_of("curl", "-s", "-S", "--output-dir", "/dev", "-o", "null", *arguments,
+                     name=name)
 
 
 def expect(sonde, side, service, expected):
     """These requests are counted, and a little later there are still no more."""
     def found():
-        return counts(sonde.metrics(), side, service)
+        return http_counts(sonde.metrics(), side, service)
     end = time.monotonic() + 5
     while found() != expected and time.monotonic() < end:
         time.sleep(0.05)
     time.sleep(0.25)
     metrics = sonde.metrics()
-    assert counts(metrics, side, service) == expected, "\n".join(
+    assert http_counts(metrics, side, service) == expected, "\n".join(
         [f"{side} {service}; events, and what was counted for nobody:"] +
         [f"{name} {labels} {value}" for name, labels, value in metrics.samples
          if name == "sonde_events_total" or
@@ -124,7 +107,7 @@ def test_each_method_and_status_is_counted_as_the_access_log_has_it(sonde, tmp_p
             arguments += ["--next", "-s", "-o", "/dev/null", "-X", method,
                           f"http://127.0.0.1:{port}/{path}"]
     with nginx(tmp_path, port, STATUSES) as log:
-        run("curl", *arguments[1:], name=client)
+        output_of("curl", *arguments[1:], name=client)
         expected = logged(log, len(paths) * len(methods))
         expect(sonde, "server", f"nginx-{port}", expected)
         expect(sonde, "client", client, expected)
@@ -139,7 +122,7 @@ def test_answers_without_a_body_do_not_hide_the_next_request(sonde, tmp_path):
         for path in ("get", "empty", "unmodified", "get"):
             arguments += ["--next", "-s", "-o", "/dev/null", f"{url}/{path}"]
     with nginx(tmp_path, port, STATUSES) as log:
-        run("curl", *arguments[1:], name=client)
+        output_of("curl", *arguments[1:], name=client)
         expected = logged(log, 25)
         assert expected["HEAD", "200"] == 5 and expected["GET", "304"] == 5
         expect(sonde, "server", f"nginx-{port}", expected)
@@ -161,7 +144,8 @@ def test_counter_and_drops_equal_the_access_log_under_load(tmp_path):
     server = f"nginx-{port}"
     with Sonde(tmp_path) as sonde:
         with nginx(tmp_path, port) as log:
-            report = run("wrk", "-t2", "-c64", "-d10s", f"http://127.0.0.1:{port}/", name=client)
+            report = output_of("wrk", "-t2", "-c64", "-d10s", f"http://127.0.0.1:{port}/",
+                               name=client)
             pid_file = os.path.join(os.path.dirname(log), "pid")
             with open(pid_file, encoding="utf-8") as file:
                 os.kill(int(file.read()), signal.SIGQUIT)
@@ -170,8 +154,8 @@ def test_counter_and_drops_equal_the_access_log_under_load(tmp_path):
         metrics = sonde.metrics()
     in_log = len(access_log(log))
     answered = int(re.search(r"(\d+) requests in", report).group(1))
-    as_server = counts(metrics, "server", server)
-    as_client = counts(metrics, "client", client)
+    as_server = http_counts(metrics, "server", server)
+    as_client = http_counts(metrics, "client", client)
     dropped = metrics.dropped("http")
     print(f"log {in_log}, wrk {answered}, server {dict(as_server)}, client {dict(as_client)}, "
           f"dropped {dropped:.0f}")
@@ -197,6 +181,21 @@ def test_an_answer_that_was_sent_is_one_though_a_reset_comes_back_within_the_sen
             with socket.create_connection(("127.0.0.1", port)) as client:
                 client.sendall(b"OPTIONS * HTTP/1.0\r\n\r\n")
         expect(sonde, "server", server, {("OPTIONS", "200"): 5})
+
+
+def test_a_request_line_longer_than_is_kept_is_counted_as_truncated(sonde, tmp_path):
+    port, client = free_port(), f"curl-long-{os.getpid()}"
+    url = f"http://127.0.0.1:{port}/?q="
+    kept = 256 - len("GET /?q= HTTP/1.1")
+    with nginx(tmp_path, port) as log:
+        for length in (1, kept, kept + 1, 2000):
+            curl(url + "x" * length, name=client)
+        expected = logged(log, 4)
+        expect(sonde, "server", f"nginx-{port}", expected)
+        expect(sonde, "client", client, expected)
+    metrics = sonde.metrics()
+    for service in (f"nginx-{port}", client):
+        assert metrics.sum("sonde_http_truncated_requests_total", service_name=service) == 2
 
 
 # --- framing ---
@@ -280,7 +279,7 @@ def test_a_download_by_sendfile_is_one_request_as_long_as_it_took(sonde, tmp_pat
             file.truncate(32 << 20)
         with nginx(tmp_path, port, f"location / {{ root {folder}; sendfile on; }}") as log:
             before = time.monotonic()
-            inside = float(run(PYTHON, "-c", DOWNLOAD_CLIENT, str(port), name=client))
+            inside = float(output_of(PYTHON, "-c", DOWNLOAD_CLIENT, str(port), name=client))
             outside = time.monotonic() - before
             expected = logged(log, 1)
             assert access_log(log)[0][3] == str(32 << 20)
@@ -297,7 +296,7 @@ def test_a_download_by_sendfile_is_one_request_as_long_as_it_took(sonde, tmp_pat
 def test_a_client_that_closes_its_sending_side_still_gets_its_answer(sonde, tmp_path):
     port, client = free_port(), f"half-closing-{os.getpid()}"
     with nginx(tmp_path, port) as log:
-        run(PYTHON, "-c", HALF_CLOSING_CLIENT, str(port), name=client)
+        output_of(PYTHON, "-c", HALF_CLOSING_CLIENT, str(port), name=client)
         expected = logged(log, 10)
         assert expected == {("GET", "200"): 10}
         expect(sonde, "server", f"nginx-{port}", expected)

@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from harness import Sonde, stop, unique
+from harness import Sonde, http_counts, output_of, stop, unique
 from http_programs import ASKS, PROGRAMS, PROXIES, PYTHON, SERVERS, answers_in, build, serve
-from test_http import counts, run
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def expect(sonde, *sides):
                 f"lost: {metrics.losses('http')}, "
                 f"{metrics.sum('sonde_series_overflowed_updates_total'):.0f} found no series"
                 for side, service, truth in sides
-                if (is_ := counts(metrics, side, service)) != (should := truth())]
+                if (is_ := http_counts(metrics, side, service)) != (should := truth())]
 
     def settle():
         end = time.monotonic() + 5
@@ -52,8 +51,8 @@ def expect(sonde, *sides):
 
 def ask(built, running, requests, asks, name):
     """Has the Go client make requests, and returns its report."""
-    return answers_in(run(f"{built}/client-go", running.address, str(requests), *asks, name=name,
-                          seconds=120))
+    return answers_in(output_of(f"{built}/client-go", running.address, str(requests), *asks,
+                                name=name, seconds=120))
 
 
 # --- servers ---
@@ -91,7 +90,7 @@ def test_requests_over_a_unix_socket_are_counted_with_its_path(sonde, built, nam
     requests = server.requests // 5
     with serve(name, built, over_unix=True) as running:
         answers = ask(built, running, requests, server.asks, client)
-        by_curl = run("curl", "-s", "--unix-socket", running.address, "-o", "/dev/null",
+        by_curl = output_of("curl", "-s", "--unix-socket", running.address, "-o", "/dev/null",
                       "-w", "GET / %{response_code}\n", "http://localhost/#[1-100]", name=curl)
         assert running.served_at_last(requests + 100) == answers + answers_in(by_curl)
         assert sum(answers.values()) == requests
@@ -115,7 +114,7 @@ CLIENTS = {
 def test_a_client_made_the_requests_that_it_reports(sonde, built, name):
     requests, client = 10_000, unique(name)
     with serve("nginx", built) as running:
-        report = run(*CLIENTS[name], running.address, str(requests), *ASKS, name=client)
+        report = output_of(*CLIENTS[name], running.address, str(requests), *ASKS, name=client)
         answers = answers_in(report)
         assert running.served_at_last(requests) == answers and sum(answers.values()) == requests
         expect(sonde, ("client", client, lambda: answers), ("server", running.name, running.served))
@@ -133,7 +132,7 @@ def test_curl_made_the_requests_that_it_reports(sonde, built, options):
                           *(["-I"] if method == "HEAD" else ["-X", method]),
                           "-w", f"{method} {path} %{{response_code}}\n",
                           f"http://127.0.0.1:{running.address}{path}#[1-{each}]"]
-        answers = answers_in(run("curl", *arguments[1:], name=client))
+        answers = answers_in(output_of("curl", *arguments[1:], name=client))
         assert running.served_at_last(requests) == answers and sum(answers.values()) == requests
         expect(sonde, ("client", client, lambda: answers), ("server", running.name, running.served))
 
@@ -149,7 +148,7 @@ LOADS = {
 def test_a_load_generator_made_the_requests_that_it_reports(sonde, built, name):
     client = unique(name)
     with serve("nginx", built) as running:
-        report = run(*LOADS[name], f"http://127.0.0.1:{running.address}/", name=client)
+        report = output_of(*LOADS[name], f"http://127.0.0.1:{running.address}/", name=client)
         stop(running.process, signal.SIGQUIT)  # once the last requests are answered
         answered = int("".join(re.search(r"Complete requests: +(\d+)|(\d+) requests in",
                                          report).groups("")))
@@ -157,6 +156,6 @@ def test_a_load_generator_made_the_requests_that_it_reports(sonde, built, name):
         expect(sonde, ("server", running.name, running.served))
     # Of its 16 connections each may have a request under way when the generator ends.
     assert answered <= sum(served.values()) <= answered + 16
-    as_client = counts(sonde.metrics(), "client", client)
+    as_client = http_counts(sonde.metrics(), "client", client)
     assert as_client["GET", "200"] == answered
     assert sum(as_client.values()) <= answered + 16

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_file.h"
 #include "config_keys.h"
 
 #define MILLISECOND UINT64_C(1000000)
@@ -20,22 +21,6 @@
 
 static struct config config;
 static char error[CONFIG_ERROR_LEN];
-static char folder[] = "/tmp/sonde-test-config-XXXXXX";
-static int started_in; /* folder where the test began: the project's root */
-
-static int enter_folder(void **state)
-{
-	(void)state;
-	started_in = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return !mkdtemp(folder) || chdir(folder) != 0;
-}
-
-static int leave_folder(void **state)
-{
-	(void)state;
-	unlink("sonde.yaml");
-	return fchdir(started_in) != 0 || rmdir(folder) != 0;
-}
 
 static int clear_environment(void **state)
 {
@@ -48,15 +33,6 @@ static int free_config(void **state)
 	(void)state;
 	config_free(&config);
 	return 0;
-}
-
-static void write_yaml(const char *text)
-{
-	FILE *file = fopen("sonde.yaml", "w");
-
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
 }
 
 static enum config_result load_flags(char *const *flags)
@@ -416,5 +392,6 @@ int main(void)
 		TEST(test_help_lists_every_flag_with_its_default),
 	};
 
-	return cmocka_run_group_tests_name("config", tests, enter_folder, leave_folder);
+	return cmocka_run_group_tests_name(
+		"config", tests, config_folder_enter, config_folder_leave);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_file.h"
 #include "config_yaml.h"
 
 #define MILLISECOND UINT64_C(1000000)
@@ -19,42 +20,12 @@
 
 static struct config config;
 static char error[CONFIG_ERROR_LEN];
-static char folder[] = "/tmp/sonde-test-config-XXXXXX";
-static int started_in;
-
-static int enter_folder(void **state)
-{
-	(void)state;
-	started_in = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return !mkdtemp(folder) || chdir(folder) != 0;
-}
-
-static int leave_folder(void **state)
-{
-	(void)state;
-	unlink("sonde.yaml");
-	return fchdir(started_in) != 0 || rmdir(folder) != 0;
-}
 
 static int free_config(void **state)
 {
 	(void)state;
 	config_free(&config);
 	return 0;
-}
-
-static void write_bytes(const char *bytes, size_t length)
-{
-	FILE *file = fopen("sonde.yaml", "w");
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, length, file), length);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void write_yaml(const char *text)
-{
-	write_bytes(text, strlen(text));
 }
 
 /* Alone, without defaults: whatever is set was set by the file. */
@@ -210,9 +181,9 @@ static void test_broken_yaml_names_its_line(void **state)
 	assert_yaml_fails("tcp: true\nlisten: \xff\n",
 		"sonde.yaml:2: is no YAML: invalid leading UTF-8 octet");
 
-	write_bytes("tcp: true\nrecord: \"a\\0b\"\n", 24);
+	write_yaml_bytes("tcp: true\nrecord: \"a\\0b\"\n", 24);
 	assert_file_fails("sonde.yaml", "sonde.yaml:2: record: has a NUL inside its value");
-	write_bytes("tcp: \0\n", 7);
+	write_yaml_bytes("tcp: \0\n", 7);
 	assert_file_fails(
 		"sonde.yaml", "sonde.yaml:1: is no YAML: control characters are not allowed");
 }
@@ -279,5 +250,6 @@ int main(void)
 		TEST(test_huge_file_is_refused),
 	};
 
-	return cmocka_run_group_tests_name("config file", tests, enter_folder, leave_folder);
+	return cmocka_run_group_tests_name(
+		"config file", tests, config_folder_enter, config_folder_leave);
 }

@@ -191,11 +191,21 @@ static void test_stop_gives_up_when_the_next_try_would_come_too_late(void **stat
 	backend_free(pair.backend);
 }
 
+/* Stops soon, with `spans` that cannot be sent by then. */
+static void assert_stop_drops(struct pair *pair, uint64_t spans)
+{
+	struct otlp_counters last;
+
+	otlp_stop(pair->otlp, pair_now_ns() + 100 * MS, &last);
+	pair_assert_sum_exact(&last);
+	assert_int_equal(last.dropped_spans[OTLP_DROP_SHUTDOWN], spans);
+	backend_free(pair->backend);
+}
+
 static void test_stop_cuts_off_a_request_that_hangs(void **state)
 {
 	static const struct backend_reply script[] = {{.act = BACKEND_HANG}};
 	struct pair pair;
-	struct otlp_counters last;
 
 	(void)state;
 	pair_prepare(&pair, script, 1);
@@ -204,16 +214,12 @@ static void test_stop_cuts_off_a_request_that_hangs(void **state)
 	pair_start(&pair);
 	pair_export(&pair, 1000); /* several batches */
 	pair_wait_requests(&pair, 1);
-	otlp_stop(pair.otlp, pair_now_ns() + 100 * MS, &last);
-	pair_assert_sum_exact(&last);
-	assert_int_equal(last.dropped_spans[OTLP_DROP_SHUTDOWN], 1000);
-	backend_free(pair.backend);
+	assert_stop_drops(&pair, 1000);
 }
 
 static void test_stop_ends_with_a_backend_that_is_away(void **state)
 {
 	struct pair pair;
-	struct otlp_counters last;
 
 	(void)state;
 	pair_prepare(&pair, pair_ok, 1);
@@ -221,10 +227,7 @@ static void test_stop_ends_with_a_backend_that_is_away(void **state)
 	pair_export(&pair, 1000);
 	while (pair_counters(&pair).requests_failed == 0)
 		pair_wait_a_little();
-	otlp_stop(pair.otlp, pair_now_ns() + 100 * MS, &last);
-	pair_assert_sum_exact(&last);
-	assert_int_equal(last.dropped_spans[OTLP_DROP_SHUTDOWN], 1000);
-	backend_free(pair.backend);
+	assert_stop_drops(&pair, 1000);
 }
 
 static void test_stop_with_a_deadline_in_the_past_drops_the_queue(void **state)

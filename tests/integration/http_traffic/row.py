@@ -7,9 +7,12 @@ import re
 import socket
 import sys
 import threading
+import time
 
 from . import ways
 from .wire import Wire, timed
+
+PAUSE_SECONDS = 0.05  # in which nothing belongs to any request
 
 IPPROTO_MPTCP = 262
 REQUESTS_AS_TEXT = b"GET /body HTTP/1.1\r\nHost: body\r\n\r\n"  # bodies are made of it
@@ -125,6 +128,18 @@ class Row:
             self.answer(wire, said)
             self.finish(wire)
             side.tell(wire, said)
+
+
+class ServerEndsFirst(Row, abstract=True):
+    """The server closes the connection, some time after all was said."""
+
+    def ask(self, wire, said):
+        super().ask(wire, said)
+        wire.receive_end()
+
+    def finish(self, wire):
+        time.sleep(PAUSE_SECONDS)
+        wire.close()
 
 
 class Side:

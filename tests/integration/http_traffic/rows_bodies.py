@@ -3,9 +3,8 @@
 import time
 
 from . import ways
-from .row import REQUESTS_AS_TEXT, Row, chunked, exchange, request, response
-
-PAUSE_SECONDS = 0.05
+from .row import (PAUSE_SECONDS, REQUESTS_AS_TEXT, Row, ServerEndsFirst, chunked, exchange, request,
+                  response)
 
 
 def text(size):
@@ -148,20 +147,12 @@ class EarlyHints(Row):
                 wire.send(e.answered)
 
 
-class DelimitedByClose(Row):
+class DelimitedByClose(ServerEndsFirst):
     """The answer ends with its last byte, not with the close some time later that shows it."""
 
     def said(self):
         return [[exchange(i, answered=response(200, None) + text(size))]
                 for i, size in enumerate((0, 1, 5000, 300_000))]
-
-    def ask(self, wire, said):
-        super().ask(wire, said)
-        wire.receive_end()
-
-    def finish(self, wire):
-        time.sleep(PAUSE_SECONDS)
-        wire.close()
 
 
 class Opaque(Row, abstract=True):

@@ -2,10 +2,9 @@
 """Rows about requests that get no complete answer, and about what is no request at all."""
 import time
 
-from .row import REQUESTS_AS_TEXT, Exchange, Row, exchange, request, response
+from .row import (PAUSE_SECONDS, REQUESTS_AS_TEXT, Exchange, Row, ServerEndsFirst, exchange,
+                  request, response)
 from .rows_bodies import text, upload
-
-PAUSE_SECONDS = 0.02
 
 CLIENT_CLOSES = {"client": "closed_locally", "server": "closed_by_peer"}
 SERVER_CLOSES = {"client": "closed_by_peer", "server": "closed_locally"}
@@ -268,17 +267,9 @@ class HalfClosedByTheClient(Row):
         wire.meet()
 
 
-class ServerClosesIdleConnections(Row):
+class ServerClosesIdleConnections(ServerEndsFirst):
     def said(self):
         return [[exchange(i)] for i in range(3)]
-
-    def ask(self, wire, said):
-        super().ask(wire, said)
-        wire.receive_end()
-
-    def finish(self, wire):
-        time.sleep(PAUSE_SECONDS)
-        wire.close()
 
 
 class IdleConnectionsAreReset(Row):
