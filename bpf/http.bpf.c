@@ -247,27 +247,24 @@ int BPF_PROG(http_arrival, struct sock *sk)
 }
 
 /*
- * After a receive: what is left in the socket came with the last arrival, or, when that was
- * received, at some time since, of which now is the only one known.
+ * After a receive: the last arrival stands while something of it is left. What came since has come
+ * at some time of which now is the only one known.
  */
 static __always_inline void arrival_settle(
 	struct sock *sk, struct socket_state *state, const struct tcp_sock *tcp, __u64 now)
 {
-	__u64 arrival_ns;
-
-	if (!state)
+	if (!state || (tcp ? (__s32)(tcp->copied_seq - state->arrival_position) < 0
+			   : sk->sk_receive_queue.qlen > 0))
 		return;
-	arrival_ns = state->arrival_ns;
 	/* cleared before it is looked what there is: an arrival in between sets it anew */
 	state->arrival_ns = 0;
 	barrier();
 	if (tcp ? tcp->copied_seq == tcp->rcv_nxt : !sk->sk_receive_queue.qlen)
 		return;
-	if (tcp && (__s32)(tcp->copied_seq - state->arrival_position) >= 0) {
-		state->arrival_position = tcp->rcv_nxt;
-		arrival_ns = now;
-	}
-	state->arrival_ns = arrival_ns;
+	if (state->arrival_ns)
+		return;
+	state->arrival_position = tcp ? tcp->rcv_nxt : 0;
+	state->arrival_ns = now;
 }
 
 /* --- receives --- */
