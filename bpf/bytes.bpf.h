@@ -6,7 +6,7 @@
 #ifndef SONDE_BYTES_BPF_H
 #define SONDE_BYTES_BPF_H
 
-#include "sonde.bpf.h"
+#include "kept.bpf.h"
 
 #if defined(__TARGET_ARCH_x86)
 enum { NR_READ = 0, NR_WRITE = 1, NR_READV = 19, NR_WRITEV = 20 };
@@ -75,21 +75,47 @@ static __always_inline bool in_splice(void)
 	       !is_compat(task);
 }
 
+/* Before Linux 5.14 the kind shares its member with the direction, and before 6.4 the list has
+ * another name. */
+struct iov_iter___5_13 {
+	unsigned int type;
+} RELOCATED;
+
+struct iov_iter___6_3 {
+	const struct iovec *iov;
+} RELOCATED;
+
+static __always_inline __u32 iter_kind(const struct msghdr *message)
+{
+	if (bpf_core_field_exists(message->msg_iter.iter_type))
+		return READ(message, msg_iter.iter_type);
+	return READ((struct iov_iter___5_13 *)&message->msg_iter, type) & ~1U;
+}
+
+static __always_inline __u64 iter_list(const struct msghdr *message)
+{
+	if (bpf_core_field_exists(message->msg_iter.__iov))
+		return (__u64)READ(message, msg_iter.__iov);
+	return (__u64)READ((struct iov_iter___6_3 *)&message->msg_iter, iov);
+}
+
+/* What is still to be moved of the kernel's own description of an operation. */
 static __always_inline void bytes_from_msghdr(struct bytes *bytes, const struct msghdr *message)
 {
-	const struct iov_iter *iter = &message->msg_iter;
+	__u32 kind = iter_kind(message);
 
 	bytes->kind = BYTES_UNREADABLE;
-	bytes->skip = iter->iov_offset;
+	bytes->skip = READ(message, msg_iter.iov_offset);
 	bytes->segments = 0;
 	bytes->base = 0;
-	if (iter->iter_type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
+	if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
+		kind == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
 		bytes->kind = BYTES_USER;
-		bytes->base = (__u64)iter->ubuf;
-	} else if (iter->iter_type == bpf_core_enum_value(enum iter_type, ITER_IOVEC)) {
+		bytes->base = (__u64)READ(message, msg_iter.ubuf);
+	} else if (kind == bpf_core_enum_value(enum iter_type, ITER_IOVEC)) {
 		bytes->kind = BYTES_KERNEL_IOVEC;
-		bytes->base = (__u64)iter->__iov;
-		bytes->segments = iter->nr_segs;
+		bytes->base = iter_list(message);
+		bytes->segments = READ(message, msg_iter.nr_segs);
 	}
 }
 

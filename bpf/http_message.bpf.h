@@ -11,80 +11,29 @@
 #define SONDE_HTTP_MESSAGE_BPF_H
 
 #include "bytes.bpf.h"
-#include "workload.bpf.h"
-
-enum message { REQUEST, RESPONSE };
-
-enum stream_state {
-	STREAM_START, /* the next line begins a message */
-	STREAM_HEADERS,
-	STREAM_BODY,       /* `remaining` bytes of it are to come */
-	STREAM_CHUNK_SIZE, /* the next line tells the size of a chunk */
-	STREAM_CHUNK,      /* `remaining` bytes of it, its line end included, are to come */
-	STREAM_TRAILERS,
-	STREAM_UNTIL_CLOSE
-};
-
-enum stream_flag {
-	STREAM_CHUNKED = 1,
-	STREAM_HAS_LENGTH = 2,
-	STREAM_SKIP_LINE = 4 /* the line under way was too long, and was dealt with */
-};
-
-/* One direction of a connection, in the middle of one message. */
-struct stream {
-	__u64 remaining;
-	__u64 bytes; /* of the message so far */
-	__u64 first_ns;
-	__u64 last_ns;
-	__u32 head_bytes;
-	__u32 position; /* TCP sequence number of the next byte; received bytes only */
-	__u16 carried;  /* bytes of the line under way that earlier operations brought */
-	__u16 status;   /* of a response, once its first line is complete */
-	__u8 state;     /* enum stream_state */
-	__u8 flags;     /* enum stream_flag */
-};
-
-/*
- * The longest beginning of a line that is carried over. A request's is as long as what is kept of
- * its first line. The headers of a response that matter are shorter than this.
- */
-#define CARRY_REQUEST  HTTP_LINE_LEN
-#define CARRY_RESPONSE 64
-
-enum conn_flag {
-	CONN_OPAQUE = 1, /* no HTTP any more: upgraded, a tunnel, nonsense, or closed */
-	CONN_PEER_CLOSED = 2,
-	CONN_UNIX = 4,
-	/* Open before Sonde, and no answer yet: what seems to be requests may be part of a body */
-	CONN_TENTATIVE = 8,
-	CONN_RESET = 16 /* within a send, which is to be taken first */
-};
-
-/*
- * A connection that speaks HTTP. Requests are numbered; those between `answered` and `asked` wait
- * for their responses. The first of them is `current` when `active` is set, the others are in
- * `pipeline`.
- */
-struct conn {
-	struct record_http current;
-	struct stream streams[2]; /* by enum message */
-	char carry_request[CARRY_REQUEST];
-	char carry_response[CARRY_RESPONSE];
-	__u64 sk;       /* whose storage this is */
-	__u64 queue_ns; /* of the request under way; see record_http */
-	__u64 setup_ns; /* of the first one */
-	__u32 active;   /* taken with an atomic exchange: a reset may race with a response */
-	__u32 asked;
-	__u32 answered;
-	__u32 reported; /* number + 1 of the request that was last told as open for long */
-	__u8 role;      /* enum http_role */
-	__u8 flags;     /* enum conn_flag */
-};
-
-_Static_assert(sizeof(struct conn) + 72 <= 1024, "with the kernel's header it takes 1 KiB");
+#include "http_connection.bpf.h"
 
 #define WINDOW 512 /* bytes read at a time: most heads are one window */
+
+enum direction { RECEIVE, SEND };
+
+/* What one operation on a socket moved. */
+struct transfer {
+	struct bytes bytes;
+	__u64 offset;      /* of the first byte that is not known yet, */
+	__u64 length;      /* and of their end */
+	__u64 first_ns;    /* when the first of them began to move */
+	__u64 last_ns;     /* when the last one had */
+	__u64 arrival_ns;  /* received: since when they waited; 0: not known */
+	__u64 arrival_end; /* offset up to which that is so */
+	enum direction direction;
+};
+
+/* The kernel's description of an operation tells what is left: the way back to its begin. */
+struct rewind {
+	struct bytes bytes;
+	__u64 left; /* of what has been moved */
+};
 
 /* The bytes of one operation on their way through a message. */
 struct feed {
@@ -110,6 +59,8 @@ struct feed {
  */
 struct http_scratch {
 	struct feed feed;
+	struct transfer transfer;
+	struct rewind rewind;
 	struct record_http record;
 	/* carried bytes, then the window; as long as a masked index and an 8-byte load can reach */
 	char data[1024 + 8];
@@ -122,16 +73,78 @@ struct {
 	__type(value, struct http_scratch);
 } http_scratch __weak SEC(".maps");
 
-/*
- * What http.bpf.c does with what is found here. These, and whatever has loops, are global
- * functions: the verifier looks at each once and by itself, not again for each way that leads to
- * it. So they check their pointers, as anyone could call them.
- */
-int request_begin(struct conn *conn, struct http_scratch *scratch, __u32 line, __u32 length);
-int request_traceparent(struct conn *conn, struct http_scratch *scratch, __u32 value);
-int request_end(struct conn *conn);
-int response_begin(struct conn *conn); /* 0: nothing was asked */
-int response_end(struct conn *conn, __u32 flags);
+static __always_inline struct http_scratch *http_scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&http_scratch, &zero);
+}
+
+/* As arguments of global functions; see http_connection.bpf.h. */
+#ifdef SONDE_TABLES
+
+typedef __u32 scratch_argument;
+typedef __u32 transfer_argument;
+
+static __always_inline scratch_argument scratch_pass(const struct http_scratch *scratch)
+{
+	return 0;
+}
+
+static __always_inline struct http_scratch *scratch_of(scratch_argument argument)
+{
+	return http_scratch_get();
+}
+
+static __always_inline transfer_argument transfer_pass(const struct transfer *transfer)
+{
+	struct http_scratch *scratch = http_scratch_get();
+
+	if (scratch)
+		scratch->transfer = *transfer;
+	return 0;
+}
+
+static __always_inline const struct transfer *transfer_of(transfer_argument argument)
+{
+	struct http_scratch *scratch = http_scratch_get();
+
+	return scratch ? &scratch->transfer : NULL;
+}
+
+#else
+
+typedef struct http_scratch *scratch_argument;
+typedef const struct transfer *transfer_argument;
+
+static __always_inline scratch_argument scratch_pass(struct http_scratch *scratch)
+{
+	return scratch;
+}
+
+static __always_inline struct http_scratch *scratch_of(scratch_argument argument)
+{
+	return argument;
+}
+
+static __always_inline transfer_argument transfer_pass(const struct transfer *transfer)
+{
+	return transfer;
+}
+
+static __always_inline const struct transfer *transfer_of(transfer_argument argument)
+{
+	return argument;
+}
+
+#endif
+
+/* What http_request.bpf.h does with what is found here. */
+int request_begin(conn_argument which, scratch_argument where, __u32 line, __u32 length);
+int request_traceparent(conn_argument which, scratch_argument where, __u32 value);
+int request_end(conn_argument which);
+int response_begin(conn_argument which); /* 0: nothing was asked */
+int response_end(conn_argument which, __u32 flags);
 static bool response_to(struct conn *conn, __u64 method, __u32 method_length);
 
 #define DATA(at) ((at)&1023)
@@ -142,8 +155,10 @@ static __always_inline __u64 load8(const struct http_scratch *scratch, __u32 at)
 }
 
 /* Index of the first newline in [from, to), or `to`. Eight bytes at a time, by Mycroft's test. */
-__weak __noinline __u32 newline_find(const struct http_scratch *scratch, __u32 from, __u32 to)
+__weak __noinline __u32 newline_find(scratch_argument where, __u32 from, __u32 to)
 {
+	struct http_scratch *scratch = scratch_of(where);
+
 	if (!scratch)
 		return to;
 	for (int i = 0; i < 1024 / 8 && from < to; i++, from += 8) {
@@ -171,8 +186,10 @@ __weak __noinline __u32 newline_find(const struct http_scratch *scratch, __u32 f
  * or that has no end before `to`. Most lines of a head are passed over here, at a third of the
  * price.
  */
-__weak __noinline __u32 headers_skip(const struct http_scratch *scratch, __u32 at, __u32 to)
+__weak __noinline __u32 headers_skip(scratch_argument where, __u32 at, __u32 to)
 {
+	struct http_scratch *scratch = scratch_of(where);
+
 	if (!scratch)
 		return to;
 	for (int i = 0; i < 64 && at < to; i++) {
@@ -182,7 +199,7 @@ __weak __noinline __u32 headers_skip(const struct http_scratch *scratch, __u32 a
 		if ((first | 0x20) == 'c' || (first | 0x20) == 't' || first == '\r' ||
 			first == '\n')
 			break;
-		end = newline_find(scratch, at, to);
+		end = newline_find(scratch_pass(scratch), at, to);
 		if (end >= to)
 			break;
 		at = end + 1;
@@ -207,8 +224,9 @@ static __always_inline bool is_token(__u8 c)
  * Length of the method at the beginning of a request line of which `length` bytes are there; 0 when
  * that cannot become one; `length` when all of it is method so far.
  */
-__weak __noinline __u32 method_length(const struct http_scratch *scratch, __u32 at, __u32 length)
+__weak __noinline __u32 method_length(scratch_argument where, __u32 at, __u32 length)
 {
+	struct http_scratch *scratch = scratch_of(where);
 	__u32 i;
 
 	if (!scratch)
@@ -247,7 +265,7 @@ static __always_inline bool start_line(struct conn *conn, struct http_scratch *s
 	stream->status = 0;
 	stream->state = STREAM_HEADERS;
 	if (feed->message == REQUEST) {
-		__u32 method = method_length(scratch, at, length);
+		__u32 method = method_length(scratch_pass(scratch), at, length);
 
 		if (!method || method == length)
 			return false;
@@ -255,7 +273,8 @@ static __always_inline bool start_line(struct conn *conn, struct http_scratch *s
 			(length < 12 || (load8(scratch, at + length - 8) & FIRST(7)) != HTTP_1 ||
 				scratch->data[DATA(at + length - 9)] != ' '))
 			return false;
-		request_begin(conn, scratch, at, length + !complete); /* that goes on */
+		request_begin(conn_pass(conn), scratch_pass(scratch), at,
+			length + !complete); /* that goes on */
 		return true;
 	}
 	word = load8(scratch, at + 8); /* " 200" after "HTTP/1.1" */
@@ -273,9 +292,9 @@ static __always_inline bool is_space(__u8 c)
 }
 
 /* The number that begins with a digit; what follows it does not matter here. */
-__weak __noinline __u64 number_parse(
-	const struct http_scratch *scratch, __u32 at, __u32 end, __u32 base)
+__weak __noinline __u64 number_parse(scratch_argument where, __u32 at, __u32 end, __u32 base)
 {
+	struct http_scratch *scratch = scratch_of(where);
 	__u64 value = 0;
 
 	if (!scratch)
@@ -298,16 +317,20 @@ __weak __noinline __u64 number_parse(
 #define SPACES_MAX 8 /* passed over before or after a value; one is what people write */
 
 /* Index of the first byte of a value that begins at `at` or after spaces. */
-__weak __noinline __u32 spaces_skip(const struct http_scratch *scratch, __u32 at)
+__weak __noinline __u32 spaces_skip(scratch_argument where, __u32 at)
 {
+	struct http_scratch *scratch = scratch_of(where);
+
 	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
 		at++;
 	return at;
 }
 
 /* End of a value that ends at `end` or before spaces. */
-__weak __noinline __u32 spaces_trim(const struct http_scratch *scratch, __u32 end)
+__weak __noinline __u32 spaces_trim(scratch_argument where, __u32 end)
 {
+	struct http_scratch *scratch = scratch_of(where);
+
 	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(end - 1)]); i++)
 		end--;
 	return end;
@@ -324,9 +347,10 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 		if ((second & FIRST(7)) != WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0))
 			return;
 		stream->flags |= STREAM_HAS_LENGTH;
-		stream->remaining = number_parse(scratch, spaces_skip(scratch, at + 15), end, 10);
+		stream->remaining = number_parse(scratch_pass(scratch),
+			spaces_skip(scratch_pass(scratch), at + 15), end, 10);
 	} else if (first == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
-		end = spaces_trim(scratch, end);
+		end = spaces_trim(scratch_pass(scratch), end);
 		/* the last coding is what frames the body */
 		if (second == WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') &&
 			((load8(scratch, at + 16) | LOWER) & FIRST(2)) ==
@@ -338,9 +362,9 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 	} else if (feed->message == REQUEST &&
 		   first == WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
 		   (second & FIRST(4)) == WORD('e', 'n', 't', ':', 0, 0, 0, 0)) {
-		at = spaces_skip(scratch, at + 12);
+		at = spaces_skip(scratch_pass(scratch), at + 12);
 		if (at + TRACEPARENT_LEN <= end)
-			request_traceparent(conn, scratch, at);
+			request_traceparent(conn_pass(conn), scratch_pass(scratch), at);
 	}
 }
 
@@ -348,9 +372,9 @@ static __always_inline void message_end(
 	struct conn *conn, enum message message, struct stream *stream)
 {
 	if (message == REQUEST)
-		request_end(conn);
+		request_end(conn_pass(conn));
 	else
-		response_end(conn, 0);
+		response_end(conn_pass(conn), 0);
 	stream->state = STREAM_START;
 	stream->bytes = 0;
 	stream->head_bytes = 0;
@@ -368,7 +392,7 @@ static __always_inline void head_end(
 			(status / 100 == 2 &&
 				response_to(
 					conn, WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '), 8))) {
-			response_end(conn, HTTP_UPGRADED);
+			response_end(conn_pass(conn), HTTP_UPGRADED);
 			conn->flags |= CONN_OPAQUE;
 			return;
 		}
@@ -406,7 +430,7 @@ static __always_inline bool line_take(struct conn *conn, struct http_scratch *sc
 			head_end(conn, scratch, stream);
 		return true;
 	case STREAM_CHUNK_SIZE:
-		stream->remaining = number_parse(scratch, at, at + length, 16);
+		stream->remaining = number_parse(scratch_pass(scratch), at, at + length, 16);
 		stream->state = stream->remaining ? STREAM_CHUNK : STREAM_TRAILERS;
 		if (stream->remaining)
 			stream->remaining += 2; /* its line end */
@@ -491,7 +515,7 @@ static __always_inline bool line_continue(
 		stream->flags |= STREAM_SKIP_LINE;
 		length = 0;
 	} else if (!skip && stream->state == STREAM_START && scratch->data[DATA(at)] != '\r') {
-		if (feed->message == REQUEST ? !method_length(scratch, at, length)
+		if (feed->message == REQUEST ? !method_length(scratch_pass(scratch), at, length)
 					     : !version_begins(load8(scratch, at), length)) {
 			consume(feed, stream, end);
 			return false;
@@ -526,7 +550,7 @@ static __always_inline bool lines_step(
 			return true;
 	}
 	if (stream->state == STREAM_START && !stream->bytes) {
-		if (feed->message == RESPONSE && !response_begin(conn)) {
+		if (feed->message == RESPONSE && !response_begin(conn_pass(conn))) {
 			feed->offset = feed->length; /* an answer to nothing that was seen */
 			return true;
 		}
@@ -539,11 +563,11 @@ static __always_inline bool lines_step(
 	at = feed->line;
 	if (stream->state == STREAM_HEADERS && !(stream->flags & STREAM_SKIP_LINE) &&
 		at >= feed->carried) {
-		at = headers_skip(scratch, at, feed->filled);
+		at = headers_skip(scratch_pass(scratch), at, feed->filled);
 		feed->line = at;
 		consume(feed, stream, feed->window + at - feed->carried);
 	}
-	end = newline_find(scratch, at, feed->filled);
+	end = newline_find(scratch_pass(scratch), at, feed->filled);
 	if (end >= feed->filled)
 		return line_continue(conn, scratch, stream);
 
@@ -585,8 +609,10 @@ static __always_inline void body_step(
 }
 
 /* One line, or one piece of a body; returns 1 when the operation is used up. */
-__weak __noinline int feed_step(struct conn *conn, struct http_scratch *scratch)
+__weak __noinline int feed_step(conn_argument which, scratch_argument where)
 {
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = scratch_of(where);
 	struct stream *stream;
 	struct feed *feed;
 
@@ -617,10 +643,10 @@ __weak __noinline int feed_step(struct conn *conn, struct http_scratch *scratch)
 #define FEED_ROUNDS 64
 #define FEED_STEPS  1024
 
-__weak __noinline int feed_steps(struct conn *conn, struct http_scratch *scratch)
+__weak __noinline int feed_steps(conn_argument which, scratch_argument where)
 {
 	for (int i = 0; i < FEED_STEPS; i++)
-		if (feed_step(conn, scratch))
+		if (feed_step(which, where))
 			return 1;
 	return 0;
 }

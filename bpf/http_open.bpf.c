@@ -3,7 +3,7 @@
  * HTTP requests that are open: iterators over the connections, which the daemon reads at each
  * sweep. So nothing is counted up and down at each request.
  */
-#include "http_connection.bpf.h"
+#include "http_request.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -70,6 +70,26 @@ static __always_inline void open_tell(struct seq_file *seq, struct conn *conn)
 	bpf_seq_write(seq, &active, sizeof(active));
 }
 
+#ifdef SONDE_TABLES
+
+SEC("iter/bpf_map_elem")
+int http_sweep(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const __u64 *key = ctx->key;
+	__u64 address;
+	struct conn *conn;
+
+	if (!key)
+		return 0;
+	address = *key;
+	conn = bpf_map_lookup_elem(&conns, &address);
+	if (conn)
+		open_tell(ctx->meta->seq, conn);
+	return 0;
+}
+
+#else
+
 SEC("iter/bpf_sk_storage_map")
 int http_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
@@ -79,6 +99,8 @@ int http_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 		open_tell(ctx->meta->seq, conn);
 	return 0;
 }
+
+#endif
 
 /*
  * The address of a socket that may have been freed: dead, or another one by now. Of the freed one

@@ -6,24 +6,10 @@
 #ifndef SONDE_HTTP_OPERATION_BPF_H
 #define SONDE_HTTP_OPERATION_BPF_H
 
-#include "http_connection.bpf.h"
+#include "http_request.bpf.h"
 
 /* Empty lines that may stand before a connection's first request (RFC 9112, 2.2). */
 #define EMPTY_LINES_MAX 2
-
-enum direction { RECEIVE, SEND };
-
-/* What one operation on a socket moved. */
-struct transfer {
-	struct bytes bytes;
-	__u64 offset;      /* of the first byte that is not known yet, */
-	__u64 length;      /* and of their end */
-	__u64 first_ns;    /* when the first of them began to move */
-	__u64 last_ns;     /* when the last one had */
-	__u64 arrival_ns;  /* received: since when they waited; 0: not known */
-	__u64 arrival_end; /* offset up to which that is so */
-	enum direction direction;
-};
 
 static __always_inline enum message message_of(const struct conn *conn, enum direction direction)
 {
@@ -36,6 +22,82 @@ static __always_inline struct stream *stream_of(struct conn *conn, enum directio
 						      : &conn->streams[RESPONSE];
 }
 
+/* --- the bytes of an operation, once it has ended --- */
+
+#define REWIND_STEPS 33 /* 33 × 33 pieces are more than UIO_MAXIOV, 1,024 */
+
+/* Goes back by some pieces. Returns 1 at the begin. */
+__weak __noinline int rewind_some(scratch_argument where)
+{
+	struct http_scratch *scratch = scratch_of(where);
+	struct rewind *rewind;
+	struct iovec piece;
+
+	if (!scratch)
+		return 1;
+	rewind = &scratch->rewind;
+	for (int i = 0; i < REWIND_STEPS; i++) {
+		if (rewind->left <= rewind->bytes.skip) {
+			rewind->bytes.skip -= rewind->left;
+			return 1;
+		}
+		rewind->left -= rewind->bytes.skip;
+		rewind->bytes.base -= sizeof(piece);
+		rewind->bytes.segments++;
+		if (bpf_probe_read_kernel(&piece, sizeof(piece), (void *)rewind->bytes.base)) {
+			rewind->bytes.kind = BYTES_UNREADABLE;
+			return 1;
+		}
+		rewind->bytes.skip = piece.iov_len;
+	}
+	return 0;
+}
+
+static __always_inline void bytes_rewind(struct bytes *bytes, __u64 moved)
+{
+	struct http_scratch *scratch;
+
+	if (bytes->kind == BYTES_USER)
+		bytes->skip -= moved;
+	if (bytes->kind != BYTES_KERNEL_IOVEC)
+		return;
+	bytes->kind = BYTES_UNREADABLE;
+	scratch = http_scratch_get();
+	if (!scratch)
+		return;
+	scratch->rewind.bytes = *bytes;
+	scratch->rewind.bytes.kind = BYTES_KERNEL_IOVEC;
+	scratch->rewind.left = moved;
+	for (int i = 0; i < REWIND_STEPS; i++) {
+		if (!rewind_some(scratch_pass(scratch)))
+			continue;
+		*bytes = scratch->rewind.bytes;
+		return;
+	}
+}
+
+/* By what the bytes of an operation are found, once it has ended. */
+enum bytes_way {
+	BY_SYSCALL,
+	BY_MESSAGE, /* a msghdr that the hook hands over */
+	BY_NOTHING
+};
+
+static __always_inline void bytes_moved(
+	struct bytes *bytes, enum bytes_way way, const struct msghdr *message, __u64 moved)
+{
+	switch (way) {
+	case BY_SYSCALL: bytes_from_syscall(bytes); break;
+	case BY_MESSAGE:
+		bytes_from_msghdr(bytes, message);
+		bytes_rewind(bytes, moved);
+		break;
+	case BY_NOTHING: bytes->kind = BYTES_UNREADABLE;
+	}
+}
+
+/* --- a connection --- */
+
 /*
  * Bytes of a message's head could not be read: what is open is lost with it. The connection may be
  * found again at a later request.
@@ -44,19 +106,19 @@ static __always_inline void conn_lose(struct conn *conn, enum message message)
 {
 	if (message == REQUEST && conn->asked)
 		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
-	conn_end(conn, HTTP_OK, OUTCOME_UNREADABLE);
+	conn_end(conn_pass(conn), HTTP_OK, OUTCOME_UNREADABLE);
 }
 
 /* Whether the bytes of an operation can begin a request: 1, 0, or -1 when they tell nothing. */
-__weak __noinline int request_begins(const struct transfer *transfer)
+__weak __noinline int request_begins(transfer_argument what)
 {
+	const struct transfer *transfer = transfer_of(what);
 	struct bytes_cursor cursor = {};
-	struct http_scratch *scratch;
-	__u32 zero = 0, begin = 0;
+	struct http_scratch *scratch = http_scratch_get();
+	__u32 begin = 0;
 	__u64 most;
 	long got;
 
-	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
 	if (!scratch || !transfer)
 		return -1;
 	cursor.bytes = transfer->bytes;
@@ -69,17 +131,17 @@ __weak __noinline int request_begins(const struct transfer *transfer)
 	for (int i = 0; i < EMPTY_LINES_MAX * 2 && begin < got; i++, begin++)
 		if (scratch->data[DATA(begin)] != '\r' && scratch->data[DATA(begin)] != '\n')
 			break;
-	return begin < got && method_length(scratch, begin, got - begin) > 0;
+	return begin < got && method_length(scratch_pass(scratch), begin, got - begin) > 0;
 }
 
 /*
  * What answered was no HTTP, on a connection from before Sonde, where it may well be that this end
  * asks and the other one answers: then what was taken for requests were none. False: it is neither.
  */
-static __always_inline bool conn_turn(struct conn *conn, const struct transfer *transfer)
+static __always_inline bool conn_turn(struct conn *conn, transfer_argument what)
 {
-	conn_end(conn, HTTP_OK, OUTCOME_NONE);
-	if (request_begins(transfer) <= 0)
+	conn_end(conn_pass(conn), HTTP_OK, OUTCOME_NONE);
+	if (request_begins(what) <= 0)
 		return false;
 	__builtin_memset(conn->streams, 0, sizeof(conn->streams));
 	conn->asked = conn->answered = 0;
@@ -113,25 +175,25 @@ static __always_inline void feed_begin(
  * Leads the bytes of one operation through the message that they belong to. Returns 1 when the
  * connection must be forgotten.
  */
-__weak __noinline int conn_feed(struct conn *conn, const struct transfer *transfer)
+__weak __noinline int conn_feed(conn_argument which, transfer_argument what)
 {
-	struct http_scratch *scratch;
+	struct conn *conn = conn_of(which);
+	const struct transfer *transfer = transfer_of(what);
+	struct http_scratch *scratch = http_scratch_get();
 	struct feed *feed;
-	__u32 zero = 0;
 
-	scratch = bpf_map_lookup_elem(&http_scratch, &zero);
 	if (!scratch || !conn || !transfer)
 		return 0;
 	feed = &scratch->feed;
 	for (int turn = 0; turn < 2; turn++) {
 		feed_begin(feed, conn, transfer);
 		for (int i = 0; i < FEED_ROUNDS; i++)
-			if (feed_steps(conn, scratch))
+			if (feed_steps(conn_pass(conn), scratch_pass(scratch)))
 				break;
 		if (feed->lost != OUTCOME_UNPARSABLE || feed->message == REQUEST ||
 			!(conn->flags & CONN_TENTATIVE))
 			break;
-		if (!conn_turn(conn, transfer))
+		if (!conn_turn(conn, what))
 			return 1;
 	}
 	if (!feed->lost)
@@ -141,7 +203,7 @@ __weak __noinline int conn_feed(struct conn *conn, const struct transfer *transf
 		return 1;
 	}
 	if (feed->message == RESPONSE) {
-		conn_end(conn, HTTP_RESPONSE_INVALID, 0);
+		conn_end(conn_pass(conn), HTTP_RESPONSE_INVALID, 0);
 		return 0;
 	}
 	/* no more requests can be found here; those that were may still be answered */
@@ -174,7 +236,7 @@ static __always_inline __u64 setup_ns(
 static __noinline struct conn *conn_new(
 	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
 {
-	int begins = request_begins(transfer);
+	int begins = request_begins(transfer_pass(transfer));
 	struct conn *conn;
 
 	if (begins <= 0 || !state) {
@@ -194,7 +256,7 @@ static __noinline struct conn *conn_new(
 	if (!(state->flags & SOCKET_HTTP))
 		conn->setup_ns = setup_ns(sk, state, conn->role);
 	state->flags |= SOCKET_HTTP;
-	conn->current.connection = bpf_get_socket_cookie(sk);
+	conn->current.connection = socket_id(sk, state);
 	if (!is_unix(sk))
 		address_read(&conn->current.address, sk);
 	else
@@ -210,7 +272,7 @@ static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 		conn = conn_new(sk, state, transfer);
 	if (!conn)
 		return NULL;
-	if (!conn_feed(conn, transfer)) {
+	if (!conn_feed(conn_pass(conn), transfer_pass(transfer))) {
 		if (conn->asked || !(conn->flags & CONN_OPAQUE))
 			return conn;
 		if (state) /* it only looked like a request */

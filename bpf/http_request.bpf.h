@@ -102,8 +102,10 @@ static __always_inline void request_fill(struct record_http *record, struct conn
 }
 
 __weak __noinline int request_begin(
-	struct conn *conn, struct http_scratch *scratch, __u32 line, __u32 length)
+	conn_argument which, scratch_argument where, __u32 line, __u32 length)
 {
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = scratch_of(where);
 	struct pipeline_key key = {};
 	struct record_http *record;
 
@@ -127,9 +129,10 @@ __weak __noinline int request_begin(
 	return 0;
 }
 
-__weak __noinline int request_traceparent(
-	struct conn *conn, struct http_scratch *scratch, __u32 value)
+__weak __noinline int request_traceparent(conn_argument which, scratch_argument where, __u32 value)
 {
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = scratch_of(where);
 	struct record_http *record;
 
 	if (!conn || !scratch)
@@ -149,8 +152,9 @@ static __always_inline void request_progress(
 	record->request_last_ns = stream->last_ns;
 }
 
-__weak __noinline int request_end(struct conn *conn)
+__weak __noinline int request_end(conn_argument which)
 {
+	struct conn *conn = conn_of(which);
 	struct record_http *record;
 
 	if (!conn)
@@ -186,8 +190,10 @@ static __always_inline void pipeline_next(struct conn *conn)
 	bpf_map_delete_elem(&pipeline, &key);
 }
 
-__weak __noinline int response_begin(struct conn *conn)
+__weak __noinline int response_begin(conn_argument which)
 {
+	struct conn *conn = conn_of(which);
+
 	if (!conn)
 		return 0;
 	pipeline_next(conn);
@@ -260,8 +266,9 @@ static __always_inline void response_progress(
 }
 
 /* Tells the current request, with whatever has come of its response. */
-__weak __noinline int request_finish(struct conn *conn, __u32 flags, enum http_error error)
+__weak __noinline int request_finish(conn_argument which, __u32 flags, enum http_error error)
 {
+	struct conn *conn = conn_of(which);
 	struct stream *request, *response;
 	struct record_http *record;
 
@@ -273,7 +280,7 @@ __weak __noinline int request_finish(struct conn *conn, __u32 flags, enum http_e
 
 	/* a reset in a softirq and the end of a response may come here at once: one of them tells
 	 */
-	if (!__sync_lock_test_and_set(&conn->active, 0))
+	if (!exchange(&conn->active, 0))
 		return 0;
 	/* in the middle of it; STREAM_UNTIL_CLOSE says that no request can be found any more */
 	if (record->index == conn->asked - 1 && request->state != STREAM_START &&
@@ -295,11 +302,13 @@ __weak __noinline int request_finish(struct conn *conn, __u32 flags, enum http_e
 	return 0;
 }
 
-__weak __noinline int response_end(struct conn *conn, __u32 flags)
+__weak __noinline int response_end(conn_argument which, __u32 flags)
 {
+	struct conn *conn = conn_of(which);
+
 	if (!conn)
 		return 0;
-	request_finish(conn, flags, HTTP_OK);
+	request_finish(which, flags, HTTP_OK);
 	conn->answered++;
 	return 0;
 }
@@ -307,14 +316,16 @@ __weak __noinline int response_end(struct conn *conn, __u32 flags)
 /* --- the end of a connection --- */
 
 /* Tells the oldest request that is left, or counts it as `lost`. Returns 1 when none is. */
-__weak __noinline int request_abandon(struct conn *conn, enum http_error error, enum outcome lost)
+__weak __noinline int request_abandon(conn_argument which, enum http_error error, enum outcome lost)
 {
+	struct conn *conn = conn_of(which);
+
 	if (!conn || conn->answered == conn->asked)
 		return 1;
 	pipeline_next(conn);
 	if (!lost)
-		request_finish(conn, 0, error);
-	else if (__sync_lock_test_and_set(&conn->active, 0))
+		request_finish(which, 0, error);
+	else if (exchange(&conn->active, 0))
 		count(SOURCE_HTTP, lost);
 	conn->answered++;
 	conn->streams[RESPONSE].bytes = 0;
@@ -322,23 +333,26 @@ __weak __noinline int request_abandon(struct conn *conn, enum http_error error, 
 }
 
 /* Nested for the verifier's sake, as feed_steps() is. */
-__weak __noinline int requests_abandon(struct conn *conn, enum http_error error, enum outcome lost)
+__weak __noinline int requests_abandon(
+	conn_argument which, enum http_error error, enum outcome lost)
 {
 	for (int i = 0; i < PIPELINE_ROUND; i++)
-		if (request_abandon(conn, error, lost))
+		if (request_abandon(which, error, lost))
 			return 1;
 	return 0;
 }
 
 /* Tells, or counts as lost, all requests that are left; nothing more is expected of the connection.
  */
-__weak __noinline int conn_end(struct conn *conn, enum http_error error, enum outcome lost)
+__weak __noinline int conn_end(conn_argument which, enum http_error error, enum outcome lost)
 {
+	struct conn *conn = conn_of(which);
+
 	if (!conn)
 		return 0;
 	conn->flags |= CONN_OPAQUE;
 	for (int i = 0; i < PIPELINE_MAX / PIPELINE_ROUND; i++)
-		if (requests_abandon(conn, error, lost))
+		if (requests_abandon(which, error, lost))
 			break;
 	return 0;
 }
@@ -347,11 +361,11 @@ __weak __noinline int conn_end(struct conn *conn, enum http_error error, enum ou
 static __always_inline void conn_close(struct conn *conn, enum http_error error, bool in_order)
 {
 	if (conn->streams[RESPONSE].state == STREAM_UNTIL_CLOSE && in_order) {
-		request_finish(conn, 0, HTTP_OK);
+		request_finish(conn_pass(conn), 0, HTTP_OK);
 		conn->answered++;
 		conn->streams[RESPONSE].bytes = 0;
 	}
-	conn_end(conn, error, 0);
+	conn_end(conn_pass(conn), error, 0);
 }
 
 #endif

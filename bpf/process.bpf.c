@@ -78,10 +78,9 @@ int BPF_PROG(process_exit, struct task_struct *task)
 
 	if (signal->live.counter)
 		return 0; /* other threads live on */
-	leader = bpf_task_storage_get(
-		&threads, task->group_leader, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	leader = thread_make(task->group_leader);
 	/* the last two threads may come here at once, both seeing none alive: one of them tells */
-	if (leader && __sync_lock_test_and_set(&leader->exited, 1))
+	if (leader && exchange(&leader->exited, 1))
 		return 0;
 	record.record.type = RECORD_EXIT;
 	record.record.workload = workload_current();

@@ -80,7 +80,7 @@ static __noinline __u32 latency_allot(__u32 *slot, __u32 workload, __u32 number)
 		return 0;
 	latency->workload = workload;
 	latency->number = number;
-	won = __sync_val_compare_and_swap(slot, 0, fresh);
+	won = exchange_if(slot, 0, fresh);
 	if (!won)
 		return fresh;
 	bpf_map_push_elem(&latencies_free, &fresh, BPF_ANY);
@@ -144,8 +144,8 @@ static __noinline void accept_note(struct task_struct *task, long descriptor, __
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct task_struct *task = task_current();
+	struct thread *thread = thread_find(task);
 	__u64 now = bpf_ktime_get_ns(), duration;
 	struct latency_slots *slots;
 	__u32 number, index, *slot, which;

@@ -75,6 +75,66 @@ static __always_inline void owner_set(struct socket_state *state)
 	state->tgid = bpf_get_current_pid_tgid() >> 32;
 }
 
+/* --- the owner of a connection that is accepted: its listener's, until a process uses it --- */
+
+#ifdef SONDE_TABLES
+
+struct listener_key {
+	__u32 netns;
+	__u32 port;
+};
+
+struct listener_owner {
+	__u32 workload;
+	__u32 tgid;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct listener_key);
+	__type(value, struct listener_owner);
+} listeners SEC(".maps");
+
+static __always_inline struct listener_key listener_key(const struct sock *sk)
+{
+	return (struct listener_key){
+		.netns = sk->__sk_common.skc_net.net->ns.inum,
+		.port = sk->__sk_common.skc_num,
+	};
+}
+
+static __always_inline void listener_note(const struct sock *sk, const struct socket_state *state)
+{
+	struct listener_key key = listener_key(sk);
+	struct listener_owner owner = {.workload = state->workload, .tgid = state->tgid};
+
+	bpf_map_update_elem(&listeners, &key, &owner, BPF_ANY);
+}
+
+static __always_inline void owner_inherit(const struct sock *sk, struct socket_state *state)
+{
+	struct listener_key key = listener_key(sk);
+	struct listener_owner *owner = bpf_map_lookup_elem(&listeners, &key);
+
+	if (!owner)
+		return;
+	state->workload = owner->workload;
+	state->tgid = owner->tgid;
+}
+
+#else /* socket storage is cloned */
+
+static __always_inline void listener_note(const struct sock *sk, const struct socket_state *state)
+{
+}
+
+static __always_inline void owner_inherit(const struct sock *sk, struct socket_state *state)
+{
+}
+
+#endif
+
 static __always_inline void tell(
 	struct sock *sk, struct socket_state *state, enum tcp_event event, __u16 error)
 {
@@ -84,7 +144,7 @@ static __always_inline void tell(
 	if (!tcp || !tells_tcp)
 		return;
 	record_fill(&record, sk, state, tcp, event);
-	record.connection = bpf_get_socket_cookie(sk);
+	record.connection = socket_id(sk, state);
 	record.error = error;
 	progress_keep(state, sk, tcp);
 	ring_output(SOURCE_TCP, &record, sizeof(record));
@@ -107,7 +167,10 @@ int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 		return 0;
 	}
 	switch (to) {
-	case TCP_LISTEN: owner_set(state); break;
+	case TCP_LISTEN:
+		owner_set(state);
+		listener_note(sk, state);
+		break;
 	case TCP_SYN_SENT:
 		state->direction = TCP_OUTBOUND;
 		state->connect_ns = bpf_ktime_get_ns();
@@ -122,6 +185,7 @@ int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 		} else {
 			state->direction = TCP_INBOUND;
 			state->flags = SOCKET_INHERITED;
+			owner_inherit(sk, state);
 		}
 		tell(sk, state, TCP_OPENED, 0);
 		break;
@@ -181,7 +245,7 @@ int tcp_sweep(struct bpf_iter__tcp *ctx)
 		   received_bytes(tcp, sk) != state->received_bytes ||
 		   tcp->total_retrans != state->retransmits) {
 		record_fill(&record, sk, state, tcp, TCP_PROGRESS);
-		record.connection = bpf_get_socket_cookie(sk);
+		record.connection = socket_id(sk, state);
 		if (bpf_seq_write(ctx->meta->seq, &record, sizeof(record)))
 			return 0; /* the kernel asks again for this socket with a larger buffer */
 		progress_keep(state, sk, tcp);
@@ -193,6 +257,27 @@ int tcp_sweep(struct bpf_iter__tcp *ctx)
 		state->workload < WORKLOADS_MAX)
 		open->figure[state->workload]++;
 	return 0;
+}
+
+#ifdef SONDE_TABLES
+/* Attached last: other probes still want to know of a socket that ends. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_forget, struct sock *sk)
+{
+	socket_state_forget(sk);
+	return 0;
+}
+#endif
+
+static __always_inline struct socket *socket_of(struct file *file)
+{
+#ifdef SONDE_TABLES
+	__u16 mode = BPF_CORE_READ(file, f_inode, i_mode);
+
+	return (mode & S_IFMT) == S_IFSOCK ? BPF_CORE_READ(file, private_data) : NULL;
+#else
+	return bpf_sock_from_file(file);
+#endif
 }
 
 /* Gives the sockets that were there before Sonde to the process that has them open. */
@@ -208,14 +293,14 @@ int tcp_owners(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file || task->tgid != task->pid)
 		return 0;
-	socket = bpf_sock_from_file(file);
+	socket = socket_of(file);
 	if (!socket)
 		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+	sk = READ(socket, sk);
+	if (!sk || READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
 	state = socket_state_make(sk);
-	thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	thread = thread_find(task);
 	if (!state || !thread || state->tgid)
 		return 0;
 	state->tgid = task->tgid;

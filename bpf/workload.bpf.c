@@ -23,15 +23,16 @@ __u32 workload_pass = 1;
  * FNV-1a, 64 bits (Fowler, Noll, Vo): tells names apart within the key of a workload. Global, so
  * that the verifier goes through its loop once.
  */
-__noinline int name_hash(struct service_name *name)
+__noinline int name_hash(void)
 {
+	struct workload_scratch *scratch = workload_scratch_get();
 	__u64 hash = 0xcbf29ce484222325;
 
-	if (!name)
+	if (!scratch)
 		return 0;
-	for (int i = 0; i < SERVICE_NAME_LEN && name->text[i]; i++)
-		hash = (hash ^ (__u8)name->text[i]) * 0x100000001b3;
-	name->hash = hash;
+	for (int i = 0; i < SERVICE_NAME_LEN && scratch->name.text[i]; i++)
+		hash = (hash ^ (__u8)scratch->name.text[i]) * 0x100000001b3;
+	scratch->name.hash = hash;
 	return 0;
 }
 
@@ -46,8 +47,9 @@ static __always_inline bool names_service(const char *entry)
 
 /* Looks at one entry; returns 1 when it was the one, or the last. Global for the verifier's sake.
  */
-__noinline int environment_step(struct workload_scratch *scratch)
+__noinline int environment_step(void)
 {
+	struct workload_scratch *scratch = workload_scratch_get();
 	long length;
 
 	if (!scratch || scratch->environment >= scratch->environment_end)
@@ -60,7 +62,7 @@ __noinline int environment_step(struct workload_scratch *scratch)
 		names_service(scratch->entry)) {
 		bpf_probe_read_kernel_str(
 			scratch->name.text, SERVICE_NAME_LEN, scratch->entry + NAME_VARIABLE_LEN);
-		name_hash(&scratch->name);
+		name_hash();
 		return 1;
 	}
 	/* a full buffer: the entry goes on, and its rest begins no variable */
@@ -78,19 +80,19 @@ static __always_inline void name_from_environment(
 	scratch->environment_end = BPF_CORE_READ(task, mm, env_end);
 	scratch->continued = 0;
 	for (int i = 0; i < ENVIRONMENT_ENTRIES; i++)
-		if (environment_step(scratch))
+		if (environment_step())
 			break;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(workload_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct thread *from = bpf_task_storage_get(&threads, parent, NULL, 0);
+	struct thread *from = thread_find(parent);
 	struct thread *to;
 
 	if (!from)
 		return 0;
-	to = bpf_task_storage_get(&threads, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	to = thread_make(child);
 	if (!to) {
 		count(SOURCE_WORKLOAD, OUTCOME_STORAGE_FAILED);
 		return 0;
@@ -104,8 +106,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(workload_exec, struct task_struct *task)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
-	struct thread *thread =
-		bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct thread *thread = thread_make(task);
 	__u32 generation = workload_generation;
 
 	if (!thread || !scratch) {
@@ -117,6 +118,18 @@ int BPF_PROG(workload_exec, struct task_struct *task)
 	thread->generation = generation;
 	return 0;
 }
+
+#ifdef SONDE_TABLES
+/* After all else: a thread that ended makes system calls and events to its end. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(workload_thread_end, struct task_struct *task)
+{
+	__u32 id = task->pid;
+
+	bpf_map_delete_elem(&threads, &id);
+	return 0;
+}
+#endif
 
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(workload_cgroup_changed)
@@ -146,7 +159,7 @@ int workload_tasks(struct bpf_iter__task *ctx)
 
 	if (!task || !scratch)
 		return 0;
-	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	thread = thread_make(task);
 	if (!thread) {
 		count(SOURCE_WORKLOAD, OUTCOME_STORAGE_FAILED);
 		return 0;
@@ -159,7 +172,7 @@ int workload_tasks(struct bpf_iter__task *ctx)
 		scratch->name.hash = 0;
 		if (name) {
 			__builtin_memcpy(scratch->name.text, name, SERVICE_NAME_LEN);
-			name_hash(&scratch->name);
+			name_hash();
 		}
 		thread->workload = workload_find(task, scratch);
 		thread->generation = generation;

@@ -11,7 +11,7 @@
 #ifndef SONDE_WORKLOAD_BPF_H
 #define SONDE_WORKLOAD_BPF_H
 
-#include "sonde.bpf.h"
+#include "kept.bpf.h"
 #include "table.h"
 
 extern __u32 workload_generation;
@@ -172,33 +172,31 @@ static __always_inline void workload_name_of(__u32 number, struct service_name *
 	__builtin_memcpy(name->text, workload->record.service_name, SERVICE_NAME_LEN);
 }
 
-/* Finds the number of the current thread, which has none, or an outdated one. */
-__weak __noinline int workload_refresh(struct thread *thread)
+/* The number that the current thread should have in place of `number`, which is outdated, or 0. */
+__weak __noinline __u32 workload_refresh(__u32 number)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
-	__u32 generation = workload_generation;
 
-	if (!scratch || !thread)
-		return 0;
-	workload_name_of(thread->workload, &scratch->name);
-	thread->workload = workload_find(bpf_get_current_task_btf(), scratch);
-	thread->generation = generation;
-	return 0;
+	if (!scratch)
+		return number;
+	workload_name_of(number, &scratch->name);
+	return workload_find(task_current(), scratch);
 }
 
 /* The current thread with an up-to-date workload, or NULL (counted under `source`). */
 static __always_inline struct thread *thread_current(enum source source)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *thread =
-		bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct thread *thread = thread_make(task_current());
+	__u32 generation = workload_generation;
 
 	if (!thread) {
 		count(source, OUTCOME_STORAGE_FAILED);
 		return NULL;
 	}
-	if (thread->generation != workload_generation)
-		workload_refresh(thread);
+	if (thread->generation != generation) {
+		thread->workload = workload_refresh(thread->workload);
+		thread->generation = generation;
+	}
 	return thread;
 }
 
