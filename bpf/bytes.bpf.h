@@ -8,22 +8,16 @@
 
 #include "kept.bpf.h"
 
+#include "syscall_numbers.h"
+
 #if defined(__TARGET_ARCH_x86)
-enum { NR_READ = 0, NR_WRITE = 1, NR_READV = 19, NR_WRITEV = 20 };
-enum { NR_SENDTO = 44, NR_RECVFROM = 45, NR_SENDMSG = 46, NR_RECVMSG = 47 };
-enum { NR_PREADV2 = 327, NR_PWRITEV2 = 328, NR_SENDMMSG = 307, NR_RECVMMSG = 299 };
-enum { NR_SPLICE = 275 };
-#	define SYSCALL_NUMBER(regs)   ((regs)->orig_ax)
-#	define SYSCALL_ARGUMENT(regs) ((regs)->si) /* the second one */
-#	define SYSCALL_LENGTH(regs)   ((regs)->dx) /* the third one */
+#	define SYSCALL_NUMBER(call)   ((call)->orig_ax)
+#	define SYSCALL_ARGUMENT(call) ((call)->si) /* the second one */
+#	define SYSCALL_LENGTH(call)   ((call)->dx) /* the third one */
 #elif defined(__TARGET_ARCH_arm64)
-enum { NR_READ = 63, NR_WRITE = 64, NR_READV = 65, NR_WRITEV = 66 };
-enum { NR_SENDTO = 206, NR_RECVFROM = 207, NR_SENDMSG = 211, NR_RECVMSG = 212 };
-enum { NR_PREADV2 = 286, NR_PWRITEV2 = 287, NR_SENDMMSG = 269, NR_RECVMMSG = 243 };
-enum { NR_SPLICE = 76 };
-#	define SYSCALL_NUMBER(regs)   ((regs)->syscallno)
-#	define SYSCALL_ARGUMENT(regs) ((regs)->regs[1])
-#	define SYSCALL_LENGTH(regs)   ((regs)->regs[2])
+#	define SYSCALL_NUMBER(call)   ((call)->syscallno)
+#	define SYSCALL_ARGUMENT(call) ((call)->regs[1])
+#	define SYSCALL_LENGTH(call)   ((call)->regs[2])
 #endif
 
 /* The operation that the current system call does; unreadable for io_uring and rarer ways. */

@@ -10,6 +10,7 @@
 #include "workload.bpf.h"
 
 #include "bucket.h"
+#include "syscall_numbers.h"
 #include "table.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -120,12 +121,6 @@ static __noinline void slow_tell(struct thread *thread, __u64 now, __u64 duratio
 	bpf_get_current_comm(record.comm, sizeof(record.comm));
 	ring_output(SOURCE_SLOW_SYSCALL, &record, sizeof(record));
 }
-
-#if defined(__TARGET_ARCH_x86)
-enum { NR_ACCEPT = 43, NR_ACCEPT4 = 288 };
-#elif defined(__TARGET_ARCH_arm64)
-enum { NR_ACCEPT = 202, NR_ACCEPT4 = 242 };
-#endif
 
 /* Notes when the socket behind a new descriptor was accepted. */
 static __noinline void accept_note(struct task_struct *task, long descriptor, __u64 now)
