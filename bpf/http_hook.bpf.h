@@ -56,7 +56,7 @@ static __always_inline bool is_midway(struct socket_state *state, enum direction
 {
 	if (!(state->flags & (SOCKET_RECEIVING | SOCKET_SENDING)))
 		return false;
-	if (state->flags & (direction == RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING))
+	if (state->flags & (direction == DIRECTION_RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING))
 		return true;
 	state->flags &= ~(SOCKET_RECEIVING | SOCKET_SENDING);
 	return false;
@@ -139,7 +139,7 @@ static __always_inline void send_begins(struct sock *sk, const struct msghdr *me
 	struct socket_state *state = socket_candidate(sk);
 	struct tcp_sock *tcp;
 
-	if (!state || is_midway(state, SEND) || state->sending)
+	if (!state || is_midway(state, DIRECTION_SEND) || state->sending)
 		return; /* a later round of the same operation */
 	tcp = tcp_place(sk);
 	bytes_from_msghdr(&state->send_bytes, message);
@@ -165,8 +165,8 @@ static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
 	const struct msghdr *message)
 {
 	transfer->last_ns = bpf_ktime_get_ns();
-	if (conn && stream_skip(stream_of(conn, SEND), transfer->length - transfer->offset,
-			    transfer->last_ns))
+	if (conn && stream_skip(stream_of(conn, DIRECTION_SEND),
+			    transfer->length - transfer->offset, transfer->last_ns))
 		return conn;
 	if (sending) {
 		transfer->first_ns = state->send_begin_ns;
@@ -182,7 +182,7 @@ static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
 static __always_inline void send_ends(
 	struct sock *sk, int result, enum bytes_way way, const struct msghdr *message)
 {
-	struct transfer transfer = {.direction = SEND, .length = result};
+	struct transfer transfer = {.direction = DIRECTION_SEND, .length = result};
 	struct socket_state *state;
 	struct conn *conn;
 	__u32 sending = SENDING_NOT;
@@ -190,7 +190,7 @@ static __always_inline void send_ends(
 	if (!is_stream(sk))
 		return;
 	state = socket_candidate(sk);
-	if (!state || is_midway(state, SEND))
+	if (!state || is_midway(state, DIRECTION_SEND))
 		return;
 	if (state->sending)
 		sending = exchange(&state->sending, SENDING_NOT);
@@ -214,7 +214,7 @@ static __always_inline void send_ends(
 static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u64 now)
 {
 	struct socket_state *state = socket_state_find(sk);
-	struct transfer transfer = {.direction = SEND, .last_ns = now};
+	struct transfer transfer = {.direction = DIRECTION_SEND, .last_ns = now};
 	struct tcp_sock *tcp;
 
 	if (!state || state->http_misses >= MISSES_MAX || state->sending != SENDING ||
@@ -305,8 +305,8 @@ static __always_inline __u32 position_read(const struct sock *sk, const struct t
 static __always_inline bool conn_catch_up(
 	struct sock *sk, struct conn *conn, __u32 position, __u64 now)
 {
-	enum message message = message_of(conn, RECEIVE);
-	struct stream *stream = stream_of(conn, RECEIVE);
+	enum message message = message_of(conn, DIRECTION_RECEIVE);
+	struct stream *stream = stream_of(conn, DIRECTION_RECEIVE);
 	__u32 gap = position - stream->position;
 
 	if (!stream->position || (__s32)gap <= 0)
@@ -373,7 +373,7 @@ static __always_inline void receive_nothing(struct sock *sk, struct conn *conn, 
 static __always_inline void receive_ends(
 	struct sock *sk, int result, int flags, enum bytes_way way, const struct msghdr *message)
 {
-	struct transfer transfer = {.direction = RECEIVE};
+	struct transfer transfer = {.direction = DIRECTION_RECEIVE};
 	struct socket_state *state = NULL;
 	struct tcp_sock *tcp;
 	struct conn *conn;
@@ -393,7 +393,7 @@ static __always_inline void receive_ends(
 		state = socket_candidate(sk);
 		if (!state)
 			return;
-		if (is_midway(state, RECEIVE)) {
+		if (is_midway(state, DIRECTION_RECEIVE)) {
 			arrival_settle(sk, state, tcp_place(sk), bpf_ktime_get_ns());
 			return;
 		}
@@ -413,8 +413,8 @@ static __always_inline void receive_ends(
 	if (conn) {
 		if (tcp && !conn_catch_up(sk, conn, position - result, now))
 			return;
-		stream_of(conn, RECEIVE)->position = position;
-		if (stream_skip(stream_of(conn, RECEIVE), result, now))
+		stream_of(conn, DIRECTION_RECEIVE)->position = position;
+		if (stream_skip(stream_of(conn, DIRECTION_RECEIVE), result, now))
 			return;
 	}
 	transfer.length = result;
@@ -422,7 +422,7 @@ static __always_inline void receive_ends(
 		bytes_moved(&transfer.bytes, way, message, result);
 	conn = conn_operate(sk, conn, state, &transfer);
 	if (conn)
-		stream_of(conn, RECEIVE)->position = position;
+		stream_of(conn, DIRECTION_RECEIVE)->position = position;
 	if (conn && !awaits_request(conn))
 		return;
 	if (!state)

@@ -15,7 +15,7 @@
 
 #define WINDOW 512 /* bytes read at a time: most heads are one window */
 
-enum direction { RECEIVE, SEND };
+enum direction { DIRECTION_RECEIVE, DIRECTION_SEND };
 
 /* What one operation on a socket moved. */
 struct transfer {

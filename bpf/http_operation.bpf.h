@@ -13,7 +13,7 @@
 
 static __always_inline enum message message_of(const struct conn *conn, enum direction direction)
 {
-	return (direction == RECEIVE) == (conn->role == HTTP_SERVER) ? REQUEST : RESPONSE;
+	return (direction == DIRECTION_RECEIVE) == (conn->role == HTTP_SERVER) ? REQUEST : RESPONSE;
 }
 
 static __always_inline struct stream *stream_of(struct conn *conn, enum direction direction)
@@ -249,7 +249,7 @@ static __noinline struct conn *conn_new(
 		count(SOURCE_HTTP, is_unix(sk) ? OUTCOME_TABLE_FULL : OUTCOME_STORAGE_FAILED);
 		return NULL;
 	}
-	conn->role = transfer->direction == RECEIVE ? HTTP_SERVER : HTTP_CLIENT;
+	conn->role = transfer->direction == DIRECTION_RECEIVE ? HTTP_SERVER : HTTP_CLIENT;
 	conn->sk = (__u64)sk;
 	if (!is_unix(sk) && !state->start_ns)
 		conn->flags |= CONN_TENTATIVE;
