@@ -2,7 +2,7 @@
 #
 # Builds Sonde into build/. `make help` lists what it can do; CONTRIBUTING.md says how to work with it.
 #
-#   bpf/NAME.bpf.c ─ clang ─ bpftool ─→ build/sonde.skel.h ─┐
+#   bpf/NAME.bpf.c ─ clang ─ bpftool ─→ build/sonde*.skel.h ┐
 #   user/export/NAME.proto ─ protoc-c ─→ build/export/ ─────┼→ build/libsonde.a ─→ build/sonde
 #   user/**/NAME.c ─────────────────────────────────────────┘                   └→ build/tests/unit/…
 #
@@ -69,13 +69,14 @@ UNIT_SHARED   := $(sort $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 FMT_SOURCES   := $(sort $(wildcard bpf/*.[ch] user/*.[ch] user/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
 BPF_OBJECTS   := $(BPF_SOURCES:bpf/%.bpf.c=build/bpf/%.bpf.o)
+TABLE_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=build/bpf-tables/%.bpf.o)
 PROTO_HEADERS := $(PROTO_SOURCES:user/%.proto=build/%.pb-c.h)
 PROTO_OBJECTS := $(PROTO_SOURCES:user/%.proto=$(OUT)/%.pb-c.o)
 LIB_OBJECTS   := $(patsubst %.c,$(OUT)/%.o,$(filter-out user/main.c,$(USER_SOURCES))) $(PROTO_OBJECTS)
 UNIT_TESTS    := $(UNIT_SOURCES:%.c=$(OUT)/%)
 UNIT_OBJECTS  := $(UNIT_SHARED:%.c=$(OUT)/%.o)
 FUZZ_TARGETS  := http exchange line
-GENERATED     := build/sonde.skel.h build/syscall_names.h build/version.h $(PROTO_HEADERS)
+GENERATED     := build/sonde.skel.h build/sonde_tables.skel.h build/syscall_names.h build/version.h $(PROTO_HEADERS)
 
 # --- flags ---
 
@@ -136,13 +137,21 @@ build/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
+# The same probes, but what they keep is in tables: bpf/kept.bpf.h.
+build/bpf-tables/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
+	$(say) CLANG "$< (tables)"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DSONDE_TABLES -MMD -MP -c $< -o $@
+
 build/sonde.bpf.o: $(BPF_OBJECTS)
+build/sonde_tables.bpf.o: $(TABLE_OBJECTS)
+build/sonde.bpf.o build/sonde_tables.bpf.o:
 	$(say) GEN $@
 	$(Q)$(BPFTOOL) gen object $@ $^
 
-build/sonde.skel.h: build/sonde.bpf.o
+build/%.skel.h: build/%.bpf.o
 	$(say) GEN $@
-	$(Q)$(BPFTOOL) gen skeleton $< name sonde > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
 # The .c comes along with the .h.
 build/export/%.pb-c.h: user/export/%.proto
@@ -183,7 +192,7 @@ $(OUT)/objects.list: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(BPF_OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(OUT)/user/main.d
+-include $(BPF_OBJECTS:.o=.d) $(TABLE_OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(OUT)/user/main.d
 -include $(UNIT_TESTS:=.d) $(UNIT_OBJECTS:.o=.d)
 
 # --- run ---

@@ -7,7 +7,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile __u32 own_tgid = 0;
+const volatile __u32 own_tgid SETTING = 0;
 
 /* --- sends and receives --- */
 

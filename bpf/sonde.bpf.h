@@ -38,6 +38,9 @@
 		(__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 /* --- set before load --- */
 
+/* In a section of their own, which has the same layout in both objects; see kept.bpf.h. */
+#define SETTING SEC(".rodata.settings")
+
 extern const volatile __u32 ring_mask;      /* number of ring buffers - 1; a power of two of them */
 extern const volatile __u64 ring_threshold; /* bytes waiting above which the daemon is woken */
 

@@ -15,10 +15,12 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile __u32 shard_mask = 0; /* copies of the histograms, for machines of many CPUs */
-const volatile __u64 waiting_syscalls[SYSCALLS_MAX / 64] = {}; /* never slow: they wait by design */
+const volatile __u32 shard_mask SETTING =
+	0; /* copies of the histograms, for machines of many CPUs */
+const volatile __u64 waiting_syscalls[SYSCALLS_MAX / 64] SETTING =
+	{}; /* never slow: they wait by design */
 
-const volatile bool notes_accepts = false; /* somebody asks for it */
+const volatile bool notes_accepts SETTING = false; /* somebody asks for it */
 
 __u64 slow_syscall_ns = 0; /* 0: off. Changes while running */
 

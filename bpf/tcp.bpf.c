@@ -10,7 +10,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* False: only what other probes want to know of a connection's beginning is kept. */
-const volatile bool tells_tcp = true;
+const volatile bool tells_tcp SETTING = true;
 
 /* During the first sweep: what sockets have counted so far was before Sonde. */
 __u32 tcp_baseline = 1;

@@ -7,8 +7,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile __u32 ring_mask = 0;
-const volatile __u64 ring_threshold = 0;
+const volatile __u32 ring_mask SETTING = 0;
+const volatile __u64 ring_threshold SETTING = 0;
 
 __u32 workload_generation = 1;
 __u32 workload_pass = 1;

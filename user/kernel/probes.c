@@ -103,11 +103,14 @@ static void sources_choose(struct sonde *skeleton, const struct probes_options *
 {
 	source_choose(skeleton, "syscall_", options->syscalls);
 	source_choose(skeleton, "http_", options->http);
+	source_choose(skeleton, "http_f", false);
+	source_choose(skeleton, "http_arrival_function", false);
+	source_choose(skeleton, "http_send_begin_function", false);
 	source_choose(skeleton, "process_", options->processes);
 	/* HTTP, too, wants to know how connections begin, and which were there before */
 	source_choose(skeleton, "tcp_", options->tcp || options->http);
-	skeleton->rodata->tells_tcp = options->tcp;
-	skeleton->rodata->notes_accepts = options->http;
+	skeleton->rodata_settings->tells_tcp = options->tcp;
+	skeleton->rodata_settings->notes_accepts = options->http;
 }
 
 /* Programs of HTTP that stand for one thing each, which is missing on kernels without their hook.
@@ -180,13 +183,14 @@ static int tables_plan(struct sonde *skeleton, const struct probes_options *opti
 	uint32_t rings, ring_bytes, shards = shards_plan();
 
 	rings_plan(options->ring_bytes, &rings, &ring_bytes);
-	skeleton->rodata->ring_mask = rings - 1;
-	skeleton->rodata->ring_threshold = ring_bytes / RING_WAKE_PART;
-	skeleton->rodata->shard_mask = shards - 1;
-	skeleton->rodata->own_tgid = (uint32_t)getpid();
+	skeleton->rodata_settings->ring_mask = rings - 1;
+	skeleton->rodata_settings->ring_threshold = ring_bytes / RING_WAKE_PART;
+	skeleton->rodata_settings->shard_mask = shards - 1;
+	skeleton->rodata_settings->own_tgid = (uint32_t)getpid();
 	for (unsigned number = 0; number < SYSCALLS_MAX; number++)
 		if (options->syscall_waits(number))
-			skeleton->rodata->waiting_syscalls[number / 64] |= 1ULL << number % 64;
+			skeleton->rodata_settings->waiting_syscalls[number / 64] |= 1ULL
+										    << number % 64;
 	skeleton->data->workload_generation = 1;
 	skeleton->bss->slow_syscall_ns = options->slow_syscall_ns;
 	skeleton->bss->long_request_ns = options->long_request_ns;
@@ -304,7 +308,7 @@ int probes_open(struct probes **out, const struct probes_options *options, recor
 	libbpf_set_print(libbpf_print);
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* kernels before 5.11 count maps against it */
 
-	probes->skeleton = sonde__open();
+	probes->skeleton = skeleton_open(KEPT_IN_STORAGE);
 	if (!probes->skeleton) {
 		result = -errno;
 		goto failed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The generated skeleton; only user/kernel/ sees it. */
+/* The generated skeleton of the probes; only user/kernel/ sees it. */
 #ifndef SONDE_SKELETON_H
 #define SONDE_SKELETON_H
 
@@ -9,5 +9,14 @@
 #include <bpf/libbpf.h>
 
 #include "sonde.skel.h"
+
+/* Where the probes keep what they know of threads and sockets; see bpf/kept.bpf.h. */
+enum skeleton_kept {
+	KEPT_IN_STORAGE, /* the kernel's own, of tasks and sockets */
+	KEPT_IN_TABLES   /* hash tables: slower, but older kernels and kprobes can have no other */
+};
+
+/* NULL with errno. Ended by sonde__destroy(). */
+struct sonde *skeleton_open(enum skeleton_kept kept);
 
 #endif
