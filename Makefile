@@ -7,24 +7,48 @@
 #   user/**/NAME.c ─────────────────────────────────────────┘                   └→ build/tests/unit/…
 #
 # The object code for the kernel is linked into the daemon, so one file is all that gets installed.
+# `make ARCH=arm64` on a machine of another architecture does the same below build/arm64/.
 
 VERSION := 0.1.0
 
-# --- what a caller may set: make CC=clang, make DEBUG=1, make WERROR= … ---
+# --- what a caller may set: make CC=clang, make DEBUG=1, make ARCH=arm64, make WERROR= … ---
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-ARCH    ?= $(shell uname -m)
-VMLINUX ?= /sys/kernel/btf/vmlinux
 CLANG   ?= clang
 CFLAGS  ?= -O2 -g
 WERROR  ?= -Werror
 PYTHON  ?= /usr/bin/python3
 SECONDS ?= 600
+SUITE   ?= sid
 
-# make itself presets CC to `cc`, so that `?=` would never get a word in.
+# One name for each architecture, that of the folder below vmlinux/, whoever calls it what.
+architecture = $(patsubst amd64,x86_64,$(patsubst aarch64,arm64,$(1)))
+MACHINE := $(call architecture,$(shell uname -m))
+ARCH ?= $(MACHINE)
+override ARCH := $(call architecture,$(ARCH))
+
+# What is built for another architecture has a folder of its own. Its libraries are those of the
+# Debian that runs here, unpacked below build/ and never installed.
+ifeq ($(ARCH),$(MACHINE))
+BUILD   := build
+VMLINUX ?= /sys/kernel/btf/vmlinux
+else ifeq ($(ARCH),arm64)
+BUILD   := build/arm64
+VMLINUX ?= $(BUILD)/vmlinux.btf
+SYSROOT := build/sysroot/arm64
+TRIPLET := aarch64-linux-gnu
+EMULATE := qemu-aarch64 -L $(SYSROOT)
+else
+$(error on $(MACHINE) there is no building for $(ARCH))
+endif
+
+# make itself presets CC to `cc` and AR to `ar`, so that `?=` would never get a word in.
 ifeq ($(origin CC),default)
-CC := gcc
+CC := $(TRIPLET:%=%-)gcc
+endif
+ifeq ($(origin AR),default)
+AR := $(TRIPLET:%=%-)ar
 endif
 
 # Debian keeps it in /usr/sbin, which is not on the PATH of people.
@@ -32,14 +56,14 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 
 # Variants differ in objects, not in what is generated, so only OUT moves.
 ifdef SANITIZE
-OUT ?= build/sanitize
+OUT ?= $(BUILD)/sanitize
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 WERROR := # what the sanitizers insert makes gcc see dangers that are not in the source
 else ifdef DEBUG
-OUT ?= build/debug
+OUT ?= $(BUILD)/debug
 CFLAGS := -Og -g3
 else
-OUT ?= build
+OUT ?= $(BUILD)
 endif
 
 # All cores, unless this make was started by another one, which then deals out the jobs.
@@ -68,26 +92,23 @@ UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SHARED   := $(sort $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c)))
 FMT_SOURCES   := $(sort $(wildcard bpf/*.[ch] user/*.[ch] user/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
-BPF_OBJECTS   := $(BPF_SOURCES:bpf/%.bpf.c=build/bpf/%.bpf.o)
-TABLE_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=build/bpf-tables/%.bpf.o)
-PROTO_HEADERS := $(PROTO_SOURCES:user/%.proto=build/%.pb-c.h)
+BPF_OBJECTS   := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
+TABLE_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf-tables/%.bpf.o)
+PROTO_HEADERS := $(PROTO_SOURCES:user/%.proto=$(BUILD)/%.pb-c.h)
 PROTO_OBJECTS := $(PROTO_SOURCES:user/%.proto=$(OUT)/%.pb-c.o)
 LIB_OBJECTS   := $(patsubst %.c,$(OUT)/%.o,$(filter-out user/main.c,$(USER_SOURCES))) $(PROTO_OBJECTS)
 UNIT_TESTS    := $(UNIT_SOURCES:%.c=$(OUT)/%)
 UNIT_OBJECTS  := $(UNIT_SHARED:%.c=$(OUT)/%.o)
 FUZZ_TARGETS  := http exchange line
-GENERATED     := build/sonde.skel.h build/sonde_tables.skel.h build/syscall_names.h build/version.h $(PROTO_HEADERS)
+GENERATED     := $(addprefix $(BUILD)/,sonde.skel.h sonde_tables.skel.h syscall_names.h version.h) $(PROTO_HEADERS)
+LIBRARIES     := $(SYSROOT:=.packages)
 
 # --- flags ---
-
-TARGET_ARCH_x86_64  := x86
-TARGET_ARCH_aarch64 := arm64
-BPF_ARCH := $(or $(TARGET_ARCH_$(ARCH)),$(ARCH))
 
 # The kernel's types are a system header to clang: generated, so its warnings are nobody's work.
 # Arguments of a hook are named up to the last one that a probe needs, hence unused parameters.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Wno-unused-parameter $(WERROR) \
-	-D__TARGET_ARCH_$(BPF_ARCH) -isystem vmlinux/$(ARCH) -Ibpf
+	-D__TARGET_ARCH_$(ARCH:x86_64=x86) -isystem vmlinux/$(ARCH) -Ibpf
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 
@@ -95,18 +116,26 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WE
 # no pkg-config yet, and a make with nothing to do should not pay for it.
 PACKAGES := libbpf libelf zlib libprotobuf-c libmicrohttpd libcurl yaml-0.1
 LINKED   := $(filter-out libcurl,$(PACKAGES)) # loaded when wanted: user/export/curl_api.h
-packages_cflags = $(eval packages_cflags := $$(shell pkg-config --cflags $(PACKAGES)))$(packages_cflags)
-packages_libs   = $(eval packages_libs := $$(shell pkg-config --libs $(LINKED)))$(packages_libs)
+packages_cflags = $(eval packages_cflags := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(packages_cflags)
+packages_libs   = $(eval packages_libs := $$(shell $(PKG_CONFIG) --libs $(LINKED)))$(packages_libs)
 
-USER_CFLAGS = -std=c17 -D_GNU_SOURCE -pthread -fstack-protector-strong $(CFLAGS) \
-	-Iuser -Ibpf -Ibuild $(packages_cflags)
-USER_LDFLAGS = $(CFLAGS) $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
+ifdef SYSROOT
+TARGET_FLAGS := --sysroot=$(SYSROOT)
+PKG_CONFIG   := PKG_CONFIG_PATH= PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+	PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig pkg-config
+else
+PKG_CONFIG   := pkg-config
+endif
+
+USER_CFLAGS = -std=c17 -D_GNU_SOURCE -pthread -fstack-protector-strong $(TARGET_FLAGS) $(CFLAGS) \
+	-Iuser -Ibpf -I$(BUILD) $(packages_cflags)
+USER_LDFLAGS = $(TARGET_FLAGS) $(CFLAGS) $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
 USER_LIBS = $(packages_libs) -lm
 
 # --- the daemon ---
 
 .PHONY: all
-all: $(OUT)/sonde ## build (the default); CC=clang, DEBUG=1, SANITIZE=1 and V=1 are understood
+all: $(OUT)/sonde ## build (the default); CC=clang, DEBUG=1, SANITIZE=1, ARCH=arm64 and V=1 are understood
 
 $(OUT)/sonde: $(OUT)/user/main.o $(OUT)/libsonde.a
 	$(say) LINK $@
@@ -115,65 +144,71 @@ $(OUT)/sonde: $(OUT)/user/main.o $(OUT)/libsonde.a
 # Everything but main(), so that unit tests link the very objects that run.
 $(OUT)/libsonde.a: $(LIB_OBJECTS) $(OUT)/objects.list
 	$(say) AR $@
-	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJECTS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJECTS)
 
 # The generated headers are order-only: they must exist for the first compile, and from then on
 # the dependency file knows who includes them.
-$(OUT)/%.o: %.c $(OUT)/flags | $(GENERATED)
+$(OUT)/%.o: %.c $(OUT)/flags | $(GENERATED) $(LIBRARIES)
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) $(WARNINGS) -MMD -MP -c $< -o $@
 
 # What a generator wrote is compiled as it is.
-$(OUT)/export/%.pb-c.o: build/export/%.pb-c.h $(OUT)/flags | $(GENERATED)
+$(OUT)/export/%.pb-c.o: $(BUILD)/export/%.pb-c.h $(OUT)/flags | $(GENERATED) $(LIBRARIES)
 	$(say) CC $(<:.h=.c)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) -w -c $(<:.h=.c) -o $@
 
 # --- what is generated ---
 
-build/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
 	$(say) CLANG $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
 # The same probes, but what they keep is in tables: bpf/kept.bpf.h.
-build/bpf-tables/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
+$(BUILD)/bpf-tables/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
 	$(say) CLANG "$< (tables)"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -DSONDE_TABLES -MMD -MP -c $< -o $@
 
-build/sonde.bpf.o: $(BPF_OBJECTS)
-build/sonde_tables.bpf.o: $(TABLE_OBJECTS)
-build/sonde.bpf.o build/sonde_tables.bpf.o:
+$(BUILD)/sonde.bpf.o: $(BPF_OBJECTS)
+$(BUILD)/sonde_tables.bpf.o: $(TABLE_OBJECTS)
+$(BUILD)/sonde.bpf.o $(BUILD)/sonde_tables.bpf.o:
 	$(say) GEN $@
 	$(Q)$(BPFTOOL) gen object $@ $^
 
-build/%.skel.h: build/%.bpf.o
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(say) GEN $@
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
 # The .c comes along with the .h.
-build/export/%.pb-c.h: user/export/%.proto
+$(BUILD)/export/%.pb-c.h: user/export/%.proto
 	$(say) GEN $@
 	$(Q)mkdir -p $(@D)
-	$(Q)protoc-c --proto_path=user/export --c_out=build/export $<
+	$(Q)protoc-c --proto_path=user/export --c_out=$(BUILD)/export $<
 
 # Lines SYSCALL_NAME(0, "read") for this architecture, to be included inside an array. Two passes
 # through the preprocessor, because some architectures define one number by another.
-build/syscall_names.h: Makefile
+$(BUILD)/syscall_names.h: Makefile | $(LIBRARIES)
 	$(say) GEN $@
 	$(Q)mkdir -p $(@D)
 	$(Q){ echo '#include <asm/unistd.h>'; \
-	echo '#include <asm/unistd.h>' | $(CC) -E -dM - | \
-		sed -n 's/^#define __NR_\([a-z][a-z0-9_]*\) .*/SYSCALL_NAME(__NR_\1, "\1")/p' | \
+	echo '#include <asm/unistd.h>' | $(CC) $(TARGET_FLAGS) -E -dM - | \
+		sed -n 's/^#define __NR_\([a-z_][a-z0-9_]*\) .*/SYSCALL_NAME(__NR_\1, "\1")/p' | \
 		grep -v -e '"syscalls"' -e '"arch_specific_syscall"'; } | \
-		$(CC) -E -P - | grep '^SYSCALL_NAME([0-9]' | sort -t'(' -k2n > $@
+		$(CC) $(TARGET_FLAGS) -E -P - | grep '^SYSCALL_NAME([0-9]' | sort -t'(' -k2n > $@
+
+# The libraries of another architecture, which packages.py leaves alone if they are there.
+build/sysroot/%.packages: Makefile deploy/packages.py
+	$(say) UNPACK $(@:.packages=)
+	$(Q)deploy/packages.py $* $(@:.packages=) libc6-dev libbpf-dev libelf-dev zlib1g-dev \
+		libprotobuf-c-dev libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev uthash-dev libcmocka-dev
 
 # Changes only when what it says changes, so that not every make compiles those who include it.
 # `git status` without its optional lock, where `git describe --dirty` would write the index: under
 # sudo that leaves one that only root can write.
-build/version.h: FORCE
+$(BUILD)/version.h: FORCE
 	@mkdir -p $(@D)
 	@revision=$$(git describe --always --tags 2>/dev/null || echo $(VERSION)); \
 	test -z "$$(GIT_OPTIONAL_LOCKS=0 git status --porcelain -uno 2>/dev/null)" || \
@@ -214,16 +249,21 @@ run: ## install what is missing, build, run in the foreground (sudo make run ARG
 # One after the other and cheapest first; pytest's closing line stays the last.
 .PHONY: test
 test: ## install what is missing and run every test (sudo make test)
-	@deploy/setup.sh build test
-	@status=0; { $(MAKE) all && $(MAKE) unit && $(MAKE) sanitize && $(MAKE) clang && \
+	@deploy/setup.sh build test arm64
+	@status=0; { $(MAKE) all && $(MAKE) unit && $(MAKE) sanitize && $(MAKE) clang && $(MAKE) cross && \
 		$(MAKE) fmt-check && $(MAKE) fuzz-check && $(MAKE) integration; } || status=$$?; $(give_back); exit $$status
+
+# qemu-user makes up /proc/self/stat, which this one reads, and gives zeros there.
+ifdef EMULATE
+UNIT_SKIPPED := $(OUT)/tests/unit/test_self
+endif
 
 # Only what fails is worth reading; a test that hangs has its name on the line.
 .PHONY: unit
 unit: $(UNIT_TESTS) ## unit tests
-	@failed=; for test in $^; do \
+	@failed=; for test in $(filter-out $(UNIT_SKIPPED),$^); do \
 		printf '  TEST     %s: ' $$test; \
-		if timeout 120 $$test > $$test.log 2>&1; then \
+		if timeout 120 $(EMULATE) $$test > $$test.log 2>&1; then \
 			sed -n 's/^\[  PASSED  \] //p' $$test.log; \
 		else \
 			echo 'FAILED'; cat $$test.log; failed="$$failed $$test"; \
@@ -244,6 +284,10 @@ sanitize: ## unit tests under the address and undefined behaviour sanitizers
 .PHONY: clang
 clang: ## build everything with clang, whose warnings differ from gcc's
 	@$(MAKE) CC=clang OUT=build/clang all unit-build
+
+.PHONY: cross
+cross: ## build for arm64 and run that architecture's unit tests under qemu-user
+	@$(MAKE) ARCH=arm64 all unit
 
 .PHONY: unit-build
 unit-build: $(UNIT_TESTS)
@@ -343,10 +387,14 @@ fmt-check: ## check the format
 	else echo 'fmt-check: skipped, the format is that of clang-format 14'; fi
 
 .PHONY: vmlinux
-vmlinux: ## regenerate vmlinux/ARCH/vmlinux.h from VMLINUX=/sys/kernel/btf/vmlinux
-	mkdir -p build vmlinux/$(ARCH)
-	$(BPFTOOL) btf dump file $(VMLINUX) format c > build/vmlinux.h
-	mv build/vmlinux.h vmlinux/$(ARCH)/vmlinux.h
+vmlinux: $(VMLINUX) ## regenerate vmlinux/ARCH/vmlinux.h from VMLINUX=/sys/kernel/btf/vmlinux
+	mkdir -p $(BUILD) vmlinux/$(ARCH)
+	$(BPFTOOL) btf dump file $(VMLINUX) format c > $(BUILD)/vmlinux.h
+	mv $(BUILD)/vmlinux.h vmlinux/$(ARCH)/vmlinux.h
+
+# Where no kernel of the architecture runs: that of Debian's suite SUITE.
+build/arm64/vmlinux.btf: FORCE
+	vmlinux/debian_btf.py $(SUITE) $@
 
 # A configuration that is there already belongs to whoever wrote it.
 .PHONY: install

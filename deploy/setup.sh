@@ -5,6 +5,7 @@
 #
 #   deploy/setup.sh build         what the daemon is built from
 #   deploy/setup.sh build test    and what its tests and benchmarks run
+#   deploy/setup.sh arm64         what builds for arm64 elsewhere, and runs its unit tests
 #   deploy/setup.sh kernels       what runs other kernels
 #
 # Called by the Makefile ahead of `make run`, `make test` and `make bench`. With nothing to do it
@@ -28,6 +29,8 @@ test=(
 	libbpf-tools                            # syscount: what the benchmark compares with
 	git strace iproute2 netcat-openbsd procps tmux
 )
+arm64=(gcc-aarch64-linux-gnu qemu-user debian-archive-keyring python3)
+[ "$(uname -m)" != aarch64 ] || arm64=() # which builds and runs its own
 kernels=(qemu-system-x86 busybox-static debian-archive-keyring python3)
 # These come by many other ways, so what counts is the command.
 command -v node >/dev/null || test+=(nodejs)
@@ -43,8 +46,9 @@ for set in "$@"; do
 	case $set in
 	build) wanted+=("${build[@]}") ;;
 	test) wanted+=("${test[@]}") ;;
+	arm64) wanted+=("${arm64[@]}") ;;
 	kernels) wanted+=("${kernels[@]}") ;;
-	*) echo "usage: $0 build|test|kernels ..." >&2; exit 2 ;;
+	*) echo "usage: $0 build|test|arm64|kernels ..." >&2; exit 2 ;;
 	esac
 done
 
