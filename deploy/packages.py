@@ -138,9 +138,15 @@ class Apt:
 
 
 def extract(archives, folder):
+    """What `dpkg-deb -x` does, which would put a folder in the place of a link to one."""
     os.makedirs(folder, exist_ok=True)
     for archive in sorted(glob.glob(os.path.join(archives, "*.deb"))):
-        subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
+        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive],
+                              stdout=subprocess.PIPE) as files:
+            subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", folder],
+                           stdin=files.stdout, check=True)
+        if files.returncode:
+            sys.exit(f"packages: {os.path.basename(archive)} cannot be unpacked")
 
 
 def merge_usr(root):
