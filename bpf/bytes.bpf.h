@@ -113,6 +113,7 @@ static __always_inline void bytes_from_msghdr(struct bytes *bytes, const struct 
 	}
 }
 
+#define BYTES_AT_ONCE         512
 #define BYTES_SEGMENTS_A_STEP 8 /* pieces looked at before the caller is asked to come again */
 
 /* How many bytes the current system call asks for; 0 when its pieces are too many to add up. */
@@ -135,6 +136,13 @@ static __always_inline __u64 bytes_length(const struct bytes *bytes)
 	return length;
 }
 
+/* Apart, as a loop around it would be laid out in a way that kernels before 6.8 refuse. */
+static __noinline long piece_read(struct iovec *piece, __u32 kind, __u64 at)
+{
+	return kind == BYTES_USER_IOVEC ? bpf_probe_read_user(piece, sizeof(*piece), (void *)at)
+					: bpf_probe_read_kernel(piece, sizeof(*piece), (void *)at);
+}
+
 /* A place in the bytes of an operation that only moves forward. */
 struct bytes_cursor {
 	struct bytes bytes;
@@ -143,9 +151,9 @@ struct bytes_cursor {
 };
 
 /*
- * Reads up to `most` bytes that lie at `offset` of the operation into `to`. Returns how many, which
- * may be fewer when a piece ends there; 0 to ask again (it walked over many pieces); or -1 when
- * they cannot be read.
+ * Reads up to `most` (BYTES_AT_ONCE) bytes that lie at `offset` of the operation into `to`. Returns
+ * how many, which may be fewer when a piece ends there; 0 to ask again (it walked over many
+ * pieces); or -1 when they cannot be read.
  */
 static __always_inline long bytes_read(
 	struct bytes_cursor *cursor, __u64 offset, void *to, __u32 most)
@@ -161,12 +169,9 @@ static __always_inline long bytes_read(
 	if (bytes->kind == BYTES_UNREADABLE)
 		return -1;
 	for (int i = 0; i < BYTES_SEGMENTS_A_STEP; i++) {
-		void *at = (void *)(bytes->base + cursor->segment * sizeof(piece));
-		long failed = bytes->kind == BYTES_USER_IOVEC
-				      ? bpf_probe_read_user(&piece, sizeof(piece), at)
-				      : bpf_probe_read_kernel(&piece, sizeof(piece), at);
-
-		if (failed || cursor->segment >= bytes->segments)
+		if (cursor->segment >= bytes->segments ||
+			piece_read(
+				&piece, bytes->kind, bytes->base + cursor->segment * sizeof(piece)))
 			return -1;
 		begin = (__u64)piece.iov_base;
 		left = piece.iov_len;
@@ -177,6 +182,10 @@ static __always_inline long bytes_read(
 		if (offset < cursor->segment_begin + left) {
 			offset -= cursor->segment_begin;
 			left -= offset;
+			/* kernels before 6.8 learn nothing from comparing two unknowns */
+			if (left > BYTES_AT_ONCE)
+				left = BYTES_AT_ONCE;
+			barrier_var(left);
 			if (most > left)
 				most = left;
 			return bpf_probe_read_user(to, most, (void *)(begin + offset)) ? -1

@@ -13,7 +13,7 @@
 #include "bytes.bpf.h"
 #include "http_connection.bpf.h"
 
-#define WINDOW 512 /* bytes read at a time: most heads are one window */
+#define WINDOW BYTES_AT_ONCE /* most heads are one window */
 
 enum direction { DIRECTION_RECEIVE, DIRECTION_SEND };
 
@@ -486,12 +486,15 @@ static __always_inline void line_carry(struct conn *conn, struct http_scratch *s
 	struct stream *stream, __u32 at, __u32 length)
 {
 	struct feed *feed = &scratch->feed;
-	if (feed->message == REQUEST)
+
+	if (feed->message == REQUEST) {
 		bpf_probe_read_kernel(conn->carry_request, length & (CARRY_REQUEST - 1),
 			scratch->data + DATA(at));
-	else
+		barrier(); /* two calls, as of one the verifier would mix up the lengths */
+	} else {
 		bpf_probe_read_kernel(conn->carry_response, length & (CARRY_RESPONSE - 1),
 			scratch->data + DATA(at));
+	}
 	stream->carried = length;
 }
 

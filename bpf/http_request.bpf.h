@@ -117,6 +117,9 @@ __weak __noinline int request_begin(
 		conn->asked++;
 		return 0;
 	}
+	scratch = http_scratch_get(); /* before Linux 6.2 no map takes values by another way */
+	if (!scratch)
+		return 0;
 	record = &scratch->record;
 	request_fill(record, conn, scratch, line, length);
 	record->flags |= HTTP_PIPELINED;

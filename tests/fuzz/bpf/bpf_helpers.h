@@ -24,6 +24,7 @@
 #define __noinline      __attribute__((noinline))
 #define __weak          __attribute__((weak))
 #define barrier()       __asm__ __volatile__("" ::: "memory")
+#define barrier_var(x)  __asm__ __volatile__("" : "+r"(x))
 
 /* --- maps --- */
 
