@@ -12,15 +12,50 @@
 
 #if defined(__TARGET_ARCH_x86)
 #	define SYSCALL_NUMBER(call)   ((call)->orig_ax)
+#	define SYSCALL_FD(call)       ((call)->di) /* the first argument */
 #	define SYSCALL_ARGUMENT(call) ((call)->si) /* the second one */
 #	define SYSCALL_LENGTH(call)   ((call)->dx) /* the third one */
 #elif defined(__TARGET_ARCH_arm64)
 #	define SYSCALL_NUMBER(call)   ((call)->syscallno)
+#	define SYSCALL_FD(call)       ((call)->orig_x0)
 #	define SYSCALL_ARGUMENT(call) ((call)->regs[1])
 #	define SYSCALL_LENGTH(call)   ((call)->regs[2])
 #endif
 
-/* The operation that the current system call does; unreadable for io_uring and rarer ways. */
+#define PF_IO_WORKER 0x10 /* include/linux/sched.h */
+
+/* The address of the current process's open file that has this number. */
+static __always_inline __u64 file_of(struct task_struct *task, __u32 fd)
+{
+	__u64 file = 0;
+
+	bpf_probe_read_kernel(&file, sizeof(file), task->files->fdt->fd + fd);
+	return file;
+}
+
+static __always_inline __u64 socket_file(const struct sock *sk)
+{
+	return (__u64)READ(READ(sk, sk_socket), file);
+}
+
+/*
+ * False when the current system call is not what operates on a socket. io_uring does that in
+ * threads of its own; and in those that use it, at the end or in the middle of whatever call they
+ * are in.
+ */
+static __always_inline bool in_call_on(const struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	if (!bpf_core_field_exists(task->io_uring))
+		return true;
+	if (task->flags & PF_IO_WORKER)
+		return false;
+	return !task->io_uring || file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
+}
+
+/* The operation that the current system call does; unreadable for rarer ways. */
 static __always_inline void bytes_from_syscall(struct bytes *bytes)
 {
 	struct task_struct *task = bpf_get_current_task_btf();

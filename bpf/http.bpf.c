@@ -50,8 +50,8 @@ static __always_inline void unix_send_begins(struct sock *receiver)
 	struct sock *sender = unix_peer(receiver);
 	struct socket_state *state = sender ? socket_candidate(sender) : NULL;
 
-	if (!state || state->sending)
-		return;
+	if (!state || state->sending || !in_call_on(sender))
+		return; /* one of io_uring is read when it ends */
 	bytes_from_syscall(&state->send_bytes);
 	state->send_length = bytes_length(&state->send_bytes);
 	send_note(state);

@@ -175,7 +175,7 @@ static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
 		transfer->bytes = state->send_bytes;
 	} else {
 		transfer->first_ns = transfer->last_ns;
-		bytes_moved(&transfer->bytes, way, message, transfer->length);
+		bytes_moved(transfer, sk, way, message);
 	}
 	return conn_operate(sk, conn, state, transfer);
 }
@@ -426,7 +426,7 @@ static __always_inline void receive_ends(
 	}
 	transfer.length = result;
 	if (!(flags & MSG_TRUNC)) /* with it, they were discarded and not copied */
-		bytes_moved(&transfer.bytes, way, message, result);
+		bytes_moved(&transfer, sk, way, message);
 	conn = conn_operate(sk, conn, state, &transfer);
 	if (conn)
 		stream_of(conn, DIRECTION_RECEIVE)->position = position;

@@ -83,14 +83,21 @@ enum bytes_way {
 	BY_NOTHING
 };
 
-static __always_inline void bytes_moved(
-	struct bytes *bytes, enum bytes_way way, const struct msghdr *message, __u64 moved)
+static __always_inline void bytes_moved(struct transfer *transfer, struct sock *sk,
+	enum bytes_way way, const struct msghdr *message)
 {
+	struct bytes *bytes = &transfer->bytes;
+
 	switch (way) {
-	case BY_SYSCALL: bytes_from_syscall(bytes); break;
+	case BY_SYSCALL:
+		if (in_call_on(sk))
+			bytes_from_syscall(bytes);
+		else
+			bytes->kind = BYTES_UNREADABLE;
+		break;
 	case BY_MESSAGE:
 		bytes_from_msghdr(bytes, message);
-		bytes_rewind(bytes, moved);
+		bytes_rewind(bytes, transfer->length);
 		break;
 	case BY_NOTHING: bytes->kind = BYTES_UNREADABLE;
 	}
@@ -109,29 +116,42 @@ static __always_inline void conn_lose(struct conn *conn, enum message message)
 	conn_end(conn_pass(conn), HTTP_OK, OUTCOME_UNREADABLE);
 }
 
-/* Whether the bytes of an operation can begin a request: 1, 0, or -1 when they tell nothing. */
-__weak __noinline int request_begins(transfer_argument what)
+/* What the bytes of an operation can begin. */
+enum begins { BEGINS_UNKNOWN, BEGINS_NOTHING, BEGINS_REQUEST, BEGINS_RESPONSE };
+
+/* Pieces of an operation that are looked at for that. */
+#define BEGIN_PIECES 4
+
+__weak __noinline int operation_begins(transfer_argument what)
 {
 	const struct transfer *transfer = transfer_of(what);
 	struct bytes_cursor cursor = {};
 	struct http_scratch *scratch = http_scratch_get();
-	__u32 begin = 0;
+	__u32 begin = 0, got = 0;
 	__u64 most;
-	long got;
 
 	if (!scratch || !transfer)
-		return -1;
+		return BEGINS_UNKNOWN;
 	cursor.bytes = transfer->bytes;
 	most = transfer->length;
 	if (most > METHOD_MAX)
 		most = METHOD_MAX;
-	got = bytes_read(&cursor, 0, scratch->data, most);
-	if (got <= 0)
-		return -1;
+	for (int i = 0; i < BEGIN_PIECES && got < most; i++) {
+		long more = bytes_read(&cursor, got, scratch->data + DATA(got), (most - got) & 63);
+
+		if (more < 0 || more > METHOD_MAX)
+			return BEGINS_UNKNOWN;
+		got += more;
+	}
 	for (int i = 0; i < EMPTY_LINES_MAX * 2 && begin < got; i++, begin++)
 		if (scratch->data[DATA(begin)] != '\r' && scratch->data[DATA(begin)] != '\n')
 			break;
-	return begin < got && method_length(scratch_pass(scratch), begin, got - begin) > 0;
+	if (begin >= got)
+		return got ? BEGINS_NOTHING : BEGINS_UNKNOWN;
+	if (got >= 7 && version_begins(load8(scratch, 0), got))
+		return BEGINS_RESPONSE;
+	return method_length(scratch_pass(scratch), begin, got - begin) > 0 ? BEGINS_REQUEST
+									    : BEGINS_NOTHING;
 }
 
 /*
@@ -141,7 +161,7 @@ __weak __noinline int request_begins(transfer_argument what)
 static __always_inline bool conn_turn(struct conn *conn, transfer_argument what)
 {
 	conn_end(conn_pass(conn), HTTP_OK, OUTCOME_NONE);
-	if (request_begins(what) <= 0)
+	if (operation_begins(what) != BEGINS_REQUEST)
 		return false;
 	__builtin_memset(conn->streams, 0, sizeof(conn->streams));
 	conn->asked = conn->answered = 0;
@@ -230,20 +250,41 @@ static __always_inline __u64 setup_ns(
 }
 
 /*
+ * An operation that begins no request, on a connection without any. It may be no HTTP; or its
+ * requests cannot be read, so that all that tells of one is the answer to it.
+ */
+static __always_inline void request_missing(
+	struct socket_state *state, enum direction direction, enum begins begins)
+{
+	if (begins == BEGINS_UNKNOWN) {
+		if (direction == DIRECTION_RECEIVE)
+			state->flags |= SOCKET_UNREAD;
+	} else if (begins == BEGINS_RESPONSE && direction == DIRECTION_SEND &&
+		   state->flags & SOCKET_UNREAD) {
+		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
+		state->flags = (state->flags & ~SOCKET_UNREAD) | SOCKET_ANSWERS;
+	} else if (!(state->flags & SOCKET_ANSWERS)) {
+		state->http_misses++;
+	}
+}
+
+/*
  * The first operation of a connection that is not known to speak HTTP: if its bytes can begin a
  * request, their sender is the client, and the connection is followed from here on.
  */
 static __noinline struct conn *conn_new(
 	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
 {
-	int begins = request_begins(transfer_pass(transfer));
+	enum begins begins = operation_begins(transfer_pass(transfer));
 	struct conn *conn;
 
-	if (begins <= 0 || !state) {
-		if (!begins && state)
-			state->http_misses++;
+	if (!state)
+		return NULL;
+	if (begins != BEGINS_REQUEST) {
+		request_missing(state, transfer->direction, begins);
 		return NULL;
 	}
+	state->flags &= ~SOCKET_UNREAD;
 	conn = conn_make(sk);
 	if (!conn) {
 		count(SOURCE_HTTP, is_unix(sk) ? OUTCOME_TABLE_FULL : OUTCOME_STORAGE_FAILED);

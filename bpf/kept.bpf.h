@@ -199,6 +199,8 @@ enum socket_flag {
 	/* Open before Sonde, and bytes went this way last: they may be the middle of a message */
 	SOCKET_RECEIVING = 4,
 	SOCKET_SENDING = 8,
+	SOCKET_UNREAD = 16,  /* received what could not be read, and has not answered it */
+	SOCKET_ANSWERS = 32, /* answered such: it is HTTP, whatever else it sends */
 };
 
 struct socket_state {

@@ -26,6 +26,7 @@ test=(
 	python3 python3-pytest python3-protobuf protobuf-compiler
 	nginx apache2-bin lighttpd haproxy gunicorn uvicorn redis-server prometheus
 	wrk apache2-utils curl python3-requests # with those above, peers of the integration tests
+	liburing-dev                            # what one of their programs is built with
 	libbpf-tools                            # syscount: what the benchmark compares with
 	git strace iproute2 netcat-openbsd procps tmux
 )
