@@ -172,13 +172,22 @@ static __always_inline void workload_name_of(__u32 number, struct service_name *
 	__builtin_memcpy(name->text, workload->record.service_name, SERVICE_NAME_LEN);
 }
 
-/* The number that the current thread should have in place of `number`, which is outdated, or 0. */
+/*
+ * The number that the current thread should have in place of `number`, which is outdated, or 0.
+ * Those that io_uring makes for a process are forked in silence: they have none, and take over its
+ * service name.
+ */
 __weak __noinline __u32 workload_refresh(__u32 number)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
+	struct thread *leader;
 
 	if (!scratch)
 		return number;
+	if (!number) {
+		leader = thread_find(READ(task_current(), group_leader));
+		number = leader ? leader->workload : 0;
+	}
 	workload_name_of(number, &scratch->name);
 	return workload_find(task_current(), scratch);
 }
