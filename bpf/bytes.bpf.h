@@ -10,6 +10,8 @@
 
 #include "syscall_numbers.h"
 
+enum direction { DIRECTION_RECEIVE, DIRECTION_SEND };
+
 #if defined(__TARGET_ARCH_x86)
 #	define SYSCALL_NUMBER(call)   ((call)->orig_ax)
 #	define SYSCALL_FD(call)       ((call)->di) /* the first argument */

@@ -357,10 +357,13 @@ static __always_inline void splice_ends(struct sock *sk)
 }
 
 /* A receive that brought nothing: the end of the other side's bytes, or an error. */
-static __always_inline void receive_nothing(struct sock *sk, struct conn *conn, int result)
+static __always_inline void receive_nothing(
+	struct sock *sk, struct conn *conn, int result, enum bytes_way way)
 {
 	bool is_end = !result && READ(sk, sk_shutdown) & RCV_SHUTDOWN;
 
+	if (result == -EAGAIN && way == BY_SYSCALL && !in_call_on(sk))
+		uring_request(sk, DIRECTION_RECEIVE);
 	if (is_unix(sk)) {
 		if (result == -ECONNRESET)
 			unix_end(sk, conn, HTTP_RESET);
@@ -393,7 +396,7 @@ static __always_inline void receive_ends(
 	if (conn && conn->flags & CONN_OPAQUE)
 		return;
 	if (result <= 0) {
-		receive_nothing(sk, conn, result);
+		receive_nothing(sk, conn, result, way);
 		return;
 	}
 	if (!conn) {

@@ -15,8 +15,6 @@
 
 #define WINDOW BYTES_AT_ONCE /* most heads are one window */
 
-enum direction { DIRECTION_RECEIVE, DIRECTION_SEND };
-
 /* What one operation on a socket moved. */
 struct transfer {
 	struct bytes bytes;

@@ -7,6 +7,7 @@
 #define SONDE_HTTP_OPERATION_BPF_H
 
 #include "http_request.bpf.h"
+#include "uring.bpf.h"
 
 /* Empty lines that may stand before a connection's first request (RFC 9112, 2.2). */
 #define EMPTY_LINES_MAX 2
@@ -93,7 +94,8 @@ static __always_inline void bytes_moved(struct transfer *transfer, struct sock *
 		if (in_call_on(sk))
 			bytes_from_syscall(bytes);
 		else
-			bytes->kind = BYTES_UNREADABLE;
+			bytes_rewind(bytes,
+				bytes_from_uring(bytes, sk, transfer->direction, transfer->length));
 		break;
 	case BY_MESSAGE:
 		bytes_from_msghdr(bytes, message);

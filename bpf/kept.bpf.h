@@ -223,6 +223,7 @@ struct socket_state {
 	__u64 send_thread;      /* as bpf_get_current_pid_tgid() has it */
 	__u64 send_begin_ns;
 	struct bytes send_bytes;
+	__u64 uring_requests[2]; /* by direction; see uring.bpf.h */
 #ifdef SONDE_TABLES
 	__u64 id;
 #endif

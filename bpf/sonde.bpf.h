@@ -15,6 +15,7 @@
 #include "record.h"
 #include "table.h"
 
+#define EAGAIN     11
 #define ECONNRESET 104
 #define ETIMEDOUT  110
 #define EPIPE      32

@@ -126,6 +126,9 @@ static const struct {
 		"sk_data_ready (Linux 6.2)"},
 	{"http_splice", "tcp_rcv_space_adjust",
 		"splices are timed late: this kernel lacks the tracepoint tcp_rcv_space_adjust"},
+	{"http_uring", "io_uring_submit_req",
+		"requests of io_uring are counted as unreadable: this kernel lacks the tracepoint "
+		"io_uring_submit_req"},
 };
 
 static void http_choose(struct sonde *skeleton, const char *btf, size_t size)
@@ -234,6 +237,7 @@ static int probes_attach(struct probes *probes, const struct probes_options *opt
 		attach(skeleton->progs.http_send, &skeleton->links.http_send) ?:
 		attach(skeleton->progs.http_receive, &skeleton->links.http_receive) ?:
 		attach(skeleton->progs.http_splice, &skeleton->links.http_splice) ?:
+		attach(skeleton->progs.http_uring, &skeleton->links.http_uring) ?:
 		attach(skeleton->progs.http_arrival, &skeleton->links.http_arrival);
 	if (!result && bpf_program__autoload(skeleton->progs.tcp_state))
 		result = connections_new(&probes->connections, skeleton, pass, probes);

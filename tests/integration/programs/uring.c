@@ -2,8 +2,10 @@
 /*
  * An HTTP/1.1 server or client whose bytes move through io_uring, for test_io_uring.py:
  *
- *   uring server MODE PORT CONNECTIONS             serves so many connections to their end
- *   uring client MODE PORT CONNECTIONS REQUESTS    makes so many requests on each at once
+ *   uring server MODE ADDRESS CONNECTIONS             serves so many connections to their end
+ *   uring client MODE ADDRESS CONNECTIONS REQUESTS    makes so many requests on each at once
+ *
+ * ADDRESS is a TCP port of 127.0.0.1 or the path of a Unix socket.
  *
  * MODE says how bytes move. At its end it prints the truth: `METHOD STATUS REQUESTS` lines.
  */
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 64
@@ -27,24 +30,29 @@
 
 static const struct mode {
 	const char *name;
-	enum { BUFFER, MESSAGE, FILE_IO } by; /* recv/send, recvmsg/sendmsg, read/write */
-	unsigned setup;                       /* of the ring */
-	unsigned flags;                       /* of each receive and send */
+	enum { BUFFER, MESSAGE, FILE_IO, VECTOR } by; /* recv, recvmsg, read, readv; and so on */
+	unsigned setup;                               /* of the ring */
+	unsigned flags;                               /* of each receive and send */
 	bool linked;    /* the next receive is submitted along with each send */
 	bool polled;    /* a receive is not tried before something is there */
 	bool multishot; /* one receive goes on, into buffers that the kernel chooses */
+	bool zero_copy; /* sends what stays where it is */
+	bool fixed;     /* reads into registered memory, for which the kernel keeps pages only */
 	bool eventfd;   /* waits in read(2) and not in io_uring_enter(2) */
 } modes[] = {
 	{.name = "buffer", .by = BUFFER},
 	{.name = "message", .by = MESSAGE},
 	{.name = "file", .by = FILE_IO},
+	{.name = "vector", .by = VECTOR},
 	{.name = "sqpoll", .by = BUFFER, .setup = IORING_SETUP_SQPOLL},
 	{.name = "worker", .by = BUFFER, .flags = IOSQE_ASYNC},
 	{.name = "linked", .by = BUFFER, .linked = true},
 	{.name = "polled", .by = BUFFER, .polled = true},
 	{.name = "multishot", .by = BUFFER, .multishot = true},
 	{.name = "registered", .by = BUFFER, .flags = IOSQE_FIXED_FILE},
+	{.name = "zero-copy", .by = BUFFER, .zero_copy = true},
 	{.name = "eventfd", .by = BUFFER, .eventfd = true},
+	{.name = "fixed", .by = FILE_IO, .fixed = true},
 };
 
 enum operation { ACCEPT, RECEIVE, SEND };
@@ -150,6 +158,11 @@ static void receive(struct connection *connection)
 		io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
 	else if (mode->by == MESSAGE)
 		io_uring_prep_recvmsg(sqe, fd, pieces_set(&connection->in_pieces, to, room), 0);
+	else if (mode->by == VECTOR)
+		io_uring_prep_readv(
+			sqe, fd, pieces_set(&connection->in_pieces, to, room)->msg_iov, PIECES, 0);
+	else if (mode->fixed)
+		io_uring_prep_read_fixed(sqe, fd, to, (unsigned)room, 0, 0);
 	else if (mode->by == FILE_IO)
 		io_uring_prep_read(sqe, fd, to, (unsigned)room, 0);
 	else
@@ -170,6 +183,11 @@ static void transmit(struct connection *connection)
 	if (mode->by == MESSAGE)
 		io_uring_prep_sendmsg(
 			sqe, fd, pieces_set(&connection->out_pieces, from, length), 0);
+	else if (mode->by == VECTOR)
+		io_uring_prep_writev(sqe, fd,
+			pieces_set(&connection->out_pieces, from, length)->msg_iov, PIECES, 0);
+	else if (mode->zero_copy)
+		io_uring_prep_send_zc(sqe, fd, from, length, 0, 0);
 	else if (mode->by == FILE_IO)
 		io_uring_prep_write(sqe, fd, from, (unsigned)length, 0);
 	else
@@ -319,6 +337,8 @@ static void received(struct connection *connection, const struct io_uring_cqe *c
 
 static void sent(struct connection *connection, const struct io_uring_cqe *cqe)
 {
+	if (cqe->flags & IORING_CQE_F_NOTIF)
+		return; /* the second one of a send without copy */
 	errno = -cqe->res;
 	must(cqe->res == (int)connection->sending, "send");
 	if (!mode->linked && !mode->multishot)
@@ -376,6 +396,10 @@ static int ring_begin(void)
 	memset(none, -1, sizeof(none));
 	if (mode->flags & IOSQE_FIXED_FILE)
 		must(!io_uring_register_files(&ring, none, CONNECTIONS_MAX), "register files");
+	if (mode->fixed)
+		must(!io_uring_register_buffers(
+			     &ring, &(struct iovec){connections, sizeof(connections)}, 1),
+			"register memory");
 	if (mode->multishot)
 		chosen_provide();
 	if (mode->eventfd) {
@@ -385,26 +409,28 @@ static int ring_begin(void)
 	return event;
 }
 
-static int socket_open(uint16_t port)
+/* Listens there, or is connected to what does. */
+static int socket_open(const char *where)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-		.sin_port = htons(port),
+	struct sockaddr_un path = {.sun_family = AF_UNIX};
+	struct sockaddr_in port = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)atoi(where)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	bool is_unix = where[0] == '/';
+	const struct sockaddr *address = is_unix ? (void *)&path : (void *)&port;
+	socklen_t length = is_unix ? sizeof(path) : sizeof(port);
+	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	strncpy(path.sun_path, where, sizeof(path.sun_path) - 1);
 	if (is_server)
-		must(!bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
-				!listen(fd, CONNECTIONS_MAX),
-			"listen");
+		must(!bind(fd, address, length) && !listen(fd, CONNECTIONS_MAX), "listen");
 	else
-		must(!connect(fd, (struct sockaddr *)&address, sizeof(address)), "connect");
+		must(!connect(fd, address, length), "connect");
 	return fd;
 }
 
 int main(int argc, char **argv)
 {
-	uint16_t port;
 	unsigned wanted;
 	uint64_t events;
 	int event, listener = -1;
@@ -414,15 +440,14 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(*modes); i++)
 		if (!strcmp(modes[i].name, argv[2]))
 			mode = &modes[i];
-	port = (uint16_t)atoi(argv[3]);
 	wanted = (unsigned)atoi(argv[4]);
 	must(mode && wanted <= CONNECTIONS_MAX && is_server == (argc == 5), "usage");
 	event = ring_begin();
 	if (is_server)
-		accepting(listener = socket_open(port));
+		accepting(listener = socket_open(argv[3]));
 	for (unsigned i = 0; i < wanted && !is_server; i++) {
 		connections[i].left = (unsigned)atoi(argv[5]);
-		connection_begin(&connections[i], socket_open(port));
+		connection_begin(&connections[i], socket_open(argv[3]));
 		ask(&connections[i]);
 	}
 	while (closed < wanted) {
