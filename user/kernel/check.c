@@ -41,6 +41,7 @@ static const struct extra http_extras[] = {
 	{BIT(TCP_SENDMSG_LOCKED), "begin of sends", "a send counts from its end"},
 	{BIT(SK_DATA_READY), "arrivals", "how long a request waits to be read is not known"},
 	{BIT(TCP_RCV_SPACE_ADJUST), "splices", "a splice counts late"},
+	{BIT(IO_URING_SUBMIT_REQ), "io_uring", "requests of io_uring count as unreadable"},
 	{0},
 };
 

@@ -96,6 +96,8 @@ static const struct trial trials[FEATURES] = {
 	[FEATURE_TCP_SENDMSG_LOCKED] = {TP_BTF(tcp_sendmsg_locked), .absent = "needs Linux 6.16"},
 	[FEATURE_SK_DATA_READY] = {TP_BTF(sk_data_ready), .absent = "needs Linux 6.2"},
 	[FEATURE_TCP_RCV_SPACE_ADJUST] = {TP_BTF(tcp_rcv_space_adjust), .absent = NEEDS_EVENTS},
+	[FEATURE_IO_URING_SUBMIT_REQ] = {TP_BTF(io_uring_submit_req),
+		.absent = "needs CONFIG_IO_URING=y, Linux 6.4"},
 	[FEATURE_INET_SOCK_SET_STATE] = {TP_BTF(inet_sock_set_state), .absent = NEEDS_EVENTS},
 	[FEATURE_TCP_DESTROY_SOCK] = {TP_BTF(tcp_destroy_sock), .absent = NEEDS_EVENTS},
 	[FEATURE_SCHED_PROCESS_EXEC] = {TP_BTF(sched_process_exec), .absent = NEEDS_EVENTS},
