@@ -268,11 +268,27 @@ void config_free(struct config *config)
 		case CONFIG_TEXT:
 		case CONFIG_ADDRESS:
 		case CONFIG_URL: free(*(char **)((char *)config + key->offset)); break;
-		case CONFIG_ROUTES: config_list_clear(config, key); break;
+		case CONFIG_ROUTES:
+		case CONFIG_PROGRAMS: config_list_clear(config, key); break;
 		default: break;
 		}
 	}
 	*config = (struct config){0};
+}
+
+static bool same_list(
+	const struct config_key *key, const struct config *old, const struct config *new)
+{
+	char *const *a = *(char **const *)((const char *)old + key->offset);
+	char *const *b = *(char **const *)((const char *)new + key->offset);
+	size_t count = *(const size_t *)((const char *)old + key->count_offset);
+
+	if (*(const size_t *)((const char *)new + key->count_offset) != count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return true;
 }
 
 static bool same_value(
@@ -283,6 +299,9 @@ static bool same_value(
 
 	switch (key->type) {
 	case CONFIG_BOOLEAN: return *(const bool *)a == *(const bool *)b;
+	case CONFIG_CHOICE: return *(const unsigned *)a == *(const unsigned *)b;
+	case CONFIG_ROUTES:
+	case CONFIG_PROGRAMS: return same_list(key, old, new);
 	case CONFIG_TEXT:
 	case CONFIG_ADDRESS:
 	case CONFIG_URL: return strcmp(*(char *const *)a, *(char *const *)b) == 0;

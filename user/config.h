@@ -15,9 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/programs.h"
 #include "log.h"
 
-#define CONFIG_ERROR_LEN 512
+#define CONFIG_ERROR_LEN 2048 /* one lists all programs */
 
 struct config {
 	/* where it goes */
@@ -31,6 +32,9 @@ struct config {
 	char *record; /* file to write what comes out of the kernel to, or "" */
 	char *replay; /* file to read it from instead of the kernel, or "" */
 	bool syscalls, tcp, http, processes; /* sources on or off; all on by default */
+	enum http_hooks http_hooks;          /* key http-hooks, default auto */
+	char **disabled_programs;            /* key disabled-programs: BPF programs to do without */
+	size_t disabled_program_count;
 
 	/* how */
 	uint64_t slow_syscall_ns;   /* key slow-syscall, default 100ms; 0 = off */
@@ -68,8 +72,8 @@ enum config_result config_load(
 void config_free(struct config *config);
 
 /*
- * The first key in which `new` differs from `old` although that takes a restart (sources, ring
- * size, record, replay), or NULL.
+ * The first key in which `new` differs from `old` although that takes a restart (sources and their
+ * programs, ring size, record, replay), or NULL.
  */
 const char *config_restart_key(const struct config *old, const struct config *new);
 

@@ -19,14 +19,15 @@ enum config_type {
 	CONFIG_DURATION, /* in nanoseconds */
 	CONFIG_SIZE,     /* in bytes */
 	CONFIG_SIZE_POWER_OF_TWO,
-	CONFIG_ROUTES /* char ** and, at count_offset, size_t */
+	CONFIG_ROUTES,  /* char ** and, at count_offset, size_t; so is the next one */
+	CONFIG_PROGRAMS /* names of BPF programs */
 };
 
 struct config_key {
 	const char *name;
 	enum config_type type;
 	size_t offset;          /* of its field in struct config */
-	size_t count_offset;    /* CONFIG_ROUTES */
+	size_t count_offset;    /* of a list's length */
 	const char *value_name; /* what the help calls its value */
 	const char *fallback;   /* default, as a person would write it */
 	const char *least;      /* range of numbers, likewise */
@@ -36,9 +37,9 @@ struct config_key {
 	const char *help;
 };
 
-#define CONFIG_KEYS         25
+#define CONFIG_KEYS         27
 #define CONFIG_VARIABLE_LEN 32
-#define CONFIG_ROUTES_MAX   100 /* each request is compared with them in turn */
+#define CONFIG_LIST_MAX     100 /* each request is compared with the routes in turn */
 #define CONFIG_PREFIX       "SONDE_"
 
 extern const struct config_key config_keys[CONFIG_KEYS];

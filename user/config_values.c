@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/programs.h"
 #include "route_pattern.h"
 
 /* What the error messages call a value of each type, and what they suggest to write. */
@@ -241,16 +242,29 @@ void config_list_clear(struct config *config, const struct config_key *key)
 	*items = NULL;
 }
 
+static bool fail_program(const char *text, const char *where, char *error)
+{
+	char names[CONFIG_ERROR_LEN] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; i < PROGRAMS && length < sizeof(names); i++)
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+			i ? ", " : "", program_table[i].name);
+	return config_fail(error, "%s: \"%.100s\" is no program; there are %s", where, text, names);
+}
+
 bool config_list_add(struct config *config, const struct config_key *key, const char *item,
 	const char *where, char error[CONFIG_ERROR_LEN])
 {
 	char ***items = (char ***)((char *)config + key->offset);
 	size_t *count = (size_t *)((char *)config + key->count_offset);
 
-	if (!route_pattern_valid(item))
+	if (key->type == CONFIG_ROUTES && !route_pattern_valid(item))
 		return fail_kind(CONFIG_ROUTES, item, where, error);
-	if (*count == CONFIG_ROUTES_MAX)
-		return config_fail(error, "%s: more than %d routes", where, CONFIG_ROUTES_MAX);
+	if (key->type == CONFIG_PROGRAMS && !program_find(item))
+		return fail_program(item, where, error);
+	if (*count == CONFIG_LIST_MAX)
+		return config_fail(error, "%s: more than %d in a list", where, CONFIG_LIST_MAX);
 
 	char **grown = reallocarray(*items, *count + 1, sizeof(*grown));
 	if (!grown)
@@ -308,7 +322,8 @@ bool config_key_set(struct config *config, const struct config_key *key, const c
 	case CONFIG_DURATION:
 	case CONFIG_SIZE:
 	case CONFIG_SIZE_POWER_OF_TWO: return set_quantity(field, key, text, where, error);
-	case CONFIG_ROUTES: return set_list(config, key, text, where, error);
+	case CONFIG_ROUTES:
+	case CONFIG_PROGRAMS: return set_list(config, key, text, where, error);
 	}
 	return false;
 }

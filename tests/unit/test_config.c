@@ -79,6 +79,8 @@ static void assert_defaults(void)
 	assert_int_equal(config.series_per_service_max, 2000);
 	assert_int_equal(config.routes_per_service_max, 100);
 	assert_int_equal(config.http_route_count, 0);
+	assert_int_equal(config.http_hooks, HTTP_HOOKS_AUTO);
+	assert_int_equal(config.disabled_program_count, 0);
 	assert_true(config.spans);
 	assert_int_equal(config.otlp_queue_bytes, 1024 * 1024);
 	assert_int_equal(config.otlp_interval_ns, SECOND);
@@ -185,6 +187,8 @@ static void test_list_of_a_flag_replaces_the_one_of_the_file(void **state)
 	assert_string_equal(config.http_routes[1], "/b,c");
 	assert_loads("--config=sonde.yaml", "--http-routes=");
 	assert_int_equal(config.http_route_count, 0);
+	assert_int_equal(config.http_hooks, HTTP_HOOKS_AUTO);
+	assert_int_equal(config.disabled_program_count, 0);
 }
 
 /* --- mistakes in flags and variables --- */
@@ -316,6 +320,10 @@ static void test_restart_key_is_the_first_that_changed(void **state)
 	assert_string_equal(config_restart_key(&old, &config), "http");
 	assert_loads("--record=x");
 	assert_string_equal(config_restart_key(&old, &config), "record");
+	assert_loads("--http-hooks=fentry");
+	assert_string_equal(config_restart_key(&old, &config), "http-hooks");
+	assert_loads("--disabled-programs=http_splice");
+	assert_string_equal(config_restart_key(&old, &config), "disabled-programs");
 	config_free(&old);
 }
 

@@ -133,16 +133,29 @@ static void test_routes_are_paths(void **state)
 
 static void test_number_of_routes_is_bounded(void **state)
 {
-	static char list[3 * (CONFIG_ROUTES_MAX + 1) + 1] = "/a";
+	static char list[3 * (CONFIG_LIST_MAX + 1) + 1] = "/a";
 
 	(void)state;
-	for (int i = 1; i < CONFIG_ROUTES_MAX; i++)
+	for (int i = 1; i < CONFIG_LIST_MAX; i++)
 		strcat(list, ",/a");
 	assert_takes("http-routes", list);
-	assert_int_equal(config.http_route_count, CONFIG_ROUTES_MAX);
+	assert_int_equal(config.http_route_count, CONFIG_LIST_MAX);
 	strcat(list, ",/a");
 	assert_refuses("http-routes", list);
-	assert_string_equal(error, "http-routes: more than 100 routes");
+	assert_string_equal(error, "http-routes: more than 100 in a list");
+}
+
+static void test_programs_are_known_names(void **state)
+{
+	(void)state;
+	assert_takes("disabled-programs", "");
+	assert_takes("disabled-programs", "http_arrival, tcp_owners");
+	assert_int_equal(config.disabled_program_count, 2);
+	assert_string_equal(config.disabled_programs[1], "tcp_owners");
+	assert_refuses("disabled-programs", "http_arrive");
+	assert_non_null(strstr(error, "disabled-programs: \"http_arrive\" is no program; there are "
+				      "workload_fork, "));
+	assert_non_null(strstr(error, ", syscall_exit, tcp_forget"));
 }
 
 static void test_defaults_and_ranges_of_the_table_are_valid(void **state)
@@ -190,8 +203,7 @@ static void test_shipped_file_shows_every_key_with_its_default(void **state)
 		if (key->not_in_file)
 			continue;
 		snprintf(line, sizeof(line), "\n#%s:%s%s\n", key->name,
-			key->type == CONFIG_ROUTES ? "" : " ",
-			key->type == CONFIG_ROUTES ? "" : fallback);
+			key->count_offset ? "" : " ", key->count_offset ? "" : fallback);
 		if (!strstr(text, line))
 			fail_msg("deploy/sonde.yaml lacks the line%s", line);
 	}
@@ -242,6 +254,7 @@ int main(void)
 		TEST(test_choices_are_whole_words),
 		TEST(test_routes_are_paths),
 		TEST(test_number_of_routes_is_bounded),
+		TEST(test_programs_are_known_names),
 		TEST(test_defaults_and_ranges_of_the_table_are_valid),
 		TEST(test_shipped_file_shows_every_key_with_its_default),
 		TEST(test_documentation_has_a_row_for_every_key),

@@ -167,9 +167,6 @@ int connections_new(
 		result = -errno;
 		goto failed;
 	}
-	result = iterator_run_once(skeleton->progs.tcp_owners);
-	if (result)
-		goto failed;
 	iterate_everywhere(connections);
 	skeleton->data->tcp_baseline = 0;
 	*out = connections;

@@ -12,8 +12,8 @@ struct sonde;
 struct connections;
 
 /*
- * Takes what live connections have counted so far as the past, and finds their owners. After the
- * state probe is attached. 0 or a negative errno.
+ * Takes what live connections have counted so far as the past. After the state probe is attached,
+ * and their owners are found. 0 or a negative errno.
  */
 int connections_new(
 	struct connections **out, struct sonde *skeleton, record_sink sink, void *context);

@@ -50,6 +50,10 @@ static const struct trial trials[FEATURES] = {
 	[FEATURE_STATS] = {KERNEL("run statistics", try_switch),
 		.absent = "sysctl kernel.bpf_stats_enabled=1 measures each probe's own time",
 		.hook = "/proc/sys/kernel/bpf_stats_enabled"},
+	[FEATURE_ATOMIC_FETCH] = {KERNEL("atomics that fetch", try_atomic_fetch),
+		.absent = "needs Linux 5.12"},
+	[FEATURE_POINTER_ARGUMENT] = {KERNEL("pointer arguments", try_pointer_argument),
+		.absent = "global functions take them since Linux 5.12"},
 
 	[FEATURE_RING_BUFFER] = {MAP("ring buffer", try_map), .absent = "needs Linux 5.8",
 		.type = BPF_MAP_TYPE_RINGBUF},
@@ -152,19 +156,30 @@ static void feature_settle(struct feature *feature, const struct trial *trial, i
 		snprintf(feature->reason, sizeof(feature->reason), "%s", trial->absent);
 }
 
-void features_detect(struct features *features)
+static int try_quietly(enum feature_id id, const struct kernel_btf *btf)
 {
 	libbpf_print_fn_t print = libbpf_set_print(NULL);
-	struct btf *btf = access(BTF_PATH, R_OK) == 0 ? btf__load_vmlinux_btf() : NULL;
+	struct trial trial = trials[id];
+	int result;
 
-	for (int i = 0; i < FEATURES; i++) {
-		struct trial trial = trials[i];
-
-		trial.btf = btf;
-		feature_settle(&features->list[i], &trial, trial.run(&trial));
-	}
-	btf__free(btf);
+	trial.btf = btf;
+	result = trial.run(&trial);
 	libbpf_set_print(print);
+	return result;
+}
+
+bool features_try(enum feature_id id, const struct kernel_btf *btf)
+{
+	return !try_quietly(id, btf);
+}
+
+void features_detect(struct features *features)
+{
+	struct kernel_btf *btf = kernel_btf_read();
+
+	for (int i = 0; i < FEATURES; i++)
+		feature_settle(&features->list[i], &trials[i], try_quietly(i, btf));
+	kernel_btf_free(btf);
 }
 
 static int preflight_privilege(char error[FEATURES_ERROR_LEN])
@@ -198,17 +213,14 @@ static int preflight_btf(char error[FEATURES_ERROR_LEN])
 /* What the capabilities promise can still be refused, so one map is made for real. */
 static int preflight_ring_buffer(char error[FEATURES_ERROR_LEN])
 {
-	const struct trial *trial = &trials[FEATURE_RING_BUFFER];
-	libbpf_print_fn_t print = libbpf_set_print(NULL);
-	int result = trial->run(trial);
+	int result = try_quietly(FEATURE_RING_BUFFER, NULL);
 
-	libbpf_set_print(print);
 	if (result == -ENOSYS)
 		snprintf(error, FEATURES_ERROR_LEN,
 			"this kernel has no bpf(): needs CONFIG_BPF_SYSCALL=y");
 	else if (state_of(result) == FEATURE_ABSENT)
 		snprintf(error, FEATURES_ERROR_LEN, "this kernel has no BPF ring buffer: %s",
-			trial->absent);
+			trials[FEATURE_RING_BUFFER].absent);
 	else if (result)
 		snprintf(error, FEATURES_ERROR_LEN,
 			"the kernel refuses bpf() although the capabilities are there (%s): a user "

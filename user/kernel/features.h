@@ -4,10 +4,13 @@
  * loaded, attached and detached before the call returns (the kernel frees them a moment later).
  * Never by version, because distributions backport and configurations leave things out.
  *
- * `sonde check` shows all of it; `sonde run` asks features_preflight() only.
+ * `sonde check` shows all of it; `sonde run` asks for what its probes must know before they are
+ * loaded.
  */
 #ifndef SONDE_FEATURES_H
 #define SONDE_FEATURES_H
+
+#include <stdbool.h>
 
 /* In the order in which a person reads them: group by group. */
 enum feature_id {
@@ -22,6 +25,8 @@ enum feature_id {
 	FEATURE_BTF,
 	FEATURE_JIT,
 	FEATURE_STATS,
+	FEATURE_ATOMIC_FETCH,
+	FEATURE_POINTER_ARGUMENT,
 	/* maps */
 	FEATURE_RING_BUFFER,
 	FEATURE_TASK_STORAGE,
@@ -100,8 +105,12 @@ struct features {
 	struct feature list[FEATURES];
 };
 
-/* Tries everything, in about 250 ms. Silences libbpf meanwhile, for all threads. */
+/* Tries everything, in about 200 ms. Silences libbpf meanwhile, for all threads. */
 void features_detect(struct features *features);
+
+/* Tries one, in a millisecond at most if it is no attachment; btf: the kernel's, or NULL. */
+struct kernel_btf;
+bool features_try(enum feature_id id, const struct kernel_btf *btf);
 
 /*
  * What must be there before it makes sense to load anything; costs microseconds. Returns 0, or a

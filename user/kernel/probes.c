@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See probes.h. What belongs to one table or iterator is in workloads.c, tables.c, connections.c.
+/*
+ * See probes.h. Which programs are loaded is chosen in programs.c; what belongs to one table or
+ * iterator is in workloads.c, tables.c, connections.c, requests.c.
  */
 #include "kernel/probes.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "kernel/connections.h"
 #include "kernel/features.h"
+#include "kernel/iterator.h"
+#include "kernel/kernel_btf.h"
+#include "kernel/refusal.h"
 #include "kernel/requests.h"
 #include "kernel/rings.h"
 #include "kernel/skeleton.h"
 #include "kernel/tables.h"
 #include "kernel/workloads.h"
-#include "log.h"
 #include "table.h"
 
 /* How often numbers that no task has are looked for. */
@@ -35,6 +36,8 @@
 #define CPUS_PER_SHARD 16
 
 struct probes {
+	struct programs programs;
+	struct bpf_link *links[PROGRAMS][PROGRAM_TARGETS_MAX];
 	struct sonde *skeleton;
 	record_sink sink;
 	void *context;
@@ -42,9 +45,8 @@ struct probes {
 	struct rings *rings;
 	struct workloads *workloads;
 	struct tables *tables;
-	struct connections *connections;
-	struct requests *requests; /* NULL: HTTP is off */
-	bool tells_tcp;
+	struct connections *connections; /* NULL: their iterator is off; likewise the next */
+	struct requests *requests;
 	uint64_t collected_ns; /* when numbers were last taken back */
 };
 
@@ -56,122 +58,69 @@ static void pass(void *context, const struct record *record, size_t size)
 	workloads_pass(probes->workloads, record, size);
 }
 
-/* libbpf's own words are for developers: kept out of the way, but the last warning is often why. */
-static char last_warning[256];
-
-static int libbpf_print(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	char line[256];
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	vsnprintf(line, sizeof(line), format, arguments);
-	line[strcspn(line, "\n")] = '\0';
-	if (level == LIBBPF_WARN)
-		memcpy(last_warning, line, sizeof(line));
-	log_debug("libbpf", log_str("text", line));
-	return 0;
-}
-
 /* --- open: what is decided before load --- */
 
-/*
- * The kernel has a BTF tracepoint of this name: its type's name stands among the strings of the
- * BTF. Parsing 5 MB of types for it would double the time that Sonde takes to start.
- */
-static bool tracepoint_exists(const char *btf, size_t size, const char *name)
+/* As BTF spells it. */
+static bool has_target(void *context, const struct program *program, const char *target)
 {
-	char type[64] = ""; /* begins with the NUL that ends the string before */
-	int length = snprintf(type + 1, sizeof(type) - 1, "btf_trace_%s", name);
+	static const char *const prefixes[] = {
+		[HOOK_TRACEPOINT] = "btf_trace_", [HOOK_ITERATOR] = "bpf_iter_"};
+	const char *prefix = program->hook == HOOK_TRACEPOINT || program->hook == HOOK_ITERATOR
+				     ? prefixes[program->hook]
+				     : "";
+	char name[64];
 
-	return memmem(btf, size, type, (size_t)length + 2) != NULL;
+	snprintf(name, sizeof(name), "%s%s", prefix, target);
+	return kernel_btf_has(context, name);
 }
 
-/* A source's programs begin with its name. */
-static void source_choose(struct sonde *skeleton, const char *prefix, bool on)
+/* What the probes need to keep threads and sockets in the kernel's own storage. */
+static bool has_means(const struct kernel_btf *btf)
 {
+	static const enum feature_id means[] = {FEATURE_TASK_STORAGE, FEATURE_SOCKET_STORAGE,
+		FEATURE_ATOMIC_FETCH, FEATURE_POINTER_ARGUMENT, FEATURE_CURRENT_TASK_BTF,
+		FEATURE_TASK_PT_REGS, FEATURE_SOCK_FROM_FILE, FEATURE_SKC_TO_TCP_SOCK,
+		FEATURE_SKC_TO_UNIX_SOCK, FEATURE_SOCKET_COOKIE};
+
+	for (size_t i = 0; i < sizeof(means) / sizeof(*means); i++)
+		if (!features_try(means[i], btf))
+			return false;
+	return true;
+}
+
+static bool programs_begin(
+	struct probes *probes, const struct probes_options *options, struct kernel_btf *btf)
+{
+	struct programs_options choice = {
+		.wanted = {[SOURCE_SYSCALL] = options->syscalls,
+			[SOURCE_TCP] = options->tcp,
+			[SOURCE_HTTP] = options->http,
+			[SOURCE_PROCESS] = options->processes},
+		.http_hooks = options->http_hooks,
+		.disabled = options->disabled_programs,
+		.disabled_count = options->disabled_program_count,
+		.tables = !has_means(btf),
+		.has_target = has_target,
+		.context = btf,
+	};
+
+	return programs_choose(&probes->programs, &choice);
+}
+
+static void programs_apply(struct probes *probes)
+{
+	struct sonde *skeleton = probes->skeleton;
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, skeleton->obj)
 	{
-		if (!strncmp(bpf_program__name(program), prefix, strlen(prefix)))
-			bpf_program__set_autoload(program, on);
+		const struct program *row = program_find(bpf_program__name(program));
+
+		bpf_program__set_autoload(program, row && programs_has(&probes->programs, row));
 	}
-}
-
-static void sources_choose(struct sonde *skeleton, const struct probes_options *options)
-{
-	source_choose(skeleton, "syscall_", options->syscalls);
-	source_choose(skeleton, "http_", options->http);
-	source_choose(skeleton, "http_f", false);
-	source_choose(skeleton, "http_arrival_function", false);
-	source_choose(skeleton, "http_send_begin_function", false);
-	source_choose(skeleton, "process_", options->processes);
-	/* HTTP, too, wants to know how connections begin, and which were there before */
-	source_choose(skeleton, "tcp_", options->tcp || options->http);
-	skeleton->rodata_settings->tells_tcp = options->tcp;
-	skeleton->rodata_settings->notes_accepts = options->http;
-}
-
-/* Programs of HTTP that stand for one thing each, which is missing on kernels without their hook.
- */
-static const struct {
-	const char *program, *tracepoint, *without;
-} http_extras[] = {
-	{"http_send_begin", "tcp_sendmsg_locked",
-		"sends are timed by their end: this kernel lacks the tracepoint "
-		"tcp_sendmsg_locked (Linux 6.16)"},
-	{"http_arrival", "sk_data_ready",
-		"how long requests wait to be read is not known: this kernel lacks the tracepoint "
-		"sk_data_ready (Linux 6.2)"},
-	{"http_splice", "tcp_rcv_space_adjust",
-		"splices are timed late: this kernel lacks the tracepoint tcp_rcv_space_adjust"},
-	{"http_uring", "io_uring_submit_req",
-		"requests of io_uring are counted as unreadable: this kernel lacks the tracepoint "
-		"io_uring_submit_req"},
-};
-
-static void http_choose(struct sonde *skeleton, const char *btf, size_t size)
-{
-	if (!tracepoint_exists(btf, size, "sock_send_length") ||
-		!tracepoint_exists(btf, size, "sock_recv_length")) {
-		log_warn("HTTP is off: this kernel lacks the tracepoints sock_send_length and "
-			 "sock_recv_length (Linux 6.3)");
-		source_choose(skeleton, "http_", false);
-		return;
-	}
-	for (size_t i = 0; i < sizeof(http_extras) / sizeof(*http_extras); i++) {
-		if (tracepoint_exists(btf, size, http_extras[i].tracepoint))
-			continue;
-		log_info(http_extras[i].without);
-		source_choose(skeleton, http_extras[i].program, false);
-	}
-}
-
-static int hooks_choose(struct sonde *skeleton, const struct probes_options *options)
-{
-	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	ssize_t got = 0;
-	char *btf;
-
-	if (fd < 0)
-		return -errno;
-	btf = fstat(fd, &status) ? NULL : malloc((size_t)status.st_size);
-	while (btf && got < status.st_size) {
-		ssize_t more = read(fd, btf + got, (size_t)(status.st_size - got));
-
-		if (more <= 0)
-			break;
-		got += more;
-	}
-	close(fd);
-	if (!btf)
-		return -ENOMEM;
-	if (options->http)
-		http_choose(skeleton, btf, (size_t)got);
-	free(btf);
-	return 0;
+	skeleton->rodata_settings->tells_tcp = programs_has_source(&probes->programs, SOURCE_TCP);
+	skeleton->rodata_settings->notes_accepts =
+		programs_has_source(&probes->programs, SOURCE_HTTP);
 }
 
 static uint32_t shards_plan(void)
@@ -181,8 +130,9 @@ static uint32_t shards_plan(void)
 	return cpus <= CPUS_PER_SHARD ? 1 : cpus <= 2 * CPUS_PER_SHARD ? 2 : SHARDS_MAX;
 }
 
-static int tables_plan(struct sonde *skeleton, const struct probes_options *options)
+static int tables_plan(struct probes *probes, const struct probes_options *options)
 {
+	struct sonde *skeleton = probes->skeleton;
 	uint32_t rings, ring_bytes, shards = shards_plan();
 
 	rings_plan(options->ring_bytes, &rings, &ring_bytes);
@@ -197,57 +147,75 @@ static int tables_plan(struct sonde *skeleton, const struct probes_options *opti
 	skeleton->data->workload_generation = 1;
 	skeleton->bss->slow_syscall_ns = options->slow_syscall_ns;
 	skeleton->bss->long_request_ns = options->long_request_ns;
-	if (!options->syscalls) /* tables that nobody counts in take no memory */
+	if (!programs_has_source(&probes->programs,
+		    SOURCE_SYSCALL)) /* tables that nobody counts in take no memory */
 		return bpf_map__set_max_entries(skeleton->maps.latency_slots, 1)
 			       ?: bpf_map__set_max_entries(skeleton->maps.latencies, 1);
 	return bpf_map__set_max_entries(skeleton->maps.latency_slots, shards * WORKLOADS_MAX);
 }
 
-/* --- attach, in an order that leaves nobody out --- */
+/* --- attach, in the order of the table --- */
 
-static int attach(struct bpf_program *program, struct bpf_link **link)
+/* Those of iterators that are run again and again are attached by who runs them. */
+static int iterator_begin(struct probes *probes, const struct bpf_program *program)
 {
-	if (!bpf_program__autoload(program))
-		return 0;
+	struct sonde *skeleton = probes->skeleton;
+
+	if (program == skeleton->progs.workload_tasks)
+		return workloads_scan(probes->workloads);
+	if (program == skeleton->progs.tcp_owners)
+		return iterator_run_once(program);
+	if (program == skeleton->progs.tcp_sweep)
+		return connections_new(&probes->connections, skeleton, pass, probes);
+	if (program == skeleton->progs.http_sweep_unix) /* the second of two */
+		return requests_new(&probes->requests, skeleton, pass, probes);
+	return 0;
+}
+
+static int kprobes_attach(
+	struct probes *probes, const struct program *row, const struct bpf_program *program)
+{
+	const struct programs_options *options = &probes->programs.options;
+	struct bpf_link **links = probes->links[row - program_table];
+
+	for (int i = 0; i < PROGRAM_TARGETS_MAX && row->targets[i]; i++) {
+		if (!options->has_target(options->context, row, row->targets[i]))
+			continue;
+		links[i] = bpf_program__attach_kprobe(
+			program, row->hook == HOOK_KRETPROBE, row->targets[i]);
+		if (!links[i])
+			return -errno;
+	}
+	return 0;
+}
+
+static int attach(struct probes *probes, const struct program *row)
+{
+	const struct bpf_program *program =
+		bpf_object__find_program_by_name(probes->skeleton->obj, row->name);
+	struct bpf_link **link = probes->links[row - program_table];
+
+	if (!program)
+		return -ENOENT;
+	if (row->hook == HOOK_ITERATOR)
+		return iterator_begin(probes, program);
+	if (row->hook == HOOK_KPROBE || row->hook == HOOK_KRETPROBE)
+		return kprobes_attach(probes, row, program);
 	*link = bpf_program__attach(program);
 	return *link ? 0 : -errno;
 }
 
-/*
- * Tasks get their numbers before anything is counted for them; and the exec probe of workloads is
- * attached before that of processes, so that it runs first.
- */
-static int probes_attach(struct probes *probes, const struct probes_options *options)
+/* On failure *failed is the one that would not. */
+static int probes_attach(struct probes *probes, const struct program **failed)
 {
-	struct sonde *skeleton = probes->skeleton;
-	int result;
+	int result = 0;
 
-	result = attach(skeleton->progs.workload_fork, &skeleton->links.workload_fork) ?:
-		attach(skeleton->progs.workload_exec, &skeleton->links.workload_exec) ?:
-		attach(skeleton->progs.workload_cgroup_changed,
-			&skeleton->links.workload_cgroup_changed) ?:
-		workloads_scan(probes->workloads) ?:
-		attach(skeleton->progs.process_exec, &skeleton->links.process_exec) ?:
-		attach(skeleton->progs.process_fork, &skeleton->links.process_fork) ?:
-		attach(skeleton->progs.process_exit, &skeleton->links.process_exit) ?:
-		attach(skeleton->progs.tcp_state, &skeleton->links.tcp_state) ?:
-		attach(skeleton->progs.http_state, &skeleton->links.http_state) ?:
-		attach(skeleton->progs.http_destroy, &skeleton->links.http_destroy) ?:
-		attach(skeleton->progs.http_send_begin, &skeleton->links.http_send_begin) ?:
-		attach(skeleton->progs.http_send, &skeleton->links.http_send) ?:
-		attach(skeleton->progs.http_receive, &skeleton->links.http_receive) ?:
-		attach(skeleton->progs.http_splice, &skeleton->links.http_splice) ?:
-		attach(skeleton->progs.http_uring, &skeleton->links.http_uring) ?:
-		attach(skeleton->progs.http_arrival, &skeleton->links.http_arrival);
-	if (!result && bpf_program__autoload(skeleton->progs.tcp_state))
-		result = connections_new(&probes->connections, skeleton, pass, probes);
-	if (!result && bpf_program__autoload(skeleton->progs.http_sweep))
-		result = requests_new(&probes->requests, skeleton, pass, probes);
-	if (result)
-		return result;
-	probes->tells_tcp = options->tcp;
-	return attach(skeleton->progs.syscall_enter, &skeleton->links.syscall_enter)
-		       ?: attach(skeleton->progs.syscall_exit, &skeleton->links.syscall_exit);
+	for (size_t i = 0; i < PROGRAMS && !result; i++) {
+		*failed = &program_table[i];
+		if (programs_has(&probes->programs, *failed))
+			result = attach(probes, *failed);
+	}
+	return result;
 }
 
 /* --- the whole --- */
@@ -294,73 +262,155 @@ static void clock_tell(struct probes *probes)
 	probes->sink(probes->context, &record.record, sizeof(record));
 }
 
-int probes_open(struct probes **out, const struct probes_options *options, record_sink sink,
-	void *context, char error[PROBES_ERROR_LEN])
+/* How far an attempt came. */
+struct attempt {
+	const char *step;
+	const struct program *program; /* that failed, or NULL when it was none */
+	struct refusal refusal;
+	int result;
+};
+
+static void attempt(
+	struct probes *probes, const struct probes_options *options, struct attempt *attempt)
 {
-	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
-	struct probes *probes;
-	const char *step = "open";
-	int result = features_preflight(error);
-
-	if (result)
-		return result;
-	probes = calloc(1, sizeof(*probes));
-	if (!probes)
-		return -ENOMEM;
-	probes->sink = sink;
-	probes->context = context;
-	libbpf_set_print(libbpf_print);
-	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* kernels before 5.11 count maps against it */
-
-	probes->skeleton = skeleton_open(KEPT_IN_STORAGE);
+	*attempt = (struct attempt){.step = "open"};
+	probes->skeleton = skeleton_open(
+		programs_by_tables(&probes->programs) ? KEPT_IN_TABLES : KEPT_IN_STORAGE);
 	if (!probes->skeleton) {
-		result = -errno;
-		goto failed;
-	}
-	sources_choose(probes->skeleton, options);
-	result = hooks_choose(probes->skeleton, options) ?: tables_plan(probes->skeleton, options);
-	if (result)
-		goto failed;
-	step = "load";
-	result = sonde__load(probes->skeleton);
-	if (result)
-		goto failed;
-	step = "fill the tables of";
-	result = tables_make(probes, options);
-	if (result)
-		goto failed;
-	step = "attach";
-	clock_tell(probes);
-	result = probes_attach(probes, options);
-	if (result)
-		goto failed;
-	probes->collected_ns = clock_monotonic_ns();
-	malloc_trim(0); /* what the kernel's types took to read is not needed again */
-	*out = probes;
-	return 0;
-failed:
-	snprintf(error, PROBES_ERROR_LEN,
-		"cannot %s the probes: %s%s%.256s; `sonde check` tells more", step,
-		strerror(-result), *last_warning ? ": " : "", last_warning);
-	probes_close(probes);
-	return result;
-}
-
-void probes_detach(struct probes *probes)
-{
-	sonde__detach(probes->skeleton);
-}
-
-void probes_close(struct probes *probes)
-{
-	if (!probes)
+		attempt->result = -errno;
 		return;
+	}
+	programs_apply(probes);
+	attempt->result = tables_plan(probes, options);
+	if (attempt->result)
+		return;
+	attempt->step = "load";
+	refusal_take(); /* of what was there before */
+	attempt->result = sonde__load(probes->skeleton);
+	attempt->refusal = refusal_take();
+	if (attempt->result) {
+		attempt->program = program_find(attempt->refusal.program);
+		return;
+	}
+	attempt->step = "fill the tables of";
+	attempt->result = tables_make(probes, options);
+	if (attempt->result)
+		return;
+	attempt->step = "attach";
+	attempt->result = probes_attach(probes, &attempt->program);
+	attempt->refusal = refusal_take();
+}
+
+static void attempt_end(struct probes *probes)
+{
+	probes_detach(probes);
 	requests_free(probes->requests);
 	connections_free(probes->connections);
 	rings_free(probes->rings);
 	tables_free(probes->tables);
 	workloads_free(probes->workloads);
 	sonde__destroy(probes->skeleton);
+	probes->requests = NULL;
+	probes->connections = NULL;
+	probes->rings = NULL;
+	probes->tables = NULL;
+	probes->workloads = NULL;
+	probes->skeleton = NULL;
+}
+
+/* The kernel's word for it, and what was said of it. */
+static void attempt_explain(const struct attempt *attempt, char why[PROGRAM_REASON_LEN])
+{
+	const char *name = strerrorname_np(-attempt->result);
+
+	snprintf(why, PROGRAM_REASON_LEN, "%s: %.150s", name ? name : "refused",
+		*attempt->refusal.why ? attempt->refusal.why : strerror(-attempt->result));
+}
+
+/*
+ * Loads and attaches what is chosen; what the kernel refuses is left out the next time. Each round
+ * has one program less, so there is an end.
+ */
+static int probes_begin(
+	struct probes *probes, const struct probes_options *options, char error[PROBES_ERROR_LEN])
+{
+	char why[PROGRAM_REASON_LEN];
+	struct attempt last;
+
+	for (;;) {
+		attempt(probes, options, &last);
+		if (!last.result)
+			return 0;
+		attempt_end(probes);
+		if (!last.program || !programs_has(&probes->programs, last.program))
+			break;
+		attempt_explain(&last, why);
+		if (!programs_refuse(&probes->programs, last.program, why)) {
+			snprintf(error, PROBES_ERROR_LEN, "%s", probes->programs.error);
+			return last.result;
+		}
+	}
+	snprintf(error, PROBES_ERROR_LEN, "cannot %s the probes: %s%s%s; `sonde check` tells more",
+		last.step, strerror(-last.result), *last.refusal.warning ? ": " : "",
+		last.refusal.warning);
+	return last.result;
+}
+
+int probes_open(struct probes **out, const struct probes_options *options, record_sink sink,
+	void *context, char error[PROBES_ERROR_LEN])
+{
+	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	struct kernel_btf *btf;
+	struct probes *probes;
+	int result = features_preflight(error);
+
+	if (result)
+		return result;
+	probes = calloc(1, sizeof(*probes));
+	btf = kernel_btf_read();
+	if (!probes || !btf) {
+		result = -errno;
+		snprintf(error, PROBES_ERROR_LEN, "cannot read the kernel's types: %s",
+			strerror(-result));
+		goto end;
+	}
+	probes->sink = sink;
+	probes->context = context;
+	refusal_listen();
+	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* kernels before 5.11 count maps against it */
+	if (programs_begin(probes, options, btf)) {
+		result = probes_begin(probes, options, error);
+	} else {
+		result = -ENOENT;
+		snprintf(error, PROBES_ERROR_LEN, "%s", probes->programs.error);
+	}
+end:
+	kernel_btf_free(btf);
+	if (result) {
+		free(probes);
+		return result;
+	}
+	clock_tell(probes);
+	probes->collected_ns = clock_monotonic_ns();
+	malloc_trim(0); /* what the kernel's types took to read is not needed again */
+	*out = probes;
+	return 0;
+}
+
+void probes_detach(struct probes *probes)
+{
+	for (size_t i = 0; i < PROGRAMS; i++)
+		for (int j = 0; j < PROGRAM_TARGETS_MAX; j++) {
+			bpf_link__destroy(probes->links[i][j]);
+			probes->links[i][j] = NULL;
+		}
+}
+
+void probes_close(struct probes *probes)
+{
+	if (!probes)
+		return;
+	attempt_end(probes);
 	free(probes);
 }
 
@@ -386,7 +436,7 @@ void probes_sweep(struct probes *probes)
 	uint64_t now = clock_monotonic_ns();
 
 	tables_sweep(probes->tables);
-	if (probes->tells_tcp)
+	if (probes->connections && programs_has_source(&probes->programs, SOURCE_TCP))
 		connections_sweep(probes->connections);
 	if (probes->requests)
 		requests_sweep(probes->requests);
@@ -394,7 +444,8 @@ void probes_sweep(struct probes *probes)
 	if (now - probes->collected_ns < COLLECT_INTERVAL_NS)
 		return;
 	probes->collected_ns = now;
-	workloads_collect(probes->workloads, retire, probes);
+	if (programs_has(&probes->programs, program_find("workload_tasks")))
+		workloads_collect(probes->workloads, retire, probes);
 }
 
 void probes_set_slow_syscall(struct probes *probes, uint64_t slow_syscall_ns)

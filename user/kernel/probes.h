@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/programs.h"
 #include "kernel/source.h"
 
 #define PROBES_ERROR_LEN 512
@@ -19,7 +20,10 @@
 struct probes;
 
 struct probes_options {
-	bool syscalls, tcp, http, processes;    /* sources to run */
+	bool syscalls, tcp, http, processes; /* sources to run */
+	enum http_hooks http_hooks;          /* where HTTP is seen */
+	char *const *disabled_programs;      /* to do without */
+	size_t disabled_program_count;
 	uint64_t slow_syscall_ns;               /* 0: none is slow */
 	uint64_t long_request_ns;               /* 0: none is long */
 	uint64_t ring_bytes;                    /* of all ring buffers together */
@@ -27,8 +31,9 @@ struct probes_options {
 };
 
 /*
- * Loads and attaches. 0, or a negative errno with one line for a person in `error`. Records go to
- * `sink` from probes_drain() and probes_sweep() only.
+ * Loads and attaches what this kernel allows of it, and says in a log line each what it does not.
+ * 0, or, when nothing is left, a negative errno with one line for a person in `error`. Records go
+ * to `sink` from here, probes_drain() and probes_sweep() only.
  */
 int probes_open(struct probes **out, const struct probes_options *options, record_sink sink,
 	void *context, char error[PROBES_ERROR_LEN]);

@@ -4,7 +4,7 @@
  * Called by features.c.
  */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -90,7 +90,7 @@ static int tracing_load(const struct trial *trial, enum bpf_attach_type attach, 
 	if (!trial->btf)
 		return -ENODATA;
 	snprintf(name, sizeof(name), "%s%s", prefix, trial->hook);
-	id = btf__find_by_name_kind(
+	id = kernel_btf_find(
 		trial->btf, name, attach == BPF_TRACE_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
 	return id < 0 ? id : program_load(BPF_PROG_TYPE_TRACING, attach, id, 0);
 }
@@ -199,7 +199,7 @@ int try_helper(const struct trial *trial)
 
 	if (!trial->btf)
 		return -ENODATA;
-	id = btf__find_by_name_kind(trial->btf, "btf_trace_" RARE_EVENT, BTF_KIND_TYPEDEF);
+	id = kernel_btf_find(trial->btf, "btf_trace_" RARE_EVENT, BTF_KIND_TYPEDEF);
 	if (id < 0)
 		return id;
 	options.attach_btf_id = id;
@@ -207,6 +207,89 @@ int try_helper(const struct trial *trial)
 		BPF_PROG_TYPE_TRACING, PROGRAM_NAME, "GPL", code, COUNT(code), &options);
 	if (program < 0)
 		return program == -EACCES ? 0 : program;
+	close(program);
+	return 0;
+}
+
+/* Adds to a word of the stack, and takes what was there before. */
+int try_atomic_fetch(const struct trial *trial)
+{
+	const struct bpf_insn code[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_STX | BPF_MEM | BPF_DW,
+			.dst_reg = BPF_REG_10,
+			.src_reg = BPF_REG_0,
+			.off = -8},
+		{.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+			.dst_reg = BPF_REG_10,
+			.src_reg = BPF_REG_0,
+			.off = -8,
+			.imm = BPF_ADD | BPF_FETCH},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int program = bpf_prog_load(
+		BPF_PROG_TYPE_RAW_TRACEPOINT, PROGRAM_NAME, "GPL", code, COUNT(code), NULL);
+
+	(void)trial;
+	if (program < 0)
+		return program;
+	close(program);
+	return 0;
+}
+
+/* Types of `int sonde_check(void *)` and of the global `int sonde_function(int *)`, in this order.
+ */
+static struct btf *functions_describe(struct bpf_func_info functions[2])
+{
+	struct btf *types = btf__new_empty();
+	int integer, pointer, proto;
+
+	if (!types)
+		return NULL;
+	integer = btf__add_int(types, "int", sizeof(int), BTF_INT_SIGNED);
+	pointer = btf__add_ptr(types, 0);
+	proto = btf__add_func_proto(types, integer);
+	btf__add_func_param(types, "context", pointer);
+	functions[0].type_id = (__u32)btf__add_func(types, PROGRAM_NAME, BTF_FUNC_GLOBAL, proto);
+	pointer = btf__add_ptr(types, integer);
+	proto = btf__add_func_proto(types, integer);
+	btf__add_func_param(types, "number", pointer);
+	functions[1].type_id =
+		(__u32)btf__add_func(types, "sonde_function", BTF_FUNC_GLOBAL, proto);
+	return types;
+}
+
+/* A program that hands a global function, which is verified by itself, a pointer to its stack. */
+int try_pointer_argument(const struct trial *trial)
+{
+	const struct bpf_insn code[] = {
+		{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = BPF_REG_10, .off = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -8},
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct bpf_func_info functions[2] = {{.insn_off = 0}, {.insn_off = 5}};
+	struct btf *types = functions_describe(functions);
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .func_info = functions, .func_info_cnt = 2,
+		.func_info_rec_size = sizeof(*functions));
+	int program;
+
+	(void)trial;
+	if (!types)
+		return -ENOMEM;
+	program = btf__load_into_kernel(types);
+	if (program == 0) {
+		options.prog_btf_fd = (__u32)btf__fd(types);
+		program = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, PROGRAM_NAME, "GPL", code,
+			COUNT(code), &options);
+	}
+	btf__free(types);
+	if (program < 0)
+		return program;
 	close(program);
 	return 0;
 }

@@ -7,14 +7,10 @@
 #ifndef SONDE_TRIAL_H
 #define SONDE_TRIAL_H
 
-#include <bpf/btf.h>
 #include <stdbool.h>
 
 #include "kernel/features.h"
-
-/* Where the kernel shows its own BTF. Without it nothing can be attached by BTF, whatever vmlinux
- * file libbpf may find on the disk. */
-#define BTF_PATH "/sys/kernel/btf/vmlinux"
+#include "kernel/kernel_btf.h"
 
 struct trial {
 	enum feature_group group;
@@ -22,10 +18,10 @@ struct trial {
 	const char *absent; /* what to tell a person when it is absent or off */
 	int (*run)(const struct trial *trial);
 	/* what run() shall try, as far as it must be told */
-	int type;              /* of capability, map or attachment */
-	int helper;            /* a BPF helper's number */
-	const char *hook;      /* name of a tracepoint, function, iterator or file */
-	const struct btf *btf; /* the kernel's, borrowed; NULL: it has none. Set for each run */
+	int type;                     /* of capability, map or attachment */
+	int helper;                   /* a BPF helper's number */
+	const char *hook;             /* name of a tracepoint, function, iterator or file */
+	const struct kernel_btf *btf; /* borrowed; NULL: it has none. Set for each run */
 };
 
 /* Does this process hold it? CAP_SYS_ADMIN holds CAP_BPF and CAP_PERFMON too, as in the kernel. */
@@ -45,5 +41,7 @@ int try_tracepoint(const struct trial *trial);     /* hook: file with its number
 int try_kprobe(const struct trial *trial);         /* hook: function in the kernel */
 int try_uprobe(const struct trial *trial);         /* hook: path of this program */
 int try_helper(const struct trial *trial);         /* helper, in a tracing program */
+int try_atomic_fetch(const struct trial *trial);
+int try_pointer_argument(const struct trial *trial); /* of a global function */
 
 #endif
