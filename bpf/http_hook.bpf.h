@@ -163,18 +163,25 @@ static __always_inline int tcp_send_begins(struct sock *sk, const struct msghdr 
 
 /* The bytes of a send that has ended. */
 static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
-	struct socket_state *state, struct transfer *transfer, __u32 sending, enum bytes_way way,
+	struct socket_state *state, __u32 offset, __u32 length, __u32 sending, enum bytes_way way,
 	const struct msghdr *message)
 {
-	transfer->last_ns = bpf_ktime_get_ns();
-	if (conn && stream_skip(stream_of(conn, DIRECTION_SEND),
-			    transfer->length - transfer->offset, transfer->last_ns))
+	__u64 now = bpf_ktime_get_ns();
+	struct transfer *transfer;
+
+	if (conn && stream_skip(stream_of(conn, DIRECTION_SEND), length - offset, now))
 		return conn;
+	transfer = transfer_begin(DIRECTION_SEND);
+	if (!transfer)
+		return conn;
+	transfer->offset = offset;
+	transfer->length = length;
+	transfer->last_ns = now;
 	if (sending) {
 		transfer->first_ns = state->send_begin_ns;
 		transfer->bytes = state->send_bytes;
 	} else {
-		transfer->first_ns = transfer->last_ns;
+		transfer->first_ns = now;
 		bytes_moved(transfer, sk, way, message);
 	}
 	return conn_operate(sk, conn, state, transfer);
@@ -184,10 +191,9 @@ static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
 static __always_inline void send_ends(
 	struct sock *sk, int result, enum bytes_way way, const struct msghdr *message)
 {
-	struct transfer transfer = {.direction = DIRECTION_SEND, .length = result};
 	struct socket_state *state;
 	struct conn *conn;
-	__u32 sending = SENDING_NOT;
+	__u32 sending = SENDING_NOT, offset = 0;
 
 	if (!is_stream(sk))
 		return;
@@ -202,9 +208,9 @@ static __always_inline void send_ends(
 	if (result == -EPIPE && is_unix(sk))
 		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
 	if (sending == SENDING_TAKEN)
-		transfer.offset = state->send_length;
-	if (result > 0 && transfer.offset < (__u32)result)
-		conn = send_end(sk, conn, state, &transfer, sending, way, message);
+		offset = state->send_length;
+	if (result > 0 && offset < (__u32)result)
+		conn = send_end(sk, conn, state, offset, result, sending, way, message);
 	if (conn && conn->flags & CONN_RESET)
 		conn_close(conn, HTTP_RESET, false);
 }
@@ -216,7 +222,7 @@ static __always_inline void send_ends(
 static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u64 now)
 {
 	struct socket_state *state = socket_state_find(sk);
-	struct transfer transfer = {.direction = DIRECTION_SEND, .last_ns = now};
+	struct transfer *transfer;
 	struct tcp_sock *tcp;
 
 	if (!state || state->http_misses >= MISSES_MAX || state->sending != SENDING ||
@@ -225,12 +231,16 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	tcp = tcp_place(sk);
 	if (tcp)
 		state->send_length = READ(tcp, write_seq) - state->send_position;
-	transfer.bytes = state->send_bytes;
-	transfer.length = state->send_length;
-	transfer.first_ns = state->send_begin_ns;
+	transfer = transfer_begin(DIRECTION_SEND);
+	if (!transfer)
+		return conn;
+	transfer->bytes = state->send_bytes;
+	transfer->length = state->send_length;
+	transfer->first_ns = state->send_begin_ns;
+	transfer->last_ns = now;
 	if (exchange_if(&state->sending, SENDING, SENDING_TAKEN) != SENDING)
 		return conn;
-	return conn_operate(sk, conn, state, &transfer);
+	return conn_operate(sk, conn, state, transfer);
 }
 
 /*
@@ -383,8 +393,8 @@ static __always_inline void receive_nothing(
 static __always_inline void receive_ends(
 	struct sock *sk, int result, int flags, enum bytes_way way, const struct msghdr *message)
 {
-	struct transfer transfer = {.direction = DIRECTION_RECEIVE};
 	struct socket_state *state = NULL;
+	struct transfer *transfer;
 	struct tcp_sock *tcp;
 	struct conn *conn;
 	__u32 position;
@@ -411,15 +421,10 @@ static __always_inline void receive_ends(
 		state = socket_state_find(sk);
 	}
 	now = bpf_ktime_get_ns();
-	transfer.first_ns = transfer.last_ns = now;
 	if (!conn || (conn->role == HTTP_CLIENT && conn->asked == conn->answered))
 		conn = send_take(sk, conn, now);
 	tcp = tcp_place(sk);
 	position = tcp ? position_read(sk, tcp) : 0;
-	if (state) {
-		transfer.arrival_ns = state->arrival_ns;
-		transfer.arrival_end = arrived(state, tcp, position - result);
-	}
 	if (conn) {
 		if (tcp && !conn_catch_up(sk, conn, position - result, now))
 			return;
@@ -427,10 +432,18 @@ static __always_inline void receive_ends(
 		if (stream_skip(stream_of(conn, DIRECTION_RECEIVE), result, now))
 			return;
 	}
-	transfer.length = result;
+	transfer = transfer_begin(DIRECTION_RECEIVE);
+	if (!transfer)
+		return;
+	transfer->length = result;
+	transfer->first_ns = transfer->last_ns = now;
+	if (state) {
+		transfer->arrival_ns = state->arrival_ns;
+		transfer->arrival_end = arrived(state, tcp, position - result);
+	}
 	if (!(flags & MSG_TRUNC)) /* with it, they were discarded and not copied */
-		bytes_moved(&transfer, sk, way, message);
-	conn = conn_operate(sk, conn, state, &transfer);
+		bytes_moved(transfer, sk, way, message);
+	conn = conn_operate(sk, conn, state, transfer);
 	if (conn)
 		stream_of(conn, DIRECTION_RECEIVE)->position = position;
 	if (conn && !awaits_request(conn))

@@ -78,11 +78,21 @@ static __always_inline struct http_scratch *http_scratch_get(void)
 	return bpf_map_lookup_elem(&http_scratch, &zero);
 }
 
-/* As arguments of global functions; see http_connection.bpf.h. */
+/* The operation that this CPU is at; NULL, which cannot be, for the verifier. */
+static __always_inline struct transfer *transfer_begin(enum direction direction)
+{
+	struct http_scratch *scratch = http_scratch_get();
+
+	if (!scratch)
+		return NULL;
+	scratch->transfer = (struct transfer){.direction = direction};
+	return &scratch->transfer;
+}
+
+/* As an argument of a global function; see http_connection.bpf.h. */
 #ifdef SONDE_TABLES
 
 typedef __u32 scratch_argument;
-typedef __u32 transfer_argument;
 
 static __always_inline scratch_argument scratch_pass(const struct http_scratch *scratch)
 {
@@ -94,26 +104,9 @@ static __always_inline struct http_scratch *scratch_of(scratch_argument argument
 	return http_scratch_get();
 }
 
-static __always_inline transfer_argument transfer_pass(const struct transfer *transfer)
-{
-	struct http_scratch *scratch = http_scratch_get();
-
-	if (scratch)
-		scratch->transfer = *transfer;
-	return 0;
-}
-
-static __always_inline const struct transfer *transfer_of(transfer_argument argument)
-{
-	struct http_scratch *scratch = http_scratch_get();
-
-	return scratch ? &scratch->transfer : NULL;
-}
-
 #else
 
 typedef struct http_scratch *scratch_argument;
-typedef const struct transfer *transfer_argument;
 
 static __always_inline scratch_argument scratch_pass(struct http_scratch *scratch)
 {
@@ -121,16 +114,6 @@ static __always_inline scratch_argument scratch_pass(struct http_scratch *scratc
 }
 
 static __always_inline struct http_scratch *scratch_of(scratch_argument argument)
-{
-	return argument;
-}
-
-static __always_inline transfer_argument transfer_pass(const struct transfer *transfer)
-{
-	return transfer;
-}
-
-static __always_inline const struct transfer *transfer_of(transfer_argument argument)
 {
 	return argument;
 }

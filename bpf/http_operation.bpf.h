@@ -124,22 +124,31 @@ enum begins { BEGINS_UNKNOWN, BEGINS_NOTHING, BEGINS_REQUEST, BEGINS_RESPONSE };
 /* Pieces of an operation that are looked at for that. */
 #define BEGIN_PIECES 4
 
-__weak __noinline int operation_begins(transfer_argument what)
+/* Reads the next piece of the first `most` bytes, after the `got` that are there. */
+__weak __noinline int begin_read(__u32 got, __u32 most)
 {
-	const struct transfer *transfer = transfer_of(what);
-	struct bytes_cursor cursor = {};
+	struct http_scratch *scratch = http_scratch_get();
+
+	if (!scratch)
+		return -1;
+	return bytes_read(&scratch->feed.cursor, got, scratch->data + (got & (METHOD_MAX - 1)),
+		(most - got) & (2 * METHOD_MAX - 1));
+}
+
+__weak __noinline int operation_begins(void)
+{
 	struct http_scratch *scratch = http_scratch_get();
 	__u32 begin = 0, got = 0;
 	__u64 most;
 
-	if (!scratch || !transfer)
+	if (!scratch)
 		return BEGINS_UNKNOWN;
-	cursor.bytes = transfer->bytes;
-	most = transfer->length;
+	scratch->feed.cursor = (struct bytes_cursor){.bytes = scratch->transfer.bytes};
+	most = scratch->transfer.length;
 	if (most > METHOD_MAX)
 		most = METHOD_MAX;
 	for (int i = 0; i < BEGIN_PIECES && got < most; i++) {
-		long more = bytes_read(&cursor, got, scratch->data + DATA(got), (most - got) & 63);
+		int more = begin_read(got, most);
 
 		if (more < 0 || more > METHOD_MAX)
 			return BEGINS_UNKNOWN;
@@ -160,10 +169,10 @@ __weak __noinline int operation_begins(transfer_argument what)
  * What answered was no HTTP, on a connection from before Sonde, where it may well be that this end
  * asks and the other one answers: then what was taken for requests were none. False: it is neither.
  */
-static __always_inline bool conn_turn(struct conn *conn, transfer_argument what)
+static __always_inline bool conn_turn(struct conn *conn)
 {
 	conn_end(conn_pass(conn), HTTP_OK, OUTCOME_NONE);
-	if (operation_begins(what) != BEGINS_REQUEST)
+	if (operation_begins() != BEGINS_REQUEST)
 		return false;
 	__builtin_memset(conn->streams, 0, sizeof(conn->streams));
 	conn->asked = conn->answered = 0;
@@ -193,30 +202,33 @@ static __always_inline void feed_begin(
 	feed->lost = OUTCOME_UNPARSABLE; /* unless its end is reached */
 }
 
+static __always_inline void feed_all(struct conn *conn, struct http_scratch *scratch)
+{
+	feed_begin(&scratch->feed, conn, &scratch->transfer);
+	for (int i = 0; i < FEED_ROUNDS; i++)
+		if (feed_steps(conn_pass(conn), scratch_pass(scratch)))
+			break;
+}
+
 /*
  * Leads the bytes of one operation through the message that they belong to. Returns 1 when the
  * connection must be forgotten.
  */
-__weak __noinline int conn_feed(conn_argument which, transfer_argument what)
+__weak __noinline int conn_feed(conn_argument which)
 {
 	struct conn *conn = conn_of(which);
-	const struct transfer *transfer = transfer_of(what);
 	struct http_scratch *scratch = http_scratch_get();
 	struct feed *feed;
 
-	if (!scratch || !conn || !transfer)
+	if (!scratch || !conn)
 		return 0;
 	feed = &scratch->feed;
-	for (int turn = 0; turn < 2; turn++) {
-		feed_begin(feed, conn, transfer);
-		for (int i = 0; i < FEED_ROUNDS; i++)
-			if (feed_steps(conn_pass(conn), scratch_pass(scratch)))
-				break;
-		if (feed->lost != OUTCOME_UNPARSABLE || feed->message == REQUEST ||
-			!(conn->flags & CONN_TENTATIVE))
-			break;
-		if (!conn_turn(conn, what))
+	feed_all(conn, scratch);
+	if (feed->lost == OUTCOME_UNPARSABLE && feed->message == RESPONSE &&
+		conn->flags & CONN_TENTATIVE) {
+		if (!conn_turn(conn))
 			return 1;
+		feed_all(conn, scratch);
 	}
 	if (!feed->lost)
 		return 0;
@@ -277,7 +289,7 @@ static __always_inline void request_missing(
 static __noinline struct conn *conn_new(
 	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
 {
-	enum begins begins = operation_begins(transfer_pass(transfer));
+	enum begins begins = operation_begins();
 	struct conn *conn;
 
 	if (!state)
@@ -315,7 +327,7 @@ static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 		conn = conn_new(sk, state, transfer);
 	if (!conn)
 		return NULL;
-	if (!conn_feed(conn_pass(conn), transfer_pass(transfer))) {
+	if (!conn_feed(conn_pass(conn))) {
 		if (conn->asked || !(conn->flags & CONN_OPAQUE))
 			return conn;
 		if (state) /* it only looked like a request */

@@ -37,8 +37,8 @@ static __always_inline __u64 uring_request(struct sock *sk, enum direction direc
 	if (!state)
 		return 0;
 	if (noted)
-		state->uring_requests[direction] = *noted;
-	return state->uring_requests[direction];
+		state->uring_requests[direction & 1] = *noted;
+	return state->uring_requests[direction & 1];
 }
 
 /*
