@@ -15,7 +15,7 @@
 #include "kernel/programs.h"
 #include "kernel/source.h"
 
-#define PROBES_ERROR_LEN 512
+#define PROBES_ERROR_LEN 768
 
 struct probes;
 

@@ -128,8 +128,8 @@ static bool shell_leave(struct programs *programs, const struct program *program
 	char hook[PROGRAM_HOOK_LEN];
 
 	program_hook(program, hook);
-	snprintf(programs->shell_off[left], PROGRAM_REASON_LEN, "%.60s (%.60s): %.64s",
-		program->name, hook, why_off(programs, program));
+	snprintf(programs->shell_off[left], PROGRAM_STORY_LEN, "%s (%s): %s", program->name, hook,
+		why_off(programs, program));
 	if (programs->options.http_hooks != HTTP_HOOKS_AUTO) {
 		snprintf(programs->error, PROGRAMS_ERROR_LEN,
 			"http-hooks: %s cannot be had here: %s; `http-hooks: auto` takes what "
@@ -151,7 +151,7 @@ static void source_switch_off(struct programs *programs, const struct program *p
 	char hook[PROGRAM_HOOK_LEN];
 
 	program_hook(program, hook);
-	snprintf(programs->source_off[program->source], PROGRAM_REASON_LEN, "%.60s (%.60s): %.64s",
+	snprintf(programs->source_off[program->source], PROGRAM_STORY_LEN, "%s (%s): %s",
 		program->name, hook, why_off(programs, program));
 	log_warn(source_is_off[program->source], log_str("program", program->name),
 		log_str("hook", hook), log_str("reason", why_off(programs, program)));

@@ -40,7 +40,8 @@ enum program_when {
 #define PROGRAMS            49
 #define PROGRAM_TARGETS_MAX 3
 #define PROGRAM_REASON_LEN  192
-#define PROGRAMS_ERROR_LEN  384
+#define PROGRAM_STORY_LEN   384 /* a program, its hook and the reason */
+#define PROGRAMS_ERROR_LEN  640
 
 /* A row of the table. */
 struct program {
@@ -84,8 +85,8 @@ struct programs {
 	enum http_hooks shell;        /* of HTTP */
 	signed char target[PROGRAMS]; /* 1: the kernel has it, -1: it has not, 0: not asked yet */
 	char why_off[PROGRAMS][PROGRAM_REASON_LEN];
-	char source_off[SOURCES][PROGRAM_REASON_LEN];
-	char shell_off[HTTP_HOOKS][PROGRAM_REASON_LEN];
+	char source_off[SOURCES][PROGRAM_STORY_LEN];
+	char shell_off[HTTP_HOOKS][PROGRAM_STORY_LEN];
 	char error[PROGRAMS_ERROR_LEN]; /* why nothing can run */
 };
 
