@@ -1,75 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `sonde check`: a table of the features that were tried (features.c), what each source needs of
- * them, and a verdict. Called by main.c.
+ * `sonde check`: a table of the features that were tried (features.c), the programs that serve each
+ * source (programs.c) with what they cost, and a verdict. Called by main.c.
  */
+#include "kernel/check.h"
+
+#include <inttypes.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/utsname.h>
 
-#include "kernel/check.h"
+#include "kernel/probes.h"
+#include "log.h"
 #include "version.h"
 
-#define BIT(FEATURE) (UINT64_C(1) << FEATURE_##FEATURE)
-_Static_assert(FEATURES <= 64, "a set of features is one uint64_t");
-
-/* A hook that serves one thing, which a source can do without. */
-struct extra {
-	uint64_t hook;
-	const char *with;    /* what it serves */
-	const char *without; /* what is told in its place */
-};
-
-/* What a source needs, as its probes in bpf/ are written. */
-struct plan {
-	const char *name;
-	uint64_t hooks;             /* where it attaches */
-	uint64_t uses;              /* what its probes use there */
-	const struct extra *extras; /* the last one has no hook */
-};
-
-/* Everything that Sonde tells is told of a service, so this is the ground that the others need. */
-static const struct plan ground = {
-	.name = "services",
-	.hooks = BIT(SCHED_PROCESS_FORK) | BIT(SCHED_PROCESS_EXEC) | BIT(CGROUP_ATTACH_TASK) |
-		 BIT(ITER_TASK),
-	.uses = BIT(BTF) | BIT(RING_BUFFER) | BIT(TASK_STORAGE) | BIT(QUEUE) |
-		BIT(CURRENT_TASK_BTF) | BIT(PROBE_READ_USER) | BIT(PROBE_READ_KERNEL),
-};
-
-static const struct extra http_extras[] = {
-	{BIT(TCP_SENDMSG_LOCKED), "begin of sends", "a send counts from its end"},
-	{BIT(SK_DATA_READY), "arrivals", "how long a request waits to be read is not known"},
-	{BIT(TCP_RCV_SPACE_ADJUST), "splices", "a splice counts late"},
-	{BIT(IO_URING_SUBMIT_REQ), "io_uring", "requests of io_uring count as unreadable"},
-	{0},
-};
-
-static const struct plan sources[] = {
-	{
-		.name = "system calls",
-		.hooks = BIT(SYS_ENTER) | BIT(SYS_EXIT),
-	},
-	{
-		.name = "TCP",
-		.hooks = BIT(INET_SOCK_SET_STATE) | BIT(ITER_TCP) | BIT(ITER_TASK_FILE),
-		.uses = BIT(SOCKET_STORAGE) | BIT(SKC_TO_TCP_SOCK) | BIT(SOCK_FROM_FILE) |
-			BIT(SOCKET_COOKIE),
-	},
-	{
-		.name = "HTTP/1",
-		.hooks = BIT(SOCK_SEND_LENGTH) | BIT(SOCK_RECV_LENGTH) | BIT(INET_SOCK_SET_STATE) |
-			 BIT(TCP_DESTROY_SOCK),
-		.uses = BIT(SOCKET_STORAGE) | BIT(TASK_PT_REGS) | BIT(SKC_TO_TCP_SOCK) |
-			BIT(SKC_TO_UNIX_SOCK) | BIT(SOCKET_COOKIE),
-		.extras = http_extras,
-	},
-	{
-		.name = "processes",
-		.hooks =
-			BIT(SCHED_PROCESS_FORK) | BIT(SCHED_PROCESS_EXEC) | BIT(SCHED_PROCESS_EXIT),
-	},
-};
+/* The ground of all, and what stands on it. */
+static const enum source sources[] = {
+	SOURCE_WORKLOAD, SOURCE_SYSCALL, SOURCE_TCP, SOURCE_HTTP, SOURCE_PROCESS};
 #define SOURCE_COUNT (sizeof(sources) / sizeof(*sources))
 
 static const char *const headings[FEATURE_GROUPS] = {
@@ -112,122 +58,179 @@ static void features_print(FILE *out, const struct features *features)
 	}
 }
 
-/* Those features of a set that do not work here. */
-static uint64_t missing_of(const struct features *features, uint64_t set)
-{
-	uint64_t missing = 0;
+/* --- sources --- */
 
-	for (int i = 0; i < FEATURES; i++)
-		if (set >> i & 1 && features->list[i].state != FEATURE_WORKS)
-			missing |= UINT64_C(1) << i;
-	return missing;
+static bool runs(const struct programs *programs, enum source source)
+{
+	return source == SOURCE_WORKLOAD || programs_has_source(programs, source);
 }
 
-static uint64_t plan_missing(const struct features *features, const struct plan *plan)
+static void program_print(
+	FILE *out, const struct check_findings *findings, const struct program *program)
 {
-	return missing_of(features, plan->hooks | plan->uses | ground.hooks | ground.uses);
-}
+	const struct program_cost *cost = &findings->costs[program - program_table];
+	char hook[PROGRAM_HOOK_LEN], story[PROGRAM_STORY_LEN];
 
-/* The means, as "iter/tcp, tp_btf sys_enter, sys_exit": tracepoints are the last in the order. */
-static void hooks_print(FILE *out, const struct features *features, uint64_t hooks)
-{
-	enum feature_group group = FEATURE_GROUP_ATTACH;
-	const char *separator = "";
+	program_hook(program, hook);
+	if (programs_has(findings->programs, program)) {
+		fprintf(out, "    %-24s %-32s", program->name, hook);
+		if (cost->runs)
+			fprintf(out, " %9" PRIu64 " %9" PRIu64, cost->runs,
+				cost->run_ns / cost->runs);
+	} else if (programs_misses(findings->programs, program)) {
+		const struct program *other = programs_stand_in(findings->programs, program);
 
-	for (int i = 0; i < FEATURES; i++) {
-		const struct feature *feature = &features->list[i];
-
-		if (!(hooks >> i & 1))
-			continue;
-		fputs(separator, out);
-		if (feature->group != group)
-			fputs("tp_btf ", out);
-		fputs(feature->name, out);
-		group = feature->group;
-		separator = ", ";
-	}
-}
-
-/* The first of what is missing, which the features' order makes the cause of the others. */
-static void missing_print(FILE *out, const struct features *features, uint64_t missing)
-{
-	const struct feature *first = &features->list[__builtin_ctzll(missing)];
-	int others = __builtin_popcountll(missing) - 1;
-
-	fprintf(out, "no %s%s: %s", first->group == FEATURE_GROUP_BTF_TRACEPOINT ? "tp_btf " : "",
-		first->name, first->reason);
-	if (others)
-		fprintf(out, "; %d more above", others);
-}
-
-static void extra_print(FILE *out, const struct features *features, const struct extra *extra)
-{
-	bool missing = missing_of(features, extra->hook);
-
-	fprintf(out, "; %s: ", missing ? extra->without : extra->with);
-	if (missing)
-		missing_print(out, features, extra->hook);
-	else
-		hooks_print(out, features, extra->hook);
-}
-
-static void plan_print(FILE *out, const struct features *features, const struct plan *plan)
-{
-	uint64_t missing = plan_missing(features, plan);
-
-	fprintf(out, "  %-26s %s", plan->name, missing ? "cannot run: " : "runs by ");
-	if (missing) {
-		missing_print(out, features, missing);
+		programs_tell(findings->programs, program, story);
+		fprintf(out, "    not by %s; %s%s", story, other ? "but by " : program->without,
+			other ? other->name : "");
 	} else {
-		hooks_print(out, features, plan->hooks);
-		for (const struct extra *extra = plan->extras; extra && extra->hook; extra++)
-			extra_print(out, features, extra);
+		return;
 	}
 	fputc('\n', out);
 }
 
-static int verdict_print(FILE *out, const struct features *features, const char *blocker)
+/* Of HTTP, why it is not seen by what costs less. */
+static void shells_print(FILE *out, const struct programs *programs)
 {
-	size_t running = 0;
+	char story[PROGRAM_STORY_LEN];
 
+	for (enum http_hooks shell = HTTP_TRACEPOINTS; shell < HTTP_HOOKS; shell++) {
+		if (!programs->shell_off[shell])
+			continue;
+		programs_tell(programs, programs->shell_off[shell], story);
+		fprintf(out, "    not by %s: %s\n", program_shell_name(shell), story);
+	}
+}
+
+/*
+ * Functions are handed the bytes of an operation. At a tracepoint they are found by the arguments
+ * of its system call, or, when that is io_uring's, by the request that http_uring has noted.
+ */
+static void io_uring_print(FILE *out, struct programs *programs)
+{
+	bool functions = programs->shell != HTTP_TRACEPOINTS;
+	bool noted = programs_has(programs, program_find("http_uring"));
+	bool begins = programs_has(programs, program_find("http_send_begin")) ||
+		      programs_has(programs, program_find("http_send_begin_function"));
+	const char *since = "read where requests keep their place (Linux 6.10)";
+	const char *sends = functions || begins ? "read" : noted ? since : "unreadable";
+	const char *receives = functions ? "read" : noted ? since : "unreadable";
+
+	fprintf(out, "    %-24s sends are %s, receives are %s\n", "io_uring", sends, receives);
+}
+
+static void source_print(FILE *out, const struct check_findings *findings, enum source source)
+{
+	struct programs *programs = findings->programs;
+	char story[PROGRAM_STORY_LEN];
+
+	fprintf(out, "  %-26s ", program_source_name(source));
+	if (!runs(programs, source)) {
+		programs_tell(programs, programs->source_off[source], story);
+		fprintf(out, "cannot run: %s\n", story);
+	} else if (source == SOURCE_HTTP) {
+		fprintf(out, "runs by %s\n", program_shell_name(programs->shell));
+	} else {
+		fputs("runs\n", out);
+	}
+	if (source == SOURCE_HTTP)
+		shells_print(out, programs);
+	if (!runs(programs, source))
+		return;
+	for (size_t i = 0; i < PROGRAMS; i++)
+		if (program_table[i].source == source)
+			program_print(out, findings, &program_table[i]);
+	if (source == SOURCE_HTTP)
+		io_uring_print(out, programs);
+}
+
+static void sources_print(FILE *out, const struct check_findings *findings)
+{
+	fprintf(out, "%-61s %9s %9s\n", "Sources, and their programs in a second of traffic",
+		"runs", "ns a run");
 	for (size_t i = 0; i < SOURCE_COUNT; i++)
-		running += !plan_missing(features, &sources[i]);
-	if (!blocker && !running)
-		blocker = "this kernel serves none of the sources; use Linux 5.12 or later, with "
-			  "CONFIG_DEBUG_INFO_BTF=y and CONFIG_BPF_EVENTS=y";
-	if (blocker) {
-		fprintf(out, "Sonde cannot run here: %s\n", blocker);
+		source_print(out, findings, sources[i]);
+}
+
+/* --- the whole --- */
+
+static int verdict_print(FILE *out, const struct check_findings *findings)
+{
+	const char *separator = ", without ";
+	bool all = true;
+
+	if (findings->blocker) {
+		fprintf(out, "Sonde cannot run here: %s\n", findings->blocker);
 		return 1;
 	}
-	fprintf(out, "Sonde can run here, %s",
-		running < SOURCE_COUNT ? "without " : "with all sources");
-	for (size_t i = 0, told = 0; i < SOURCE_COUNT; i++)
-		if (plan_missing(features, &sources[i]))
-			fprintf(out, "%s%s", told++ ? ", " : "", sources[i].name);
-	fputc('\n', out);
+	fputs("Sonde can run here", out);
+	for (size_t i = 0; i < SOURCE_COUNT; i++)
+		if (!runs(findings->programs, sources[i])) {
+			fprintf(out, "%s%s", separator, program_source_name(sources[i]));
+			separator = ", ";
+			all = false;
+		}
+	fputs(all ? ", with all sources\n" : "\n", out);
 	return 0;
 }
 
-int check_report(FILE *out, const struct features *features, const char *blocker)
+int check_report(FILE *out, const struct check_findings *findings)
 {
-	features_print(out, features);
-	fputs("Sources\n", out);
-	plan_print(out, features, &ground);
-	for (size_t i = 0; i < SOURCE_COUNT; i++)
-		plan_print(out, features, &sources[i]);
+	features_print(out, &findings->features);
+	if (findings->programs)
+		sources_print(out, findings);
 	fputc('\n', out);
-	return verdict_print(out, features, blocker);
+	return verdict_print(out, findings);
+}
+
+static void nobody_take(void *context, const struct record *record, size_t size)
+{
+	(void)context, (void)record, (void)size;
+}
+
+static bool nothing_waits(unsigned number)
+{
+	(void)number;
+	return false;
+}
+
+/* As `sonde run` loads them. */
+static struct probes *probes_try(struct check_findings *findings, char error[PROBES_ERROR_LEN])
+{
+	struct probes_options options = {
+		.syscalls = true,
+		.tcp = true,
+		.http = true,
+		.processes = true,
+		.ring_bytes = 2 << 20,
+		.syscall_waits = nothing_waits,
+	};
+	struct probes *probes;
+
+	if (probes_open(&probes, &options, nobody_take, NULL, error)) {
+		findings->blocker = error;
+		return NULL;
+	}
+	findings->programs = probes_programs(probes);
+	exercise_run(probes, findings->costs);
+	return probes;
 }
 
 int check_run(FILE *out)
 {
-	static struct features features;
-	char blocker[FEATURES_ERROR_LEN];
+	static struct check_findings findings;
+	char error[PROBES_ERROR_LEN];
+	struct probes *probes;
 	struct utsname kernel;
+	int status;
 
 	uname(&kernel);
 	fprintf(out, "Sonde %s on %s %s %s\n\n", SONDE_VERSION, kernel.sysname, kernel.release,
 		kernel.machine);
-	features_detect(&features);
-	return check_report(out, &features, features_preflight(blocker) ? blocker : NULL);
+	log_configure(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR); /* the rest is in the report */
+	features_detect(&findings.features);
+	probes = probes_try(&findings, error);
+	status = check_report(out, &findings);
+	probes_close(probes);
+	return status;
 }

@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The subcommand `sonde check`: what this kernel offers, which sources it can serve and by which
- * means, and whether Sonde can do its job here. Both calls return the exit status: 0 when it can,
- * also with fewer sources, 1 when it cannot.
+ * The subcommand `sonde check`: what this kernel offers, which hooks serve each source and what
+ * they cost, and whether Sonde can do its job here. Both calls return the exit status: 0 when it
+ * can, also with fewer sources, 1 when it cannot.
  */
 #ifndef SONDE_CHECK_H
 #define SONDE_CHECK_H
 
 #include <stdio.h>
 
+#include "kernel/exercise.h"
 #include "kernel/features.h"
+#include "kernel/programs.h"
 
-/* Tries everything on this kernel and reports. */
+/* Tries everything on this kernel, loads the probes for a second, and reports. */
 int check_run(FILE *out);
 
-/* The report alone. `blocker`: what features_preflight() said, or NULL when it had nothing to say.
- */
-int check_report(FILE *out, const struct features *features, const char *blocker);
+struct check_findings {
+	struct features features;
+	struct programs *programs;           /* as they were loaded; NULL: they could not be */
+	struct program_cost costs[PROGRAMS]; /* no runs: not measured */
+	const char *blocker;                 /* why Sonde cannot run at all, or NULL */
+};
+
+/* The report alone. */
+int check_report(FILE *out, const struct check_findings *findings);
 
 #endif

@@ -385,7 +385,7 @@ int probes_open(struct probes **out, const struct probes_options *options, recor
 		snprintf(error, PROBES_ERROR_LEN, "%s", probes->programs.error);
 	}
 end:
-	kernel_btf_free(btf);
+	kernel_btf_free(btf); /* what it was asked is remembered in `programs` */
 	if (result) {
 		free(probes);
 		return result;
@@ -456,6 +456,11 @@ void probes_set_slow_syscall(struct probes *probes, uint64_t slow_syscall_ns)
 void probes_set_long_request(struct probes *probes, uint64_t long_request_ns)
 {
 	probes->skeleton->bss->long_request_ns = long_request_ns;
+}
+
+struct programs *probes_programs(struct probes *probes)
+{
+	return &probes->programs;
 }
 
 /* --- figures --- */

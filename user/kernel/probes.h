@@ -57,6 +57,9 @@ void probes_sweep(struct probes *probes);
 void probes_set_slow_syscall(struct probes *probes, uint64_t slow_syscall_ns);
 void probes_set_long_request(struct probes *probes, uint64_t long_request_ns);
 
+/* Which of them there are. Borrowed. */
+struct programs *probes_programs(struct probes *probes);
+
 /* --- figures of the probes themselves --- */
 
 struct probe_figures {

@@ -187,3 +187,15 @@ const char *program_source_name(enum source source)
 
 	return names[source];
 }
+
+const char *program_shell_name(enum http_hooks shell)
+{
+	static const char *const names[HTTP_HOOKS] = {
+		[HTTP_HOOKS_AUTO] = "auto",
+		[HTTP_TRACEPOINTS] = "tracepoints",
+		[HTTP_FENTRY] = "fentry",
+		[HTTP_KPROBES] = "kprobes",
+	};
+
+	return names[shell];
+}

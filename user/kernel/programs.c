@@ -14,7 +14,6 @@ static const char *const source_is_off[SOURCES] = {
 	[SOURCE_TCP] = "TCP is off, and HTTP does not learn how connections began",
 	[SOURCE_PROCESS] = "processes are off",
 };
-static const char *const shell_names[HTTP_HOOKS] = {"auto", "tracepoints", "fentry", "kprobes"};
 
 static char *why_off(struct programs *programs, const struct program *program)
 {
@@ -51,7 +50,7 @@ bool programs_by_tables(const struct programs *programs)
 
 bool programs_has_source(const struct programs *programs, enum source source)
 {
-	return programs->options.wanted[source] && !*programs->source_off[source];
+	return programs->options.wanted[source] && !programs->source_off[source];
 }
 
 /* TCP's programs serve HTTP too, and workloads' everybody. */
@@ -60,7 +59,7 @@ static bool source_serves(const struct programs *programs, enum source source)
 	if (source == SOURCE_WORKLOAD)
 		return true;
 	if (source == SOURCE_TCP && programs_has_source(programs, SOURCE_HTTP))
-		return !*programs->source_off[SOURCE_TCP];
+		return !programs->source_off[SOURCE_TCP];
 	return programs_has_source(programs, source);
 }
 
@@ -92,9 +91,24 @@ bool programs_has(struct programs *programs, const struct program *program)
 	return is_wanted(programs, program) && !is_off(programs, program);
 }
 
+bool programs_misses(struct programs *programs, const struct program *program)
+{
+	return is_wanted(programs, program) && is_off(programs, program);
+}
+
+void programs_tell(const struct programs *programs, const struct program *program,
+	char story[PROGRAM_STORY_LEN])
+{
+	char hook[PROGRAM_HOOK_LEN];
+
+	program_hook(program, hook);
+	snprintf(story, PROGRAM_STORY_LEN, "%s (%s): %s", program->name, hook,
+		programs->why_off[program - program_table]);
+}
+
 /* --- what goes when one cannot be had --- */
 
-static const struct program *stand_in(
+const struct program *programs_stand_in(
 	const struct programs *programs, const struct program *program)
 {
 	for (size_t i = 0; i < PROGRAMS; i++) {
@@ -125,48 +139,40 @@ static void set_switch_off(struct programs *programs, const struct program *prog
 static bool shell_leave(struct programs *programs, const struct program *program)
 {
 	enum http_hooks left = programs->shell;
-	char hook[PROGRAM_HOOK_LEN];
+	char story[PROGRAM_STORY_LEN], hook[PROGRAM_HOOK_LEN];
 
-	program_hook(program, hook);
-	snprintf(programs->shell_off[left], PROGRAM_STORY_LEN, "%s (%s): %s", program->name, hook,
-		why_off(programs, program));
+	programs->shell_off[left] = program;
 	if (programs->options.http_hooks != HTTP_HOOKS_AUTO) {
+		programs_tell(programs, program, story);
 		snprintf(programs->error, PROGRAMS_ERROR_LEN,
 			"http-hooks: %s cannot be had here: %s; `http-hooks: auto` takes what "
 			"there is, and `sonde check` tells what that is",
-			shell_names[left], programs->shell_off[left]);
+			program_shell_name(left), story);
 		return true;
 	}
 	if (left == HTTP_KPROBES)
 		return false;
 	programs->shell++;
-	log_info("HTTP falls back to other hooks", log_str("from", shell_names[left]),
-		log_str("to", shell_names[programs->shell]), log_str("program", program->name),
-		log_str("hook", hook), log_str("reason", why_off(programs, program)));
-	return true;
-}
-
-static void source_switch_off(struct programs *programs, const struct program *program)
-{
-	char hook[PROGRAM_HOOK_LEN];
-
 	program_hook(program, hook);
-	snprintf(programs->source_off[program->source], PROGRAM_STORY_LEN, "%s (%s): %s",
-		program->name, hook, why_off(programs, program));
-	log_warn(source_is_off[program->source], log_str("program", program->name),
-		log_str("hook", hook), log_str("reason", why_off(programs, program)));
+	log_info("HTTP falls back to other hooks", log_str("from", program_shell_name(left)),
+		log_str("to", program_shell_name(programs->shell)),
+		log_str("program", program->name), log_str("hook", hook),
+		log_str("reason", why_off(programs, program)));
+	return true;
 }
 
 static void give_up(struct programs *programs, const struct program *program)
 {
-	const struct program *other = stand_in(programs, program);
+	const struct program *other = programs_stand_in(programs, program);
 	char hook[PROGRAM_HOOK_LEN];
 
 	program_hook(program, hook);
 	if (!program->without) {
 		if (program->shells && shell_leave(programs, program))
 			return;
-		source_switch_off(programs, program);
+		programs->source_off[program->source] = program;
+		log_warn(source_is_off[program->source], log_str("program", program->name),
+			log_str("hook", hook), log_str("reason", why_off(programs, program)));
 	} else if (other) {
 		log_info("another hook is tried", log_str("from", program->name),
 			log_str("to", other->name), log_str("hook", hook),

@@ -40,7 +40,6 @@ enum program_when {
 #define PROGRAMS            49
 #define PROGRAM_TARGETS_MAX 3
 #define PROGRAM_REASON_LEN  192
-#define PROGRAM_STORY_LEN   384 /* a program, its hook and the reason */
 #define PROGRAMS_ERROR_LEN  640
 
 /* A row of the table. */
@@ -65,8 +64,9 @@ const struct program *program_find(const char *name); /* or NULL */
 #define PROGRAM_HOOK_LEN 96
 void program_hook(const struct program *program, char text[PROGRAM_HOOK_LEN]);
 
-/* A source for a person. */
+/* A source, and a shell of HTTP, for a person. */
 const char *program_source_name(enum source source);
+const char *program_shell_name(enum http_hooks shell);
 
 struct programs_options {
 	bool wanted[SOURCES]; /* by SOURCE_…; the workloads' come with each */
@@ -79,15 +79,15 @@ struct programs_options {
 	void *context;
 };
 
-/* What became of them. "" in place of a reason: it is on, or nobody asked for it. */
+/* What became of them. */
 struct programs {
 	struct programs_options options;
 	enum http_hooks shell;        /* of HTTP */
 	signed char target[PROGRAMS]; /* 1: the kernel has it, -1: it has not, 0: not asked yet */
-	char why_off[PROGRAMS][PROGRAM_REASON_LEN];
-	char source_off[SOURCES][PROGRAM_STORY_LEN];
-	char shell_off[HTTP_HOOKS][PROGRAM_STORY_LEN];
-	char error[PROGRAMS_ERROR_LEN]; /* why nothing can run */
+	char why_off[PROGRAMS][PROGRAM_REASON_LEN];  /* "": it can be had, as far as was asked */
+	const struct program *source_off[SOURCES];   /* what it cannot be without, or NULL */
+	const struct program *shell_off[HTTP_HOOKS]; /* likewise */
+	char error[PROGRAMS_ERROR_LEN];              /* why nothing can run */
 };
 
 /*
@@ -100,6 +100,19 @@ bool programs_choose(struct programs *programs, const struct programs_options *o
 bool programs_refuse(struct programs *programs, const struct program *program, const char *why);
 
 bool programs_has(struct programs *programs, const struct program *program);
+
+/* Is it asked for, but off? */
+bool programs_misses(struct programs *programs, const struct program *program);
+
+/* Why one is off, as "http_send (tp_btf sock_send_length): this kernel lacks it". */
+#define PROGRAM_STORY_LEN (64 + PROGRAM_HOOK_LEN + PROGRAM_REASON_LEN)
+void programs_tell(const struct programs *programs, const struct program *program,
+	char story[PROGRAM_STORY_LEN]);
+
+/* Of two that serve the same, the one that is in its place; or NULL. */
+const struct program *programs_stand_in(
+	const struct programs *programs, const struct program *program);
+
 bool programs_has_source(const struct programs *programs, enum source source);
 
 /* Whether threads and sockets are kept in tables of ours, not in the kernel's storage for them. */
