@@ -15,11 +15,13 @@
 #include <string.h>
 
 #include "kernel/check.h"
+#include "log.h"
 
 struct report {
-	struct features features;
+	struct check_findings findings;
+	struct programs programs;
 	int status;
-	char text[8192];
+	char text[16384];
 };
 
 /* As this kernel is; the made-up ones take names and groups from it. */
@@ -28,22 +30,37 @@ static struct features detected;
 static int detect(void **state)
 {
 	(void)state;
+	log_configure(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
 	features_detect(&detected);
 	return 0;
+}
+
+static bool has_all(void *context, const struct program *program, const char *target)
+{
+	(void)context, (void)program, (void)target;
+	return true;
 }
 
 /* A kernel on which everything works. */
 static int report_setup(void **state)
 {
 	struct report *report = calloc(1, sizeof(*report));
+	const struct programs_options options = {
+		.wanted = {[SOURCE_SYSCALL] = true,
+			[SOURCE_TCP] = true,
+			[SOURCE_HTTP] = true,
+			[SOURCE_PROCESS] = true},
+		.has_target = has_all,
+	};
 
-	if (!report)
+	if (!report || !programs_choose(&report->programs, &options))
 		return -1;
-	report->features = detected;
+	report->findings.programs = &report->programs;
+	report->findings.features = detected;
 	for (int i = 0; i < FEATURES; i++) {
-		report->features.list[i].state = FEATURE_WORKS;
-		report->features.list[i].error = 0;
-		report->features.list[i].reason[0] = '\0';
+		report->findings.features.list[i].state = FEATURE_WORKS;
+		report->findings.features.list[i].error = 0;
+		report->findings.features.list[i].reason[0] = '\0';
 	}
 	*state = report;
 	return 0;
@@ -55,21 +72,17 @@ static int report_teardown(void **state)
 	return 0;
 }
 
-static void lose(struct report *report, enum feature_id id, const char *reason)
+static void refuse(struct report *report, const char *program, const char *why)
 {
-	struct feature *feature = &report->features.list[id];
-
-	feature->state = FEATURE_ABSENT;
-	feature->error = -ENOENT;
-	snprintf(feature->reason, sizeof(feature->reason), "%s", reason);
+	assert_true(programs_refuse(&report->programs, program_find(program), why));
 }
 
-static void make(struct report *report, const char *blocker)
+static void make(struct report *report)
 {
 	FILE *out = fmemopen(report->text, sizeof(report->text), "w");
 
 	assert_non_null(out);
-	report->status = check_report(out, &report->features, blocker);
+	report->status = check_report(out, &report->findings);
 	fclose(out);
 }
 
@@ -98,115 +111,110 @@ static void test_complete_kernel_runs_all_sources(void **state)
 {
 	struct report *report = *state;
 
-	make(report, NULL);
+	make(report);
 	assert_int_equal(report->status, 0);
 	assert_verdict(report, "Sonde can run here, with all sources\n");
 	assert_silent(report, "cannot run");
+	assert_silent(report, "not by");
+	assert_says(report, "  HTTP/1                     runs by tracepoints\n");
 }
 
-static void test_each_source_names_its_means(void **state)
+static void test_each_program_is_shown_with_its_hook_and_cost(void **state)
+{
+	struct report *report = *state;
+	const struct program *enter = program_find("syscall_enter");
+
+	report->findings.costs[enter - program_table] = (struct program_cost){4, 500};
+	make(report);
+	assert_says(report, "\n    syscall_enter            tp_btf sys_enter   ");
+	assert_says(report, "    4       125\n    syscall_exit             tp_btf sys_exit ");
+	assert_silent(report, "http_fentry_send");
+}
+
+static void test_lost_source_is_named_with_the_program_and_the_reason(void **state)
 {
 	struct report *report = *state;
 
-	make(report, NULL);
-	assert_says(report, "  system calls               runs by tp_btf sys_enter, sys_exit\n");
-	assert_says(report, "  TCP                        runs by iter/task_file, iter/tcp, tp_btf "
-			    "inet_sock_set_state\n");
-	assert_says(report, "begin of sends: tp_btf tcp_sendmsg_locked; ");
-}
-
-static void test_missing_hook_takes_only_its_source_and_says_what_would_bring_it(void **state)
-{
-	struct report *report = *state;
-
-	lose(report, FEATURE_SOCK_RECV_LENGTH, "needs Linux 6.3");
-	make(report, NULL);
+	refuse(report, "process_exit", "EPERM: no");
+	refuse(report, "tcp_state", "EACCES: R1 is no pointer");
+	make(report);
 	assert_int_equal(report->status, 0);
-	assert_says(report, "cannot run: no tp_btf sock_recv_length: needs Linux 6.3\n");
-	assert_verdict(report, "Sonde can run here, without HTTP/1\n");
+	assert_says(report, "  processes                  cannot run: process_exit (tp_btf "
+			    "sched_process_exit): EPERM: no\n");
+	assert_silent(report, "    process_exec");
+	assert_verdict(report, "Sonde can run here, without TCP, processes\n");
 }
 
-static void test_several_lost_sources_are_all_named(void **state)
+static void test_fallback_is_told_with_its_reason(void **state)
 {
 	struct report *report = *state;
 
-	lose(report, FEATURE_SYS_ENTER, "");
-	lose(report, FEATURE_SOCKET_STORAGE, "");
-	make(report, NULL);
-	assert_int_equal(report->status, 0);
-	assert_verdict(report, "Sonde can run here, without system calls, TCP, HTTP/1\n");
-}
-
-static void test_optional_hook_costs_no_source_but_a_note(void **state)
-{
-	struct report *report = *state;
-
-	lose(report, FEATURE_TCP_SENDMSG_LOCKED, "needs Linux 6.16");
-	make(report, NULL);
-	assert_int_equal(report->status, 0);
-	assert_says(report,
-		"; a send counts from its end: no tp_btf tcp_sendmsg_locked: needs Linux 6.16; "
-		"arrivals: tp_btf sk_data_ready;");
+	refuse(report, "http_receive", "EPERM: no");
+	make(report);
+	assert_says(report, "  HTTP/1                     runs by fentry\n"
+			    "    not by tracepoints: http_receive (tp_btf sock_recv_length): "
+			    "EPERM: no\n");
+	assert_says(report, "    http_fentry_send         fentry inet_sendmsg ");
 	assert_verdict(report, "Sonde can run here, with all sources\n");
 }
 
-static void test_first_cause_is_named_and_the_rest_counted(void **state)
+static void test_optional_program_costs_no_source_but_a_note(void **state)
 {
 	struct report *report = *state;
 
-	lose(report, FEATURE_SYS_EXIT, "needs BTF");
-	lose(report, FEATURE_SYS_ENTER, "needs BTF");
-	make(report, NULL);
-	assert_says(report, "cannot run: no tp_btf sys_enter: needs BTF; 1 more above\n");
+	refuse(report, "http_splice", "EPERM: no");
+	refuse(report, "http_arrival", "EPERM: never");
+	make(report);
+	assert_says(report, "    not by http_splice (tp_btf tcp_rcv_space_adjust): EPERM: no; "
+			    "splices are timed late\n");
+	assert_says(report, "    not by http_arrival (tp_btf sk_data_ready): EPERM: never; but by "
+			    "http_arrival_function\n");
+	assert_says(report, "    http_arrival_function    fentry sock_def_readable ");
+	assert_verdict(report, "Sonde can run here, with all sources\n");
 }
 
-static void test_without_services_no_source_runs(void **state)
+static void test_what_can_be_read_of_io_uring_follows_from_the_hooks(void **state)
 {
 	struct report *report = *state;
 
-	lose(report, FEATURE_TASK_STORAGE, "needs Linux 5.12");
-	make(report, NULL);
-	assert_int_equal(report->status, 1);
-	assert_says(report,
-		"  services                   cannot run: no task storage: needs Linux 5.12\n");
-	assert_says(report,
-		"  processes                  cannot run: no task storage: needs Linux 5.12\n");
-	assert_says(report, "\nSonde cannot run here: this kernel serves none of the sources");
+	make(report);
+	assert_says(report, "sends are read, those that it receives are unreadable\n");
+	refuse(report, "http_send_begin", "EPERM: no");
+	make(report);
+	assert_says(report, "sends are read, those that it receives are unreadable\n");
+	refuse(report, "http_send_begin_function", "EPERM: no");
+	make(report);
+	assert_says(report, "sends are unreadable, those that it receives are unreadable\n");
+	refuse(report, "http_send", "EPERM: no");
+	make(report);
+	assert_says(report, "sends are read, those that it receives are read\n");
 }
 
-static void test_without_any_source_it_fails(void **state)
+static void test_features_are_listed_with_what_would_bring_them(void **state)
 {
 	struct report *report = *state;
+	struct feature *kprobe = &report->findings.features.list[FEATURE_KPROBE];
+	struct feature *ptrace = &report->findings.features.list[FEATURE_CAP_SYS_PTRACE];
 
-	lose(report, FEATURE_SYS_ENTER, "");
-	lose(report, FEATURE_INET_SOCK_SET_STATE, "");
-	lose(report, FEATURE_SCHED_PROCESS_EXIT, "");
-	make(report, NULL);
-	assert_int_equal(report->status, 1);
-	assert_says(report, "  services                   runs by");
-	assert_says(report, "\nSonde cannot run here: this kernel serves none of the sources");
-}
-
-static void test_what_sonde_does_not_use_is_no_reason_to_fail(void **state)
-{
-	struct report *report = *state;
-
-	lose(report, FEATURE_KPROBE, "needs CONFIG_KPROBES=y");
-	lose(report, FEATURE_FENTRY, "");
-	lose(report, FEATURE_CAP_SYS_PTRACE, "names");
-	make(report, NULL);
+	kprobe->state = ptrace->state = FEATURE_ABSENT;
+	snprintf(kprobe->reason, sizeof(kprobe->reason), "needs CONFIG_KPROBES=y");
+	snprintf(ptrace->reason, sizeof(ptrace->reason), "names");
+	make(report);
 	assert_int_equal(report->status, 0);
 	assert_says(report, "  kprobe                     absent: needs CONFIG_KPROBES=y\n");
 	assert_says(report, "  CAP_SYS_PTRACE             missing: names\n");
-	assert_verdict(report, "Sonde can run here, with all sources\n");
 }
 
-static void test_blocker_is_the_verdict(void **state)
+static void test_blocker_is_the_verdict_below_the_features(void **state)
 {
 	struct report *report = *state;
 
-	make(report, "sonde needs CAP_BPF and CAP_PERFMON: run as root");
+	report->findings.programs = NULL;
+	report->findings.blocker = "sonde needs CAP_BPF and CAP_PERFMON: run as root";
+	make(report);
 	assert_int_equal(report->status, 1);
+	assert_says(report, "  CAP_BPF                    held\n");
+	assert_silent(report, "Sources");
 	assert_verdict(report,
 		"Sonde cannot run here: sonde needs CAP_BPF and CAP_PERFMON: run as root\n");
 }
@@ -234,15 +242,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SPECIFICATION(test_complete_kernel_runs_all_sources),
-		SPECIFICATION(test_each_source_names_its_means),
-		SPECIFICATION(test_missing_hook_takes_only_its_source_and_says_what_would_bring_it),
-		SPECIFICATION(test_several_lost_sources_are_all_named),
-		SPECIFICATION(test_optional_hook_costs_no_source_but_a_note),
-		SPECIFICATION(test_first_cause_is_named_and_the_rest_counted),
-		SPECIFICATION(test_without_services_no_source_runs),
-		SPECIFICATION(test_without_any_source_it_fails),
-		SPECIFICATION(test_what_sonde_does_not_use_is_no_reason_to_fail),
-		SPECIFICATION(test_blocker_is_the_verdict),
+		SPECIFICATION(test_each_program_is_shown_with_its_hook_and_cost),
+		SPECIFICATION(test_lost_source_is_named_with_the_program_and_the_reason),
+		SPECIFICATION(test_fallback_is_told_with_its_reason),
+		SPECIFICATION(test_optional_program_costs_no_source_but_a_note),
+		SPECIFICATION(test_what_can_be_read_of_io_uring_follows_from_the_hooks),
+		SPECIFICATION(test_features_are_listed_with_what_would_bring_them),
+		SPECIFICATION(test_blocker_is_the_verdict_below_the_features),
 		cmocka_unit_test(test_detection_fills_every_row_in_the_order_of_groups),
 	};
 
