@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that a kernel refuses: Sonde says in a line what is lost, and the rest counts exactly.
+
+The kernel here refuses what `disabled-programs` names; the figures are compared with what a program
+was told to do.
+"""
+import json
+import re
+import subprocess
+
+import pytest
+
+from harness import SONDE, Sonde, clean_environment, expect, free_port, run, unique
+
+PYTHON = "/usr/bin/python3"
+FAILED = 1
+REQUESTS, CALLS = 20, 300
+
+# Requests over one connection, both ends in one process, which then does some system calls.
+TRAFFIC = """
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+server, _ = listener.accept()
+for _ in range(int(sys.argv[1])):
+    client.sendall(b"GET /programs HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    server.recv(4096)
+    server.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+    client.recv(4096)
+for _ in range(int(sys.argv[2])):
+    os.getppid()
+"""
+
+# Those that a source cannot be without; others cost no source.
+NEEDED = {
+    "syscall_enter": "syscall", "syscall_exit": "syscall",
+    "tcp_state": "tcp", "tcp_sweep": "tcp",
+    "process_exec": "process", "process_fork": "process", "process_exit": "process",
+    "http_state": "http", "http_destroy": "http",
+}
+IS_OFF = {"syscall": "system calls are off", "process": "processes are off", "http": "HTTP is off",
+          "tcp": "TCP is off, and HTTP does not learn how connections began"}
+
+
+def sonde_once(*arguments):
+    return subprocess.run([SONDE, *arguments], text=True, timeout=60, capture_output=True,
+                          stdin=subprocess.DEVNULL, env=clean_environment(), check=False)
+
+
+def loaded():
+    """{program: its hook} of those that run here."""
+    lines = sonde_once("check").stdout.splitlines()
+    rows = (re.match(r"    ([a-z_0-9]+) +((?:tp_btf|fentry|fexit|k\w*probe) \w+|iter/\w+)", line)
+            for line in lines)
+    return dict(row.groups() for row in rows if row)
+
+
+PROGRAMS = loaded()
+
+
+def feature(name):
+    """What `sonde check` says of a feature: "works", or why not."""
+    return re.search(rf"^  {name} +(.*)$", sonde_once("check").stdout, re.M).group(1)
+
+
+# These HTTP cannot be without where it has no other hooks to fall back to.
+if "works" not in (feature("fexit"), feature("kprobe")):
+    NEEDED |= {"http_send": "http", "http_receive": "http"}
+
+
+def expected(service, without):
+    """What the traffic must show, but for the source that is off."""
+    shown = {
+        "syscall": [("sonde_syscall_duration_seconds_count", {"syscall": "getppid"}, CALLS)],
+        "tcp": [("sonde_tcp_connections_total",
+                 {"direction": direction, "result": "established"}, 1)
+                for direction in ("inbound", "outbound")],
+        "http": [(f"http_{side}_request_duration_seconds_count",
+                  {"http_response_status_code": "200"}, REQUESTS)
+                 for side in ("server", "client")],
+        "process": [("sonde_process_exits_total", {"reason": "success"}, 1)],
+    }
+    return [(name, {"service_name": service, **labels}, 0 if source == without else value)
+            for source, rows in shown.items() for name, labels, value in rows]
+
+
+def log_lines(sonde):
+    return [json.loads(line) for line in sonde.log().splitlines()]
+
+
+def test_all_programs_of_the_default_run_here():
+    assert {"workload_exec", "syscall_exit", "tcp_sweep", "process_exit",
+            "http_state"} <= set(PROGRAMS), PROGRAMS
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_without_a_program_one_line_says_what_is_lost_and_the_rest_counts(tmp_path, program):
+    lost = NEEDED.get(program)
+    with Sonde(tmp_path, "--disabled-programs", program, "--log-format", "json",
+               "--slow-syscall", "0", "--sweep-interval", "100ms") as sonde:
+        service = unique("programs")
+        run(PYTHON, "-c", TRAFFIC, str(REQUESTS), str(CALLS), name=service)
+        if program == "workload_exec":  # it counts as whoever started it
+            assert sonde.metrics().sum("sonde_process_exits_total", service_name=service) == 0
+        else:
+            expect(sonde, *expected(service, lost))
+        lines = log_lines(sonde)
+    said = [line for line in lines if line.get("program") == program or line.get("from") == program]
+    assert len(said) == 1, lines
+    assert said[0]["reason"] == "it is one of disabled-programs"
+    assert said[0]["hook"].startswith(PROGRAMS[program])
+    off = [line["message"] for line in lines if line["message"] in IS_OFF.values()]
+    assert off == [IS_OFF[lost]] if lost else not off
+
+
+@pytest.mark.parametrize("shell, needs, by", [
+    ("tracepoints", "sock_send_length", "http_send"),
+    ("fentry", "fexit", "http_fexit_send"),
+    ("kprobes", "kprobe", "http_kretprobe_send"),
+])
+def test_forced_hooks_count_http_or_say_why_they_cannot(tmp_path, shell, needs, by):
+    if feature(needs) != "works":
+        result = sonde_once("run", "--quiet", "--http-hooks", shell,
+                            "--listen", f"127.0.0.1:{free_port()}")
+        assert result.returncode == FAILED
+        said = result.stderr.splitlines()[-1]
+        assert f"http-hooks: {shell} cannot be had here: " in said and "http-hooks: auto" in said
+        assert re.search(r"\(\w+ inet_sendmsg[^)]*\): E[A-Z]+: ", said), said
+        return
+    with Sonde(tmp_path, "--http-hooks", shell, "--log-format", "json",
+               "--sweep-interval", "100ms") as sonde:
+        service = unique("forced")
+        run(PYTHON, "-c", TRAFFIC, str(REQUESTS), str(CALLS), name=service)
+        expect(sonde, *expected(service, None))
+        assert not [line for line in log_lines(sonde) if line["message"] == IS_OFF["http"]]
+        ended = sonde_once("run", "--quiet", "--http-hooks", shell, "--disabled-programs", by,
+                           "--listen", f"127.0.0.1:{free_port()}")
+    assert ended.returncode == FAILED
+    assert by in ended.stderr and "it is one of disabled-programs" in ended.stderr
+
+
+def test_without_any_source_it_ends():
+    result = sonde_once("run", "--quiet", "--listen", f"127.0.0.1:{free_port()}",
+                        "--disabled-programs", "syscall_exit,tcp_state,http_state,process_fork")
+    assert result.returncode == FAILED
+    assert "no source is left" in result.stderr.splitlines()[-1]
+
+
+def test_check_measures_what_each_program_costs():
+    """The traffic of that second is made by `sonde check` itself, through every hook."""
+    measured = re.findall(r"^    (\w+) .* (\d+) +(\d+)$", sonde_once("check").stdout, re.M)
+    unused = {"tcp_owners", "workload_tasks", "workload_cgroup_changed", "http_uring",
+              "http_sweep_unix", "http_sweep", "tcp_sweep"}  # at the start, or of rarer things
+    assert set(PROGRAMS) - unused <= {name for name, _, _ in measured}
+    assert all(int(runs) > 0 and int(ns) > 0 for _, runs, ns in measured)
