@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of what Sonde could use of a kernel, and what the outcome of each try says to a person.
- * Called by check.c (everything) and, before any probe is loaded, by main.c (the pre-flight).
+ * Called by check.c (everything) and, before any probe is loaded, by probes.c.
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
