@@ -173,6 +173,19 @@ bool features_try(enum feature_id id, const struct kernel_btf *btf)
 	return !try_quietly(id, btf);
 }
 
+bool features_storage(const struct kernel_btf *btf)
+{
+	static const enum feature_id needed[] = {FEATURE_TASK_STORAGE, FEATURE_SOCKET_STORAGE,
+		FEATURE_ATOMIC_FETCH, FEATURE_POINTER_ARGUMENT, FEATURE_CURRENT_TASK_BTF,
+		FEATURE_TASK_PT_REGS, FEATURE_SOCK_FROM_FILE, FEATURE_SKC_TO_TCP_SOCK,
+		FEATURE_SKC_TO_UNIX_SOCK, FEATURE_SOCKET_COOKIE};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+		if (!features_try(needed[i], btf))
+			return false;
+	return true;
+}
+
 void features_detect(struct features *features)
 {
 	struct kernel_btf *btf = kernel_btf_read();

@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+struct kernel_btf;
+
 /* In the order in which a person reads them: group by group. */
 enum feature_id {
 	/* privilege */
@@ -109,8 +111,13 @@ struct features {
 void features_detect(struct features *features);
 
 /* Tries one, in a millisecond at most if it is no attachment; btf: the kernel's, or NULL. */
-struct kernel_btf;
 bool features_try(enum feature_id id, const struct kernel_btf *btf);
+
+/*
+ * Whether there is all that the probes need to keep threads and sockets in the kernel's storage for
+ * them, and not in tables of their own (bpf/kept.bpf.h).
+ */
+bool features_storage(const struct kernel_btf *btf);
 
 /*
  * What must be there before it makes sense to load anything; costs microseconds. Returns 0, or a

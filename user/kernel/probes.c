@@ -63,29 +63,13 @@ static void pass(void *context, const struct record *record, size_t size)
 /* As BTF spells it. */
 static bool has_target(void *context, const struct program *program, const char *target)
 {
-	static const char *const prefixes[] = {
-		[HOOK_TRACEPOINT] = "btf_trace_", [HOOK_ITERATOR] = "bpf_iter_"};
-	const char *prefix = program->hook == HOOK_TRACEPOINT || program->hook == HOOK_ITERATOR
-				     ? prefixes[program->hook]
-				     : "";
+	const char *prefix = program->hook == HOOK_TRACEPOINT ? "btf_trace_"
+			     : program->hook == HOOK_ITERATOR ? "bpf_iter_"
+							      : "";
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s%s", prefix, target);
 	return kernel_btf_has(context, name);
-}
-
-/* What the probes need to keep threads and sockets in the kernel's own storage. */
-static bool has_means(const struct kernel_btf *btf)
-{
-	static const enum feature_id means[] = {FEATURE_TASK_STORAGE, FEATURE_SOCKET_STORAGE,
-		FEATURE_ATOMIC_FETCH, FEATURE_POINTER_ARGUMENT, FEATURE_CURRENT_TASK_BTF,
-		FEATURE_TASK_PT_REGS, FEATURE_SOCK_FROM_FILE, FEATURE_SKC_TO_TCP_SOCK,
-		FEATURE_SKC_TO_UNIX_SOCK, FEATURE_SOCKET_COOKIE};
-
-	for (size_t i = 0; i < sizeof(means) / sizeof(*means); i++)
-		if (!features_try(means[i], btf))
-			return false;
-	return true;
 }
 
 static bool programs_begin(
@@ -99,7 +83,7 @@ static bool programs_begin(
 		.http_hooks = options->http_hooks,
 		.disabled = options->disabled_programs,
 		.disabled_count = options->disabled_program_count,
-		.tables = !has_means(btf),
+		.tables = !features_storage(btf),
 		.has_target = has_target,
 		.context = btf,
 	};
@@ -318,15 +302,6 @@ static void attempt_end(struct probes *probes)
 	probes->skeleton = NULL;
 }
 
-/* The kernel's word for it, and what was said of it. */
-static void attempt_explain(const struct attempt *attempt, char why[PROGRAM_REASON_LEN])
-{
-	const char *name = strerrorname_np(-attempt->result);
-
-	snprintf(why, PROGRAM_REASON_LEN, "%s: %.150s", name ? name : "refused",
-		*attempt->refusal.why ? attempt->refusal.why : strerror(-attempt->result));
-}
-
 /*
  * Loads and attaches what is chosen; what the kernel refuses is left out the next time. Each round
  * has one program less, so there is an end.
@@ -334,7 +309,7 @@ static void attempt_explain(const struct attempt *attempt, char why[PROGRAM_REAS
 static int probes_begin(
 	struct probes *probes, const struct probes_options *options, char error[PROBES_ERROR_LEN])
 {
-	char why[PROGRAM_REASON_LEN];
+	char why[REFUSAL_WHY_LEN];
 	struct attempt last;
 
 	for (;;) {
@@ -344,7 +319,7 @@ static int probes_begin(
 		attempt_end(probes);
 		if (!last.program || !programs_has(&probes->programs, last.program))
 			break;
-		attempt_explain(&last, why);
+		refusal_explain(&last.refusal, last.result, why);
 		if (!programs_refuse(&probes->programs, last.program, why)) {
 			snprintf(error, PROBES_ERROR_LEN, "%s", probes->programs.error);
 			return last.result;

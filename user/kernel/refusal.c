@@ -15,16 +15,16 @@
 /* One for all, as libbpf has one listener for all. */
 static struct refusal heard;
 
-static void copy_line(char to[REFUSAL_WHY_LEN], const char *from)
+static void copy_line(char to[REFUSAL_SAID_LEN], const char *from)
 {
-	snprintf(to, REFUSAL_WHY_LEN, "%.*s", (int)strcspn(from, "\n"), from);
+	snprintf(to, REFUSAL_SAID_LEN, "%.*s", (int)strcspn(from, "\n"), from);
 }
 
 /*
  * The line of a verifier's log that says what is wrong: the last but for the statistics, which
  * begin with "processed", and libbpf's own end mark.
  */
-static void copy_verdict(char to[REFUSAL_WHY_LEN], const char *log)
+static void copy_verdict(char to[REFUSAL_SAID_LEN], const char *log)
 {
 	while (*log) {
 		size_t length = strcspn(log, "\n");
@@ -51,12 +51,12 @@ static void hear(const char *text)
 	text += length;
 	if (strcmp(name, heard.program) != 0) {
 		memcpy(heard.program, name, sizeof(name));
-		heard.why[0] = '\0';
+		heard.said[0] = '\0';
 	}
 	if (!strncmp(text, LOG_BEGIN, strlen(LOG_BEGIN)))
-		copy_verdict(heard.why, text + strlen(LOG_BEGIN));
-	else if (!*heard.why)
-		copy_line(heard.why, text);
+		copy_verdict(heard.said, text + strlen(LOG_BEGIN));
+	else if (!*heard.said)
+		copy_line(heard.said, text);
 }
 
 /* libbpf's own words are for developers. */
@@ -85,4 +85,12 @@ struct refusal refusal_take(void)
 
 	heard = (struct refusal){0};
 	return taken;
+}
+
+void refusal_explain(const struct refusal *refusal, int error, char why[REFUSAL_WHY_LEN])
+{
+	const char *name = strerrorname_np(-error);
+
+	snprintf(why, REFUSAL_WHY_LEN, "%s: %s", name ? name : "refused",
+		*refusal->said ? refusal->said : strerror(-error));
 }

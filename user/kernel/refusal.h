@@ -7,12 +7,13 @@
 #define SONDE_REFUSAL_H
 
 #define REFUSAL_NAME_LEN 64
-#define REFUSAL_WHY_LEN  160
+#define REFUSAL_SAID_LEN 160
+#define REFUSAL_WHY_LEN  192
 
 struct refusal {
 	char program[REFUSAL_NAME_LEN]; /* the last that a warning named, or "" */
-	char why[REFUSAL_WHY_LEN];      /* what was said of it; "" when nothing was */
-	char warning[REFUSAL_WHY_LEN];  /* the last of all */
+	char said[REFUSAL_SAID_LEN];    /* of it; "" when nothing was */
+	char warning[REFUSAL_SAID_LEN]; /* the last of all */
 };
 
 /* Begins to listen to libbpf, from now on. */
@@ -20,5 +21,8 @@ void refusal_listen(void);
 
 /* What was heard since the last time that this was asked. */
 struct refusal refusal_take(void);
+
+/* The name of a negative errno, and what was said, or else what the number means. */
+void refusal_explain(const struct refusal *refusal, int error, char why[REFUSAL_WHY_LEN]);
 
 #endif
