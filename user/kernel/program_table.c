@@ -143,9 +143,11 @@ const struct program program_table[PROGRAMS] = {
 	{TRACEPOINT("syscall_enter", "sys_enter"), .source = SOURCE_SYSCALL},
 	{TRACEPOINT("syscall_exit", "sys_exit"), .source = SOURCE_SYSCALL},
 
-	{TRACEPOINT("tcp_forget", "tcp_destroy_sock"), .source = SOURCE_TCP,
+	/* of TCP and of HTTP, whichever is on */
+	{TRACEPOINT("tcp_forget", "tcp_destroy_sock"), .source = SOURCE_WORKLOAD,
 	 .when = WHEN_TABLES,
-	 .without = "sockets that are closed keep their place in the table until it is full"},
+	 .without = "sockets in the place of closed ones are taken for those: TCP and HTTP are "
+		    "counted wrong"},
 };
 /* clang-format on */
 
