@@ -85,6 +85,13 @@ static __always_inline bool is_unix(const struct sock *sk)
 	return READ(sk, __sk_common.skc_family) == AF_UNIX;
 }
 
+/* In tables, all are in the same one. */
+#ifdef SONDE_TABLES
+#	define UNIX_CONNS_MAX 1
+#else
+#	define UNIX_CONNS_MAX 4096
+#endif
+
 /*
  * In storage, those of Unix sockets, by socket cookie: no hook tells that such a socket is closed,
  * and what is kept of it must outlive it to be told all the same.
@@ -92,7 +99,7 @@ static __always_inline bool is_unix(const struct sock *sk)
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 4096);
+	__uint(max_entries, UNIX_CONNS_MAX);
 	__type(key, __u64);
 	__type(value, struct conn);
 } unix_conns __weak SEC(".maps");
@@ -101,8 +108,8 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64); /* the socket's address */
+	__uint(max_entries, 3072); /* as many as the limit of memory allows */
+	__type(key, __u64);        /* the socket's address */
 	__type(value, struct conn);
 } conns __weak SEC(".maps");
 

@@ -93,7 +93,8 @@ int http_sweep(struct bpf_iter__bpf_map_elem *ctx)
 SEC("iter/bpf_sk_storage_map")
 int http_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	struct conn *conn = ctx->sk ? bpf_sk_storage_get(&conns, ctx->sk, NULL, 0) : NULL;
+	struct sock *sk = ctx->sk; /* loaded once, or the verifier does not see that it was asked */
+	struct conn *conn = sk ? bpf_sk_storage_get(&conns, sk, NULL, 0) : NULL;
 
 	if (conn)
 		open_tell(ctx->meta->seq, conn);

@@ -99,8 +99,8 @@ struct {
 static __always_inline struct listener_key listener_key(const struct sock *sk)
 {
 	return (struct listener_key){
-		.netns = sk->__sk_common.skc_net.net->ns.inum,
-		.port = sk->__sk_common.skc_num,
+		.netns = READ(READ(sk, __sk_common.skc_net.net), ns.inum),
+		.port = READ(sk, __sk_common.skc_num),
 	};
 }
 
@@ -305,5 +305,7 @@ int tcp_owners(struct bpf_iter__task_file *ctx)
 		return 0;
 	state->tgid = task->tgid;
 	state->workload = thread->workload;
+	if (READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		listener_note(sk, state);
 	return 0;
 }
