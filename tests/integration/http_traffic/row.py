@@ -13,6 +13,8 @@ from . import ways
 from .wire import Wire, timed
 
 PAUSE_SECONDS = 0.05  # in which nothing belongs to any request
+# The largest rows are so many times smaller where somebody says so: emulated machines are slow.
+DIVISOR = int(os.environ.get("HTTP_TRAFFIC_DIVISOR", "1"))
 
 IPPROTO_MPTCP = 262
 REQUESTS_AS_TEXT = b"GET /body HTTP/1.1\r\nHost: body\r\n\r\n"  # bodies are made of it

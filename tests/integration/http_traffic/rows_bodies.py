@@ -3,8 +3,8 @@
 import time
 
 from . import ways
-from .row import (PAUSE_SECONDS, REQUESTS_AS_TEXT, Row, ServerEndsFirst, chunked, exchange, request,
-                  response)
+from .row import (DIVISOR, PAUSE_SECONDS, REQUESTS_AS_TEXT, Row, ServerEndsFirst, chunked, exchange,
+                  request, response)
 
 
 def text(size):
@@ -46,22 +46,22 @@ class BodiesInChunks(Row):
 
 class Upload100Megabytes(Row):
     def said(self):
-        return [[upload(0, text(100_000_000)), exchange(1)]]
+        return [[upload(0, text(100_000_000 // DIVISOR)), exchange(1)]]
 
 
 class Download100Megabytes(Row):
     def said(self):
-        return [[download(0, text(100_000_000)), exchange(1)]]
+        return [[download(0, text(100_000_000 // DIVISOR)), exchange(1)]]
 
 
 class Upload20MegabytesInChunks(Row):
     def said(self):
-        return [[upload(0, text(20_000_000), 65536), exchange(1)]]
+        return [[upload(0, text(20_000_000 // DIVISOR), 65536), exchange(1)]]
 
 
 class Download20MegabytesInChunks(Row):
     def said(self):
-        return [[download(0, text(20_000_000), 65536), exchange(1)]]
+        return [[download(0, text(20_000_000 // DIVISOR), 65536), exchange(1)]]
 
 
 class StreamsWithPauses(Row):
@@ -229,7 +229,7 @@ class SendfileToASlowReader(Row):
     send = {"client": ways.send, "server": ways.sendfile}
 
     def said(self):
-        return [[download(0, text(32 << 20)), exchange(1)]]
+        return [[download(0, text((32 << 20) // DIVISOR)), exchange(1)]]
 
     def ask(self, wire, said):
         first, second = said
