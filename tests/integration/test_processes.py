@@ -11,10 +11,10 @@ import time
 import pytest
 
 from harness import Sonde, clean_environment, expect, run, unique, wait_until
+from known_work import EXITS, exits
 
 STARTS = "sonde_process_starts_total"
 FORKS = "sonde_process_forks_total"
-EXITS = "sonde_process_exits_total"
 CPU = "sonde_process_exited_cpu_seconds_total"
 OOM_KILLS = "sonde_oom_kills_total"
 CALLS = "sonde_syscall_duration_seconds_count"
@@ -35,12 +35,6 @@ for i in range(count):
 for _ in range(running):
     assert os.wait()[1] == 0
 """
-
-
-def exits(service, **reasons):
-    """The figures of a service whose processes ended for these reasons, and for no others."""
-    return [(EXITS, {"service_name": service, "reason": reason}, reasons.get(reason, 0))
-            for reason in ("success", "error", "signal", "oom")]
 
 
 def test_each_of_2000_brief_processes_counts_under_its_own_name(sonde, calls):

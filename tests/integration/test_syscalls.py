@@ -6,24 +6,10 @@ import subprocess
 import time
 
 from harness import expect, run, start, unique
+from known_work import SYSCALLS, syscall_figures
 
-COUNT = "sonde_syscall_duration_seconds_count"
 SUM = "sonde_syscall_duration_seconds_sum"
-ERRORS = "sonde_syscall_errors_total"
 SLOW = "sonde_syscall_slow_total"
-
-
-def figures(service, getppid, openat, close):
-    """What Sonde must show for `calls getppid=… openat=… close=…`."""
-    return [
-        (COUNT, {"service_name": service, "syscall": "getppid"}, getppid),
-        (COUNT, {"service_name": service, "syscall": "openat"}, openat),
-        (ERRORS, {"service_name": service, "syscall": "openat", "errno": "ENOENT"}, openat),
-        (ERRORS, {"service_name": service, "syscall": "openat"}, openat),
-        (ERRORS, {"service_name": service, "syscall": "close", "errno": "EBADF"}, close),
-        (ERRORS, {"service_name": service, "syscall": "close"}, close),
-        (ERRORS, {"service_name": service, "syscall": "getppid"}, 0),
-    ]
 
 
 def run_at_once(*commands):
@@ -39,7 +25,7 @@ def test_two_services_of_one_executable_have_exact_counts_each(sonde, calls):
     run_at_once(
         (one, calls, ["getppid=100000", "openat=5000", "close=1234"]),
         (two, calls, ["close=77", "openat=4321", "getppid=60007"]))
-    expect(sonde, *figures(one, 100000, 5000, 1234), *figures(two, 60007, 4321, 77))
+    expect(sonde, *syscall_figures(one, 100000, 5000, 1234), *syscall_figures(two, 60007, 4321, 77))
     assert sonde.metrics().dropped("syscall") == 0
 
 
@@ -50,20 +36,21 @@ def test_two_executables_without_a_name_have_exact_counts_each(
     run_at_once(
         (None, str(paths[0]), ["getppid=100000", "openat=5000", "close=1234"]),
         (None, str(paths[1]), ["getppid=2500", "openat=333", "close=4000"]))
-    expect(sonde, *figures(names[0], 100000, 5000, 1234), *figures(names[1], 2500, 333, 4000))
+    expect(sonde, *syscall_figures(names[0], 100000, 5000, 1234),
+           *syscall_figures(names[1], 2500, 333, 4000))
 
 
 def test_calls_on_both_cpus_under_one_name_are_added_up(sonde, calls):
     name = unique("calls-many")
     run_at_once(*[(name, calls, ["getppid=30000", "openat=1000", "close=500"])] * 8)
-    expect(sonde, *figures(name, 240000, 8000, 4000))
+    expect(sonde, *syscall_figures(name, 240000, 8000, 4000))
 
 
 def test_calls_go_on_being_counted_between_sweeps(sonde, calls):
     name = unique("calls-again")
     for n in range(1, 6):
         assert run(calls, "getppid=10000", "openat=100", "close=10", name=name)[0] == 0
-        expect(sonde, *figures(name, 10000 * n, 100 * n, 10 * n))
+        expect(sonde, *syscall_figures(name, 10000 * n, 100 * n, 10 * n))
 
 
 def test_sum_lies_between_the_time_slept_and_the_time_measured(sonde, calls):
@@ -72,7 +59,7 @@ def test_sum_lies_between_the_time_slept_and_the_time_measured(sonde, calls):
     assert status == 0
     measured = sum(int(line.split()[1]) for line in output.splitlines()) / 1e9
     labels = {"service_name": name, "syscall": "nanosleep"}
-    expect(sonde, (COUNT, labels, 2))
+    expect(sonde, (SYSCALLS, labels, 2))
     assert 0.4 <= sonde.metrics().sum(SUM, **labels) <= measured
 
 
@@ -80,7 +67,7 @@ def test_histogram_buckets_of_a_call_hold_it_where_it_belongs(sonde, calls):
     name = unique("calls-bucket")
     assert run(calls, *["nanosleep=20"] * 5, "nanosleep=1100", name=name)[0] == 0
     labels = {"service_name": name, "syscall": "nanosleep"}
-    bucket = COUNT.replace("_count", "_bucket")
+    bucket = SYSCALLS.replace("_count", "_bucket")
     expect(sonde,
            (bucket, dict(labels, le="0.015625"), 0),
            (bucket, dict(labels, le="0.0625"), 5),
@@ -111,7 +98,7 @@ def test_call_that_waits_for_an_answer_is_slow_and_logged(sonde, calls):
     expect(sonde,
            (SLOW, {"service_name": name, "syscall": "read"}, reads),
            (SLOW, {"service_name": name}, reads),
-           (COUNT, {"service_name": name, "syscall": "read"}, reads))
+           (SYSCALLS, {"service_name": name, "syscall": "read"}, reads))
 
 
 def test_every_slow_call_is_counted_though_not_every_one_is_logged(sonde, calls):
@@ -125,7 +112,7 @@ def test_call_that_waits_by_design_is_not_slow(sonde, calls):
     name = unique("calls-nap")
     assert run(calls, "nanosleep=300", name=name)[0] == 0
     expect(sonde,
-           (COUNT, {"service_name": name, "syscall": "nanosleep"}, 1),
+           (SYSCALLS, {"service_name": name, "syscall": "nanosleep"}, 1),
            (SLOW, {"service_name": name}, 0))
     assert name not in sonde.log()
 
@@ -134,7 +121,7 @@ def test_calls_faster_than_the_threshold_are_not_slow(sonde, calls):
     name = unique("calls-fast")
     assert run(calls, "getppid=1000", "openat=100", name=name)[0] == 0
     expect(sonde,
-           (COUNT, {"service_name": name, "syscall": "getppid"}, 1000),
+           (SYSCALLS, {"service_name": name, "syscall": "getppid"}, 1000),
            (SLOW, {"service_name": name}, 0))
 
 
@@ -146,4 +133,4 @@ def test_threads_count_under_their_process(sonde):
             "t = [threading.Thread(target=work) for _ in range(8)]\n"
             "[x.start() for x in t]; [x.join() for x in t]\n")
     assert run("/usr/bin/python3", "-c", code, name=name)[0] == 0
-    expect(sonde, (COUNT, {"service_name": name, "syscall": "getppid"}, 2000 * 8))
+    expect(sonde, (SYSCALLS, {"service_name": name, "syscall": "getppid"}, 2000 * 8))

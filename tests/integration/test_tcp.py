@@ -1,70 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """TCP: bytes and connections against programs that moved known amounts, and against Redis."""
-import contextlib
 import socket
 import subprocess
 import time
 
 import pytest
 
-from harness import Sonde, expect, free_port, program, run, start, unique
+from harness import Sonde, expect, free_port, program, run, unique
+from known_work import CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, moved, tcp_figures
 
 PYTHON = "/usr/bin/python3"
-SENT = "sonde_tcp_sent_bytes_total"
-RECEIVED = "sonde_tcp_received_bytes_total"
-CONNECTIONS = "sonde_tcp_connections_total"
-OPEN = "sonde_tcp_open_connections"
 NAMESPACES_SWEEPS = 5  # a new network namespace is found by the sweep after so many seconds
-
-# Both move bytes by whole amounts over `count` connections; with `hold` they keep the connections
-# open until a line comes on standard input, and say "moved" before that.
-SERVER = """
-import socket, sys
-count, receives, sends, hold = map(int, sys.argv[1:])
-listener = socket.create_server(("127.0.0.1", 0), backlog=count)
-print(listener.getsockname()[1], flush=True)
-connections = []
-for _ in range(count):
-    connection, _ = listener.accept()
-    left = receives
-    while left:
-        left -= len(connection.recv(min(left, 1 << 16)))
-    connection.sendall(bytes(sends))
-    if hold:
-        connections.append(connection)
-    else:
-        connection.recv(1)
-        connection.close()
-print("moved", flush=True)
-sys.stdin.readline()
-"""
-CLIENT = """
-import socket, sys
-port, count, sends, receives, hold = map(int, sys.argv[1:])
-connections = []
-for _ in range(count):
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.sendall(bytes(sends))
-    left = receives
-    while left:
-        left -= len(connection.recv(min(left, 1 << 16)))
-    if hold:
-        connections.append(connection)
-    else:
-        connection.close()
-print("moved", flush=True)
-sys.stdin.readline()
-"""
-REFUSED = """
-import socket, sys
-for _ in range(int(sys.argv[2])):
-    try:
-        socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-    except ConnectionRefusedError:
-        continue
-    sys.exit("was not refused")
-"""
-
 
 @pytest.fixture(params=["host", "namespace"])
 def place(request):
@@ -82,46 +28,12 @@ def place(request):
         subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
-@contextlib.contextmanager
-def moved(place, server, client, count, requests, responses, hold=False):
-    """A server and a client that have moved their bytes, and still run, for the block."""
-    sizes = [str(count), str(requests), str(responses), str(int(hold))]
-    with contextlib.ExitStack() as stack:
-        def python(name, code, *arguments):
-            process = start(*place, PYTHON, "-c", code, *arguments, name=name,
-                            stdin=subprocess.PIPE)
-            stack.callback(process.communicate, timeout=20)  # closes its input, and so ends it
-            return process
-
-        serving = python(server, SERVER, *sizes)
-        port = serving.stdout.readline().decode().strip()
-        asking = python(client, CLIENT, port, *sizes)
-        assert asking.stdout.readline() == b"moved\n"
-        assert serving.stdout.readline() == b"moved\n"
-        yield
-
-
-def figures(server, client, count, requests, responses):
-    """Bytes and connections of both, each in its own direction and nothing in the other."""
-    inbound = {"service_name": server, "direction": "inbound"}
-    outbound = {"service_name": client, "direction": "outbound"}
-    expected = [(CONNECTIONS, {"service_name": name}, count) for name in (server, client)]
-    for labels, sends, receives in ((inbound, responses, requests),
-                                    (outbound, requests, responses)):
-        name = {"service_name": labels["service_name"]}
-        expected += [
-            (CONNECTIONS, dict(labels, result="established"), count),
-            (SENT, labels, sends * count), (SENT, name, sends * count),
-            (RECEIVED, labels, receives * count), (RECEIVED, name, receives * count)]
-    return expected
-
-
 @pytest.mark.parametrize("count,requests,responses", [
     (200, 1, 1), (50, 12345, 100001), (3, 5_000_000, 77), (3, 0, 8_000_000), (100, 0, 0)])
 def test_bytes_and_connections_are_exact(sonde, place, count, requests, responses):
     server, client = unique("tcp-server"), unique("tcp-client")
     with moved(place, server, client, count, requests, responses):
-        expect(sonde, *figures(server, client, count, requests, responses))
+        expect(sonde, *tcp_figures(server, client, count, requests, responses))
     assert sonde.metrics().dropped("tcp") == 0
 
 
@@ -129,7 +41,7 @@ def test_bytes_of_programs_that_ended_at_once_are_exact(sonde, place):
     server, client = unique("tcp-brief-server"), unique("tcp-brief-client")
     with moved(place, server, client, 20, 4321, 1234):
         pass
-    expect(sonde, *figures(server, client, 20, 4321, 1234))
+    expect(sonde, *tcp_figures(server, client, 20, 4321, 1234))
 
 
 def test_open_connection_shows_its_bytes_while_it_lives(sonde, place):
@@ -137,10 +49,10 @@ def test_open_connection_shows_its_bytes_while_it_lives(sonde, place):
     opened = [(OPEN, {"service_name": name}, 7) for name in (server, client)]
     with moved(place, server, client, 7, 30000, 400, hold=True):
         time.sleep(NAMESPACES_SWEEPS if place else 1)
-        expect(sonde, *figures(server, client, 7, 30000, 400), *opened, seconds=2)
+        expect(sonde, *tcp_figures(server, client, 7, 30000, 400), *opened, seconds=2)
     # and not again when it ends
     closed = [(name, labels, 0) for name, labels, _ in opened]
-    expect(sonde, *figures(server, client, 7, 30000, 400), *closed)
+    expect(sonde, *tcp_figures(server, client, 7, 30000, 400), *closed)
 
 
 def test_refused_connections_are_counted_as_refused(sonde, place):
@@ -156,7 +68,7 @@ def test_refused_connections_are_counted_as_refused(sonde, place):
 def test_connection_from_before_sonde_counts_from_then_on_under_its_owner(tmp_path):
     server, client = unique("tcp-old-server"), unique("tcp-old-client")
     with moved([], server, client, 4, 1000, 2000, hold=True), Sonde(tmp_path) as sonde:
-        expect(sonde, *figures(server, client, 0, 0, 0),
+        expect(sonde, *tcp_figures(server, client, 0, 0, 0),
                *[(OPEN, {"service_name": name}, 4) for name in (server, client)])
 
 
