@@ -16,7 +16,8 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SONDE = os.path.join(ROOT, "build", "sonde")
 NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps=-all")
-START_SECONDS = 20  # until something that starts must be there, on a busy machine
+# until something that starts must be there, on a busy machine; an emulated one needs more
+START_SECONDS = int(os.environ.get("START_SECONDS", "20"))
 
 
 def free_port():
@@ -119,8 +120,11 @@ class Sonde:
     def url(self, path="/metrics"):
         return f"http://127.0.0.1:{self.port}{path}"
 
+    def text(self):
+        return urllib.request.urlopen(self.url(), timeout=30).read().decode()
+
     def metrics(self):
-        return Metrics(urllib.request.urlopen(self.url(), timeout=30).read().decode())
+        return Metrics(self.text())
 
     def log(self):
         with open(self.stderr_path, encoding="utf-8", errors="replace") as log:

@@ -99,11 +99,11 @@ class Traffic:
 
 
 @contextlib.contextmanager
-def sonde_for(collector, folder, *flags):
+def sonde_for(collector, folder, *flags, kind=Sonde):
     """A Sonde that loses no span of any row."""
-    with Sonde(folder, "--otlp-endpoint", collector.url, "--otlp-interval", "10ms",
-               "--otlp-queue-size", "64MiB", "--ring-size", "64MiB", "--http-routes", "/*",
-               "--series-limit", "1000000", *flags) as sonde:
+    with kind(folder, "--otlp-endpoint", collector.url, "--otlp-interval", "10ms",
+              "--otlp-queue-size", "64MiB", "--ring-size", "64MiB", "--http-routes", "/*",
+              "--series-limit", "1000000", *flags) as sonde:
         yield sonde
 
 

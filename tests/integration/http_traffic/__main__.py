@@ -11,13 +11,19 @@ import sys
 from . import rows
 from .row import Side
 
-role, from_other, to_other, name, where = sys.argv[1:]
-row = rows.ROWS[name]()
-pipes = int(from_other), int(to_other)
-if role == "server":
-    side = Side(role, row, pipes)
-    side.listen(where)
-    row.server(side)
-else:
-    address = json.loads(where)
-    row.client(Side(role, row, pipes, tuple(address) if isinstance(address, list) else address))
+
+def run(role, from_other, to_other, name, where):
+    row = rows.ROWS[name]()
+    pipes = int(from_other), int(to_other)
+    if role == "server":
+        side = Side(role, row, pipes)
+        side.listen(where)
+        row.server(side)
+    else:
+        address = json.loads(where)
+        row.client(Side(role, row, pipes,
+                        tuple(address) if isinstance(address, list) else address))
+
+
+if __name__ == "__main__":
+    run(*sys.argv[1:])

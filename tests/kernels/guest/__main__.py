@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All that is tried on a kernel, from within: told as lines of JSON that begin with a mark.
+
+The host (machine.py) reads them off the console. Whatever happens here, the next thing is tried.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
+
+import http_rows  # noqa: E402
+import work  # noqa: E402
+from harness import SONDE, Metrics, Sonde  # noqa: E402
+from http_truth import sonde_for  # noqa: E402
+from span_collector import Collector  # noqa: E402
+
+MARK = "@sonde "
+SHELLS = ("auto",)
+SOURCES = ("http", "tcp", "process", "syscall", "slow_syscall", "workload")
+COMMAND_SECONDS = 120
+LOG_LINES = 40  # of a Sonde that says more, the first ones
+
+
+def tell(what, **more):
+    tell.lines += 1
+    print(f"\n{MARK}{json.dumps({'what': what, **more})}", flush=True)
+
+
+tell.lines = 0
+
+
+class LeanSonde(Sonde):
+    """Without buckets, most lines of the metrics, whose reading takes long where all is slow."""
+
+    def metrics(self):
+        return Metrics("\n".join(line for line in self.text().splitlines()
+                                 if "_bucket{" not in line))
+
+
+def losses(sonde):
+    """Whether Sonde lost anything, and whether it says of itself that it missed something."""
+    metrics = sonde.metrics()
+    wrong = [f"{source} {outcome}: {lost:g}" for source in SOURCES
+             for outcome, lost in metrics.losses(source).items() if lost]
+    return len(SOURCES), wrong
+
+
+def judge(shell, name, check, *arguments):
+    """Tells what a check returns: how much it compared, and what of that is wrong."""
+    begin = time.monotonic()
+    try:
+        compared, wrong = check(*arguments)
+    except Exception:  # what else there is to check can still tell something
+        compared, wrong = 1, [traceback.format_exc()]
+    tell("compared", shell=shell, name=name, count=compared, wrong=wrong,
+         seconds=round(time.monotonic() - begin, 1))
+
+
+def try_shell(shell, folder):
+    """Everything with one Sonde, whose HTTP comes by the hooks of this shell."""
+    flags = [] if shell == "auto" else ["--http-hooks", shell]
+    begin = time.monotonic()
+    with Collector() as collector:
+        rows = http_rows.Rows(collector, folder)
+        try:
+            rows.begin_early()
+            sonde = sonde_for(collector, folder, "--log-format", "json", *flags, kind=LeanSonde)
+            with sonde as sonde:
+                tell("started", shell=shell, seconds=round(time.monotonic() - begin, 1))
+                for name, check in work.CHECKS.items():
+                    judge(shell, name, check, sonde, folder)
+                for name, check in rows.checks(sonde):
+                    judge(shell, name, check)
+                judge(shell, "nothing lost", losses, sonde)
+                log = sonde.log()
+        except AssertionError as error:
+            tell("refused", shell=shell, reason=str(error))
+            return
+        finally:
+            rows.end()
+    lines = [json.loads(line) for line in log.splitlines()[:LOG_LINES] if line.startswith("{")]
+    tell("log", shell=shell, lines=[line for line in lines if line["level"] != "debug"])
+
+
+def run(what, *command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=COMMAND_SECONDS, check=False)
+    tell(what, status=done.returncode, text=done.stdout)
+
+
+def main():
+    tell("kernel", release=os.uname().release)
+    try:
+        run("check", SONDE, "check")
+        run("programs", os.path.join(ROOT, "build", "verify"),
+            os.path.join(ROOT, "build", "sonde.bpf.o"))
+        for shell in SHELLS:
+            with tempfile.TemporaryDirectory() as folder:
+                try_shell(shell, folder)
+    except Exception:
+        tell("failed", reason=traceback.format_exc())
+    tell("end", lines=tell.lines)
+
+
+main()

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All rows of http_traffic with one Sonde, some at a time, and then one look at what it tells."""
+import os
+
+import http_truth
+from forked import Forked
+from http_traffic.rows import ROWS
+
+AT_ONCE = 4  # most of them wait for most of their time
+
+
+class Rows:
+    def __init__(self, collector, folder):
+        self.collector, self.folder = collector, folder
+        self.early = {}
+        self.failed = {}
+        self.told = {}
+
+    def begin(self, row):
+        folder = os.path.join(self.folder, row)
+        os.mkdir(folder)
+        return http_truth.Traffic(row, folder, Forked)
+
+    def begin_early(self):
+        """Those that begin before Sonde does."""
+        for row in ROWS:
+            if ROWS[row].early:
+                self.early[row] = self.begin(row)
+                self.early[row].wait_ready()
+
+    def end(self):
+        for traffic in self.early.values():
+            traffic.end()
+        self.early.clear()
+
+    def finish(self, row, traffic):
+        try:
+            self.told[row] = traffic, traffic.told()
+        except AssertionError as error:
+            self.failed[row] = str(error)
+
+    def run(self):
+        """Runs the traffic, to its end."""
+        while self.early:
+            row, traffic = self.early.popitem()
+            traffic.release()
+            self.finish(row, traffic)
+        running = []
+        for row in ROWS:
+            if not ROWS[row].early:
+                running.append((row, self.begin(row)))
+            if len(running) == AT_ONCE:
+                self.finish(*running.pop(0))
+        for row, traffic in running:
+            self.finish(row, traffic)
+        return len(ROWS), [f"{row}: {reason}" for row, reason in self.failed.items()]
+
+    def checks(self, sonde):
+        """(name, check) of each: the traffic first, then one for each kind of comparison."""
+        clocks = http_truth.Clocks()
+        yield "HTTP traffic", self.run
+        services = [name for traffic, _ in self.told.values()
+                    for name in traffic.services.values()]
+        metrics = http_truth.settled(sonde, self.collector, services)
+        outcomes = {row: http_truth.Outcome(traffic, told, metrics, self.collector, clocks)
+                    for row, (traffic, told) in self.told.items()}
+        for name, check in http_truth.CHECKS.items():
+            yield f"HTTP {name}", lambda check=check: compare(check, outcomes)
+
+
+def compare(check, outcomes):
+    wrong = [f"{row} {side}: {what}" for row, outcome in outcomes.items()
+             for side in http_truth.SIDES for what in check(outcome, side)]
+    return len(outcomes) * len(http_truth.SIDES), wrong

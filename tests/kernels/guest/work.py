@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TCP, processes, system calls and a real HTTP server, against what the programs themselves say.
+
+A check returns how many figures it compared, and which of them are wrong.
+"""
+import collections
+import os
+import signal
+
+from harness import (ROOT, access_log, curl, expect, free_port, http_counts, nginx, run, unique,
+                     wait_until)
+from known_work import (CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, exits, moved, syscall_figures,
+                        tcp_figures)
+
+PYTHON = "/usr/bin/python3"
+CALLS = os.path.join(ROOT, "build", "calls")
+STARTS = "sonde_process_starts_total"
+FORKS = "sonde_process_forks_total"
+
+
+def compare(sonde, figures):
+    try:
+        expect(sonde, *figures, seconds=30)
+    except AssertionError as error:
+        return len(figures), str(error).splitlines()
+    return len(figures), []
+
+
+def tcp(sonde, _):
+    server, client, refused = unique("tcp-server"), unique("tcp-client"), unique("tcp-refused")
+    with moved([], server, client, 20, 12345, 100001, hold=True):
+        count, wrong = compare(sonde, [
+            *tcp_figures(server, client, 20, 12345, 100001),
+            *[(OPEN, {"service_name": name}, 20) for name in (server, client)]])
+    assert run(PYTHON, "-S", "-c", REFUSED, str(free_port()), "25", name=refused)[0] == 0
+    outbound = {"service_name": refused, "direction": "outbound"}
+    more, also_wrong = compare(sonde, [
+        *tcp_figures(server, client, 20, 12345, 100001),
+        *[(OPEN, {"service_name": name}, 0) for name in (server, client)],
+        (CONNECTIONS, dict(outbound, result="refused"), 25),
+        (CONNECTIONS, {"service_name": refused}, 25),
+        (SENT, {"service_name": refused}, 0), (RECEIVED, {"service_name": refused}, 0)])
+    return count + more, wrong + also_wrong
+
+
+def processes(sonde, _):
+    name, parent = unique("processes"), unique("parent")
+    for steps, status in ((["exit=0"], 0), (["getppid=1"], 0), (["exit=1"], 1), (["exit=255"], 255),
+                          ([f"raise={signal.SIGKILL}"], -signal.SIGKILL),
+                          ([f"raise={signal.SIGTERM}"], -signal.SIGTERM)):
+        assert run(CALLS, *steps, name=name)[0] == status
+    # a shell whose children execute what has another name
+    child = unique("child")
+    script = f"for i in {' '.join('x' * 50)}; do OTEL_SERVICE_NAME={child} {CALLS} getppid=10; done"
+    assert run("/bin/busybox", "sh", "-c", script, name=parent)[0] == 0
+    return compare(sonde, [
+        *exits(name, success=2, error=2, signal=2), (STARTS, {"service_name": name}, 6),
+        *exits(child, success=50), (STARTS, {"service_name": child}, 50),
+        (STARTS, {"service_name": parent}, 1), (FORKS, {"service_name": parent}, 50),
+        ("sonde_syscall_duration_seconds_count",
+         {"service_name": child, "syscall": "getppid"}, 500)])
+
+
+def syscalls(sonde, _):
+    one, two = unique("calls-one"), unique("calls-two")
+    assert run(CALLS, "getppid=20000", "openat=5000", "close=1234", name=one)[0] == 0
+    assert run(CALLS, "close=77", "openat=4321", "getppid=10007", name=two)[0] == 0
+    return compare(sonde, [*syscall_figures(one, 20000, 5000, 1234),
+                           *syscall_figures(two, 10007, 4321, 77)])
+
+
+def nginx_and_curl(sonde, folder):
+    client, port = unique("curl"), free_port()
+    paths = [f"/{name}?{i}" for i in range(20) for name in ("found", "missing")]
+    with nginx(folder, port, 'location /found { return 200 "hello\\n"; } '
+                             'location /missing { return 404; }') as log:
+        curl(port, *paths, name=client)
+        wait_until(lambda: len(access_log(log)) == len(paths), "the access log")
+        truth = collections.Counter((method, status) for method, _, status, _ in access_log(log))
+
+        def wrong():
+            metrics = sonde.metrics()
+            return [f"{side} {service}: {dict(counted)}, should be {dict(truth)}"
+                    for side, service in (("server", f"nginx-{port}"), ("client", client))
+                    if (counted := http_counts(metrics, side, service)) != truth]
+        try:
+            wait_until(lambda: not wrong(), "the requests of nginx and curl")
+        except AssertionError:
+            return 2 * len(truth), wrong()
+    return 2 * len(truth), []
+
+
+CHECKS = {"TCP": tcp, "processes": processes, "system calls": syscalls,
+          "nginx and curl": nginx_and_curl}
