@@ -13,7 +13,7 @@ import traceback
 
 from http_traffic.__main__ import run
 
-ROW_SECONDS = 60
+ROW_SECONDS = 200  # those that begin early wait for all other checks
 
 
 def cgroups():

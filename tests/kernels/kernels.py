@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels that Sonde is tried on: Debian's, downloaded once, unpacked, and never installed."""
+import dataclasses
+import glob
+import os
+import shutil
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "deploy"))
+from packages import Apt  # noqa: E402
+
+BUILD = os.path.join(ROOT, "build", "kernels")
+
+
+@dataclasses.dataclass
+class Kernel:
+    name: str
+    suite: str
+    architecture: str  # as Debian says it
+    package: str       # depends on the image
+
+    def images(self):
+        """Where a package has it: in /boot, or since 7.x beside the modules."""
+        folder = os.path.join(BUILD, self.name)
+        return [path for place in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz")
+                for path in glob.glob(os.path.join(folder, place))]
+
+    def image(self):
+        """Path of the kernel's image, unpacked."""
+        if not self.images():
+            print(f"  {self.name}: downloading", flush=True)
+            apt = Apt(self.suite, self.architecture)
+            package = apt.depends(self.package, "linux-image-")
+            # since 7.x apart from the modules
+            package = apt.depends(package, "linux-binary-") or package
+            folder = os.path.join(BUILD, self.name)
+            apt.unpack(package, folder)
+            for modules in ("lib", "usr/lib/modules/*/kernel"):
+                for path in glob.glob(os.path.join(folder, modules)):
+                    shutil.rmtree(path)
+        return self.images()[0]
+
+
+KERNELS = {kernel.name: kernel for kernel in (
+    Kernel("5.10", "bullseye", "amd64", "linux-image-cloud-amd64"),
+    Kernel("6.1", "bookworm", "amd64", "linux-image-cloud-amd64"),
+    Kernel("6.12", "trixie", "amd64", "linux-image-cloud-amd64"),
+    Kernel("7", "sid", "amd64", "linux-image-cloud-amd64"),
+    Kernel("arm64-6.1", "bookworm", "arm64", "linux-image-cloud-arm64"),
+    Kernel("arm64-7", "sid", "arm64", "linux-image-cloud-arm64"))}

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a kernel under test finds as its files: Debian's packages, Sonde, and the tests.
+
+The packages are of the suite that this machine runs, so the libraries are those that Sonde is linked
+with.
+"""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+
+from kernels import BUILD, ROOT, Apt
+from packages import machine_suite
+
+PACKAGES = ["libbpf1", "libelf1", "libprotobuf-c1", "libmicrohttpd12", "libcurl4", "libyaml-0-2",
+            "python3", "python3-protobuf", "curl", "nginx-light", "iproute2", "busybox-static"]
+# Debian 13 has these under names that say how long a time is
+RENAMED = {"libelf1": "libelf1t64", "libmicrohttpd12": "libmicrohttpd12t64",
+           "libcurl4": "libcurl4t64"}
+UNUSED = ["usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/perl5", "usr/share/perl",
+          "usr/lib/*/perl*", "usr/lib/*/gconv", "usr/share/zoneinfo", "usr/lib/*/libdb-*",
+          "usr/share/info", "usr/share/lintian", "usr/share/bash-completion", "etc/ssl",
+          "usr/share/ca-certificates", "usr/lib/python3*/pydoc_data", "usr/lib/python3*/test",
+          "usr/lib/python3*/lib2to3", "usr/lib/python3*/idlelib", "usr/lib/python3*/distutils",
+          "usr/bin/perl*", "usr/share/python-wheels"]
+COMPILERS = {"amd64": "gcc", "arm64": "aarch64-linux-gnu-gcc"}
+SONDES = {"amd64": "build/sonde", "arm64": "build/arm64/sonde"}
+OBJECTS = {"amd64": "build/sonde.bpf.o", "arm64": "build/arm64/sonde.bpf.o"}
+
+
+def compile_program(architecture, root, source, output, *flags):
+    compiler = COMPILERS[architecture]
+    sysroot = [] if architecture == "amd64" else [f"--sysroot={root}"]
+    subprocess.run([compiler, "-std=c17", "-D_GNU_SOURCE", "-O2", "-Wall", *sysroot,
+                    "-o", output, os.path.join(ROOT, source), *flags], check=True)
+
+
+def programs(architecture, folder):
+    """Sonde and what the tests run beside it, at the places where they look for it."""
+    build = os.path.join(folder, "sonde", "build")
+    os.makedirs(build)
+    for source, name in ((SONDES, "sonde"), (OBJECTS, "sonde.bpf.o")):
+        shutil.copy(os.path.join(ROOT, source[architecture]), os.path.join(build, name))
+    compile_program(architecture, folder, "tests/integration/calls.c", f"{build}/calls", "-static")
+    libbpf = glob.glob(f"{folder}/usr/lib/*/libbpf.so.1")[0]
+    compile_program(architecture, folder, "tests/kernels/verify.c", f"{build}/verify", libbpf)
+
+
+def initramfs(architecture):
+    """Path of the archive, made anew: what is in it changes with every build of Sonde."""
+    packages = os.path.join(BUILD, f"packages-{architecture}")
+    Apt(machine_suite(), architecture).install(PACKAGES, packages)
+    folder = os.path.join(BUILD, f"root-{architecture}")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(packages, folder, symlinks=True)
+    for pattern in UNUSED:
+        for path in glob.glob(os.path.join(folder, pattern)):
+            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+    for name in ("proc", "sys", "dev", "tmp", "run", "root"):
+        os.makedirs(os.path.join(folder, name), exist_ok=True)
+    for name, line in (("passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"),
+                       ("group", "root:x:0:\nnogroup:x:65534:\n"),
+                       ("hosts", "127.0.0.1 localhost\n")):
+        with open(os.path.join(folder, "etc", name), "w", encoding="utf-8") as file:
+            file.write(line)
+    programs(architecture, folder)
+    ignored = shutil.ignore_patterns("__pycache__", "programs")
+    for name in ("integration", "unit", "kernels"):
+        shutil.copytree(os.path.join(ROOT, "tests", name),
+                        os.path.join(folder, "sonde", "tests", name), ignore=ignored)
+    shutil.copy(os.path.join(ROOT, "tests", "kernels", "guest", "init"), folder)
+    # Compiling takes long where everything is emulated; by the hash of the source, as times get lost.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "-s", folder,
+                    "--invalidation-mode", "unchecked-hash", *glob.glob(f"{folder}/usr/lib/python3*"),
+                    f"{folder}/sonde"], check=True)
+    return archive(folder, os.path.join(BUILD, f"initramfs-{architecture}"))
+
+
+def archive(folder, path):
+    """Not compressed: the kernel would take longer for that than QEMU for handing it over."""
+    with open(path, "wb") as file:
+        files = subprocess.Popen(["busybox", "find", "."], cwd=folder, stdout=subprocess.PIPE)
+        packed = subprocess.run(["busybox", "cpio", "-o", "-H", "newc"], cwd=folder, check=False,
+                                stdin=files.stdout, stdout=file, stderr=subprocess.DEVNULL)
+        if files.wait() or packed.returncode:
+            sys.exit("test-kernels: cannot pack the initramfs")
+    return path
