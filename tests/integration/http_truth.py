@@ -131,13 +131,17 @@ class Clocks:
 
 
 class Outcome:
-    """What both sides of a row told, and what Sonde saw of them."""
+    """What both sides of a row told, and what Sonde saw of them.
 
-    def __init__(self, traffic, told, metrics, collector, clocks):
+    Where no hook is at the begin of a send (`begins` is false) it counts from its end.
+    """
+
+    def __init__(self, traffic, told, metrics, collector, clocks, begins=True):
         self.row, self.services = traffic.row, traffic.services
         self.told, self.metrics = told, metrics
         self.spans = {side: collector.of(self.services[side]) for side in SIDES}
         self.offset, self.uncertainty = clocks.offset, clocks.uncertainty()
+        self.begins = begins and traffic.row.family != "mptcp"
 
 
 def key_of(span):
@@ -204,7 +208,7 @@ def wrong_counts(outcome, side):
                     for kind in sorted(told | counted) if counted[kind] != told[kind]]
 
 
-def bounds(told, peer, moment, receiving):
+def bounds(told, peer, moment, receiving, begins):
     """Between which readings of the clock a moment lies.
 
     Bytes are received after they were begun to be sent, and begin to be sent before they were
@@ -215,7 +219,7 @@ def bounds(told, peer, moment, receiving):
         return low, high
     if receiving or told["error"] == "connection_reset":
         low = max(low, peer[moment][0]) if receiving else min(low, peer[moment][0])
-    elif moment != "end":
+    elif moment != "end" and begins:
         high = min(high, peer[moment][1])
     return low, high
 
@@ -252,9 +256,7 @@ def wrong_moments(outcome, side):
                 continue
             receiving = (moment == "start") == (side == "server") and not (
                 moment == "end" and told["error"])
-            # where no hook is at the begin of a send, it counts from its end
-            low, high = bounds(told, peer if outcome.row.family != "mptcp" else None, moment,
-                               receiving)
+            low, high = bounds(told, peer, moment, receiving, outcome.begins)
             if not low - outcome.uncertainty <= at <= high + outcome.uncertainty:
                 wrong.append(f"{told['key']} {moment}: {at - low} ns after the clock before, "
                              f"{high - at} ns before the clock after (± {outcome.uncertainty})")

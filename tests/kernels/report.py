@@ -31,9 +31,8 @@ class Result:
         if not self.told.complete():
             wrong.append("the guest did not come to its end, or a line of it was torn:\n"
                          + self.told.console[-1500:])
-        if not self.told.of("started"):
-            wrong += [f"Sonde does not run ({told['shell']}): {told['reason']}"
-                      for told in self.told.of("refused")]
+        wrong += [f"Sonde does not run: {told['reason']}"
+                  for told in self.told.of("refused", shell="auto")]
         return wrong
 
     def wrong_comparisons(self):
@@ -42,7 +41,8 @@ class Result:
             lines = told["wrong"]
             wrong += [f"{told['shell']}: {told['name']}: {line}" for line in lines[:WRONG_LINES]]
             if len(lines) > WRONG_LINES:
-                wrong.append(f"{told['shell']}: {told['name']}: and {len(lines) - WRONG_LINES} more")
+                wrong.append(f"{told['shell']}: {told['name']}: "
+                             f"and {len(lines) - WRONG_LINES} more")
         return wrong
 
     def wrong_programs(self):
@@ -58,6 +58,8 @@ class Result:
         yield f"{self.kernel.name:<10} {self.release()}, {self.seconds:.0f} s"
         if self.crashes:
             yield f"  booted {self.crashes + 1} times: it crashed before Sonde started"
+        for told in [*self.told.of("kernel"), *self.told.of("check"), *self.told.of("programs")]:
+            yield f"  {told['what']}: {told['seconds']:g} s"
         for told in self.told.of("refused"):
             yield f"  {told['shell']}: not on this kernel: {told['reason']}"
         for started in self.told.of("started"):
@@ -67,10 +69,14 @@ class Result:
                 good = "WRONG" if told["wrong"] else "right"
                 yield (f"    {told['name']:<16} {good}, {told['count']} compared, "
                        f"{told['seconds']:g} s")
+            for told in self.told.of("differs", shell=shell):
+                for reason in told["reasons"]:
+                    yield f"    as is to be expected: {reason}"
             for told in self.told.of("log", shell=shell):
                 for line in told["lines"]:
-                    if line["level"] == "warn" or "this kernel" in line["message"]:
-                        yield f"    {line['message']}"
+                    if "reason" in line:
+                        yield "    " + ", ".join(str(line[name]) for name in (
+                            "message", "program", "hook", "from", "to", "reason") if name in line)
         for program in self.programs:
             if "reason" in program:
                 yield f"  {program['program']} does not load: {program['reason']}"

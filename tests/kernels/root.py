@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a kernel under test finds as its files: Debian's packages, Sonde, and the tests.
 
-The packages are of the suite that this machine runs, so the libraries are those that Sonde is linked
-with.
+The packages are of the suite that this machine runs, so the libraries are those that Sonde is
+linked with.
 """
 import glob
 import os
@@ -70,10 +70,10 @@ def initramfs(architecture):
         shutil.copytree(os.path.join(ROOT, "tests", name),
                         os.path.join(folder, "sonde", "tests", name), ignore=ignored)
     shutil.copy(os.path.join(ROOT, "tests", "kernels", "guest", "init"), folder)
-    # Compiling takes long where everything is emulated; by the hash of the source, as times get lost.
+    # compiling takes long where all is emulated; whatever the time of the source is there
     subprocess.run([sys.executable, "-m", "compileall", "-q", "-s", folder,
-                    "--invalidation-mode", "unchecked-hash", *glob.glob(f"{folder}/usr/lib/python3*"),
-                    f"{folder}/sonde"], check=True)
+                    "--invalidation-mode", "unchecked-hash",
+                    *glob.glob(f"{folder}/usr/lib/python3*"), f"{folder}/sonde"], check=True)
     return archive(folder, os.path.join(BUILD, f"initramfs-{architecture}"))
 
 

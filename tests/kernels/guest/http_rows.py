@@ -6,7 +6,7 @@ import http_truth
 from forked import Forked
 from http_traffic.rows import ROWS
 
-AT_ONCE = 4  # most of them wait for most of their time
+AT_ONCE = 10  # most of them wait for most of their time
 
 
 class Rows:
@@ -55,14 +55,15 @@ class Rows:
             self.finish(row, traffic)
         return len(ROWS), [f"{row}: {reason}" for row, reason in self.failed.items()]
 
-    def checks(self, sonde):
+    def checks(self, sonde, begins):
         """(name, check) of each: the traffic first, then one for each kind of comparison."""
         clocks = http_truth.Clocks()
         yield "HTTP traffic", self.run
         services = [name for traffic, _ in self.told.values()
                     for name in traffic.services.values()]
         metrics = http_truth.settled(sonde, self.collector, services)
-        outcomes = {row: http_truth.Outcome(traffic, told, metrics, self.collector, clocks)
+        outcomes = {row: http_truth.Outcome(traffic, told, metrics, self.collector, clocks,
+                                              begins)
                     for row, (traffic, told) in self.told.items()}
         for name, check in http_truth.CHECKS.items():
             yield f"HTTP {name}", lambda check=check: compare(check, outcomes)

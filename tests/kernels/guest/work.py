@@ -90,5 +90,5 @@ def nginx_and_curl(sonde, folder):
     return 2 * len(truth), []
 
 
-CHECKS = {"TCP": tcp, "processes": processes, "system calls": syscalls,
-          "nginx and curl": nginx_and_curl}
+HTTP_CHECKS = {"nginx and curl": nginx_and_curl}
+CHECKS = {"TCP": tcp, "processes": processes, "system calls": syscalls, **HTTP_CHECKS}

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a kernel cannot tell all that newer ones can, so that a comparison has to know of it."""
+import os
+import re
+
+BEGINS = "sends are timed by their end: the tracepoint at their begin came with Linux 6.16"
+
+# (shell, the release that brought what is missing before, what is different)
+DIFFERENCES = [("tracepoints", (6, 16), BEGINS)]
+
+
+def release():
+    return tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups()))
+
+
+def of(shell):
+    """What is different with these hooks on this kernel."""
+    return [what for hooks, since, what in DIFFERENCES if hooks == shell and release() < since]
