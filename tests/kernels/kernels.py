@@ -54,5 +54,5 @@ KERNELS = {kernel.name: kernel for kernel in (
     Kernel("6.1", "bookworm", "amd64", "linux-image-cloud-amd64", CPU),
     Kernel("6.12", "trixie", "amd64", "linux-image-cloud-amd64", CPU_OF_6_12),
     Kernel("7", "sid", "amd64", "linux-image-cloud-amd64", CPU),
-    Kernel("arm64-6.1", "bookworm", "arm64", "linux-image-cloud-arm64", "cortex-a72"),
-    Kernel("arm64-7", "sid", "arm64", "linux-image-cloud-arm64", "cortex-a72"))}
+    Kernel("arm64-6.1", "bookworm", "arm64", "linux-image-arm64", "cortex-a72"),
+    Kernel("arm64-7", "sid", "arm64", "linux-image-arm64", "cortex-a72"))}
