@@ -362,8 +362,9 @@ fuzz-check: $(FUZZ_TARGETS:%=build/fuzz/%) ## the same, for seconds
 
 .PHONY: test-kernels
 test-kernels: ## run Sonde on other kernels under QEMU (sudo make test-kernels KERNELS=6.12)
-	@deploy/setup.sh build kernels
-	@status=0; { $(MAKE) all && tests/kernels/run $(KERNELS); } || status=$$?; \
+	@deploy/setup.sh build arm64 kernels
+	@status=0; { $(MAKE) all && $(MAKE) ARCH=arm64 all && tests/kernels/run $(KERNELS); } || \
+		status=$$?; \
 	$(give_back); exit $$status
 
 .PHONY: bench

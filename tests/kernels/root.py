@@ -26,8 +26,7 @@ UNUSED = ["usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/perl5
           "usr/bin/perl*", "usr/share/python-wheels"]
 COMPILERS = {"amd64": ["gcc"], "arm64": ["aarch64-linux-gnu-gcc",
                                          f"--sysroot={ROOT}/build/sysroot/arm64"]}
-SONDES = {"amd64": "build/sonde", "arm64": "build/arm64/sonde"}
-OBJECTS = {"amd64": "build/sonde.bpf.o", "arm64": "build/arm64/sonde.bpf.o"}
+BUILT = {"amd64": "build", "arm64": "build/arm64"}
 
 
 def compile_program(architecture, source, output, *flags):
@@ -39,8 +38,8 @@ def programs(architecture, folder):
     """Sonde and what the tests run beside it, at the places where they look for it."""
     build = os.path.join(folder, "sonde", "build")
     os.makedirs(build)
-    for source, name in ((SONDES, "sonde"), (OBJECTS, "sonde.bpf.o")):
-        shutil.copy(os.path.join(ROOT, source[architecture]), os.path.join(build, name))
+    for name in ("sonde", "sonde.bpf.o", "sonde_tables.bpf.o"):
+        shutil.copy(os.path.join(ROOT, BUILT[architecture], name), build)
     compile_program(architecture, "tests/integration/calls.c", f"{build}/calls", "-static")
     libbpf, = glob.glob(f"{folder}/usr/lib/*/libbpf.so.1")
     compile_program(architecture, "tests/kernels/verify.c", f"{build}/verify", libbpf,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loads each program of an object by itself, and prints for each a line of JSON: what the verifier says
- * of its cost, or why the kernel does not take it. `verify build/sonde.bpf.o`
+ * Loads each program by itself, and prints for each a line of JSON: what the verifier says of its
+ * cost, or why the kernel does not take it. Of several objects with the same programs the first
+ * counts that it loads from: `verify build/sonde.bpf.o build/sonde_tables.bpf.o`
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -22,7 +23,7 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list argu
 }
 
 /* The last line but those of statistics is what the verifier ended with. */
-static void print_reason(int error)
+static void print_reason(const char *name, int error)
 {
 	char *reason = log_text, *line = log_text, *rest = NULL;
 
@@ -30,7 +31,7 @@ static void print_reason(int error)
 		if (strncmp(line, "processed ", 10) && strncmp(line, "verification time", 17) &&
 			strncmp(line, "stack depth", 11))
 			reason = line;
-	printf(", \"reason\": \"%s", strerror(error));
+	printf("{\"program\": \"%s\", \"reason\": \"%s", name, strerror(error));
 	if (*reason)
 		printf(": ");
 	for (; *reason; reason++)
@@ -46,7 +47,8 @@ static unsigned long number_after(const char *words)
 	return found ? strtoul(found + strlen(words), NULL, 10) : 0;
 }
 
-/* "stack depth 120+64+8": a global function's comes after the program's own. The deepest is told. */
+/* "stack depth 120+64+8": a global function's comes after the program's own. The deepest is told.
+ */
 static unsigned long stack_depth(void)
 {
 	const char *at = strstr(log_text, "stack depth ");
@@ -63,16 +65,24 @@ static unsigned long stack_depth(void)
 	return deepest;
 }
 
-static void verify(const char *path, const char *name)
+static struct bpf_object *open_object(const char *path)
 {
 	struct bpf_object *object = bpf_object__open(path);
-	struct bpf_program *program;
-	int error;
 
 	if (!object) {
 		fprintf(stderr, "verify: %s: %s\n", path, strerror(errno));
 		exit(1);
 	}
+	return object;
+}
+
+/* Returns a positive errno; the log is in log_text. */
+static int verify(const char *path, const char *name)
+{
+	struct bpf_object *object = open_object(path);
+	struct bpf_program *program;
+	int error;
+
 	log_text[0] = '\0';
 	bpf_object__for_each_program(program, object)
 	{
@@ -84,34 +94,62 @@ static void verify(const char *path, const char *name)
 			bpf_program__set_log_buf(program, log_text, sizeof(log_text));
 		}
 	}
-	error = bpf_object__load(object);
-	printf("{\"program\": \"%s\"", name);
-	if (error)
-		print_reason(-error);
-	else
-		printf(", \"instructions\": %lu, \"stack\": %lu, \"microseconds\": %lu}\n",
-			number_after("processed "), stack_depth(),
-			number_after("verification time "));
+	error = -bpf_object__load(object);
 	bpf_object__close(object);
+	return error;
+}
+
+static void report(char **paths, const char *name)
+{
+	int error = 0;
+
+	for (; *paths; paths++) {
+		error = verify(*paths, name);
+		if (!error)
+			break;
+	}
+	if (error)
+		print_reason(name, error);
+	else
+		printf("{\"program\": \"%s\", \"instructions\": %lu, \"stack\": %lu, "
+		       "\"microseconds\": %lu}\n",
+			name, number_after("processed "), stack_depth(),
+			number_after("verification time "));
+}
+
+/* Whether one of the objects before this one has such a program, too. */
+static bool reported(char **first, char **path, const char *name)
+{
+	bool found = false;
+
+	for (; first < path && !found; first++) {
+		struct bpf_object *object = open_object(*first);
+
+		found = bpf_object__find_program_by_name(object, name) != NULL;
+		bpf_object__close(object);
+	}
+	return found;
 }
 
 int main(int argc, char **argv)
 {
-	struct bpf_object *object;
-	struct bpf_program *program;
-
-	if (argc != 2) {
-		fprintf(stderr, "usage: verify OBJECT\n");
+	if (argc < 2) {
+		fprintf(stderr, "usage: verify OBJECT …\n");
 		return 2;
 	}
 	libbpf_set_print(quiet);
-	object = bpf_object__open(argv[1]);
-	if (!object) {
-		fprintf(stderr, "verify: %s: %s\n", argv[1], strerror(errno));
-		return 1;
+	for (char **path = argv + 1; *path; path++) {
+		struct bpf_object *object = open_object(*path);
+		struct bpf_program *program;
+
+		bpf_object__for_each_program(program, object)
+		{
+			const char *name = bpf_program__name(program);
+
+			if (!reported(argv + 1, path, name))
+				report(path, name);
+		}
+		bpf_object__close(object);
 	}
-	bpf_object__for_each_program(program, object)
-		verify(argv[1], bpf_program__name(program));
-	bpf_object__close(object);
 	return 0;
 }

@@ -24,6 +24,7 @@ from span_collector import Collector  # noqa: E402
 
 MARK = "@sonde "
 SHELLS = ("auto", "tracepoints", "fentry", "kprobes")
+OBJECTS = ("sonde.bpf.o", "sonde_tables.bpf.o")
 SOURCES = ("http", "tcp", "process", "syscall", "slow_syscall", "workload")
 COMMAND_SECONDS = 120
 LOG_LINES = 40  # of a Sonde that says more, the first ones
@@ -109,7 +110,7 @@ def main():
     try:
         run("check", SONDE, "check")
         run("programs", os.path.join(ROOT, "build", "verify"),
-            os.path.join(ROOT, "build", "sonde.bpf.o"))
+            *(os.path.join(ROOT, "build", name) for name in OBJECTS))
         for shell in SHELLS:
             with tempfile.TemporaryDirectory() as folder:
                 try_shell(shell, folder)
