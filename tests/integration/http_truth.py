@@ -77,15 +77,16 @@ class Traffic:
 
     def told(self):
         """What both sides tell of each request, when they have ended."""
+        told = {}
         try:
-            outputs = {side: self.processes[side].communicate(timeout=ROW_SECONDS)
-                       for side in reversed(SIDES)}
-            assert not any(process.returncode for process in self.processes.values()), \
-                "\n".join(error for _, error in outputs.values())
+            for side in reversed(SIDES):
+                output, errors = self.processes[side].communicate(timeout=ROW_SECONDS)
+                # without which the other side might wait for good
+                assert not self.processes[side].returncode, f"{side}: {errors}"
+                told[side] = [json.loads(line) for line in output.splitlines()]
         finally:
             self.end()
-        return {side: [json.loads(line) for line in outputs[side][0].splitlines()]
-                for side in SIDES}
+        return told
 
     def end(self):
         for process in self.processes.values():
