@@ -12,6 +12,12 @@ DOCS = os.path.join(ROOT, "docs", "overhead.md")
 BEGIN, END = "<!-- verifier: begin -->", "<!-- verifier: end -->"
 
 
+def reason_of(text):
+    """What Sonde says last where it does not start, or the text."""
+    found = re.findall(r'"reason":("(?:[^"\\]|\\.)*")\}', text)
+    return json.loads(found[-1]) if found else text
+
+
 class Result:
     """One kernel's; `wrong` is empty if all is well."""
 
@@ -31,7 +37,7 @@ class Result:
         if not self.told.complete():
             wrong.append("the guest did not come to its end, or a line of it was torn:\n"
                          + self.told.console[-1500:])
-        wrong += [f"Sonde does not run: {told['reason']}"
+        wrong += [f"Sonde does not run: {reason_of(told['reason'])}"
                   for told in self.told.of("refused", shell="auto")]
         return wrong
 
@@ -61,7 +67,7 @@ class Result:
         for told in [*self.told.of("kernel"), *self.told.of("check"), *self.told.of("programs")]:
             yield f"  {told['what']}: {told['seconds']:g} s"
         for told in self.told.of("refused"):
-            yield f"  {told['shell']}: not on this kernel: {told['reason']}"
+            yield f"  {told['shell']}: not on this kernel: {reason_of(told['reason'])}"
         for started in self.told.of("started"):
             shell = started["shell"]
             yield f"  {shell}: starts in {started['seconds']:g} s"

@@ -14,13 +14,14 @@ from known_work import (CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, exits, moved
 
 PYTHON = "/usr/bin/python3"
 CALLS = os.path.join(ROOT, "build", "calls")
+SETTLE_SECONDS = 20
 STARTS = "sonde_process_starts_total"
 FORKS = "sonde_process_forks_total"
 
 
 def compare(sonde, figures):
     try:
-        expect(sonde, *figures, seconds=30)
+        expect(sonde, *figures, seconds=SETTLE_SECONDS)
     except AssertionError as error:
         return len(figures), str(error).splitlines()
     return len(figures), []
@@ -84,7 +85,7 @@ def nginx_and_curl(sonde, folder):
                     for side, service in (("server", f"nginx-{port}"), ("client", client))
                     if (counted := http_counts(metrics, side, service)) != truth]
         try:
-            wait_until(lambda: not wrong(), "the requests of nginx and curl")
+            wait_until(lambda: not wrong(), "the requests of nginx and curl", SETTLE_SECONDS)
         except AssertionError:
             return 2 * len(truth), wrong()
     return 2 * len(truth), []
