@@ -17,6 +17,7 @@
 #include "kernel/connections.h"
 #include "kernel/features.h"
 #include "kernel/iterator.h"
+#include "kernel/kretprobe.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/refusal.h"
 #include "kernel/requests.h"
@@ -165,8 +166,9 @@ static int kprobes_attach(
 	for (int i = 0; i < PROGRAM_TARGETS_MAX && row->targets[i]; i++) {
 		if (!options->has_target(options->context, row, row->targets[i]))
 			continue;
-		links[i] = bpf_program__attach_kprobe(
-			program, row->hook == HOOK_KRETPROBE, row->targets[i]);
+		links[i] = row->hook == HOOK_KRETPROBE
+				   ? kretprobe_attach(program, row->targets[i])
+				   : bpf_program__attach_kprobe(program, false, row->targets[i]);
 		if (!links[i])
 			return -errno;
 	}
@@ -194,6 +196,7 @@ static int probes_attach(struct probes *probes, const struct program **failed)
 {
 	int result = 0;
 
+	kretprobes_remove();
 	for (size_t i = 0; i < PROGRAMS && !result; i++) {
 		*failed = &program_table[i];
 		if (programs_has(&probes->programs, *failed))
@@ -379,6 +382,7 @@ void probes_detach(struct probes *probes)
 			bpf_link__destroy(probes->links[i][j]);
 			probes->links[i][j] = NULL;
 		}
+	kretprobes_remove();
 }
 
 void probes_close(struct probes *probes)
