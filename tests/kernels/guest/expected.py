@@ -8,6 +8,9 @@ BEGINS = "sends are timed by their end: the tracepoint at their begin came with 
 # (shell, the release that brought what is missing before, what is different)
 DIFFERENCES = [("tracepoints", (6, 16), BEGINS)]
 
+# (row, the release whose kernels can serve it, why older ones cannot): it is not run there
+UNSERVED = [("over-mptcp", (5, 15), "Debian's kernel is built without MPTCP")]
+
 
 def release():
     return tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups()))
@@ -15,4 +18,11 @@ def release():
 
 def of(shell):
     """What is different with these hooks on this kernel."""
-    return [what for hooks, since, what in DIFFERENCES if hooks == shell and release() < since]
+    return [*(f"{row} is not run: {why}" for row, since, why in UNSERVED if release() < since),
+            *(what for hooks, since, what in DIFFERENCES
+              if hooks == shell and release() < since)]
+
+
+def unserved():
+    """Rows that this kernel cannot serve."""
+    return {row for row, since, _ in UNSERVED if release() < since}
