@@ -2,7 +2,7 @@
 #
 # Builds Sonde into build/. `make help` lists what it can do; CONTRIBUTING.md says how to work with it.
 #
-#   bpf/NAME.bpf.c ─ clang ─ bpftool ─→ build/sonde*.skel.h ┐
+#   bpf/sonde.bpf.c ─ clang ─ bpftool → build/sonde*.skel.h ┐
 #   user/export/NAME.proto ─ protoc-c ─→ build/export/ ─────┼→ build/libsonde.a ─→ build/sonde
 #   user/**/NAME.c ─────────────────────────────────────────┘                   └→ build/tests/unit/…
 #
@@ -85,15 +85,13 @@ endif
 
 # --- sources ---
 
-BPF_SOURCES   := $(sort $(wildcard bpf/*.bpf.c))
 PROTO_SOURCES := $(sort $(wildcard user/export/*.proto))
 USER_SOURCES  := $(sort $(wildcard user/*.c user/*/*.c))
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SHARED   := $(sort $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c)))
 FMT_SOURCES   := $(sort $(wildcard bpf/*.[ch] user/*.[ch] user/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
-BPF_OBJECTS   := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
-TABLE_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf-tables/%.bpf.o)
+BPF_OBJECTS   := $(BUILD)/bpf/sonde.o $(BUILD)/bpf/sonde_tables.o
 PROTO_HEADERS := $(PROTO_SOURCES:user/%.proto=$(BUILD)/%.pb-c.h)
 PROTO_OBJECTS := $(PROTO_SOURCES:user/%.proto=$(OUT)/%.pb-c.o)
 LIB_OBJECTS   := $(patsubst %.c,$(OUT)/%.o,$(filter-out user/main.c,$(USER_SOURCES))) $(PROTO_OBJECTS)
@@ -161,22 +159,17 @@ $(OUT)/export/%.pb-c.o: $(BUILD)/export/%.pb-c.h $(OUT)/flags | $(GENERATED) $(L
 
 # --- what is generated ---
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
-	$(say) CLANG $<
+# The probes are built twice: sonde_tables keeps all in tables; see bpf/kept.bpf.h.
+$(BUILD)/bpf/sonde_tables.o: BPF_CFLAGS += -DSONDE_TABLES
+$(BUILD)/bpf/sonde.o $(BUILD)/bpf/sonde_tables.o: bpf/sonde.bpf.c vmlinux/$(ARCH)/vmlinux.h
+	$(say) CLANG $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
-# The same probes, but what they keep is in tables: bpf/kept.bpf.h.
-$(BUILD)/bpf-tables/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
-	$(say) CLANG "$< (tables)"
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -DSONDE_TABLES -MMD -MP -c $< -o $@
-
-$(BUILD)/sonde.bpf.o: $(BPF_OBJECTS)
-$(BUILD)/sonde_tables.bpf.o: $(TABLE_OBJECTS)
-$(BUILD)/sonde.bpf.o $(BUILD)/sonde_tables.bpf.o:
+# Without what is for debuggers.
+$(BUILD)/%.bpf.o: $(BUILD)/bpf/%.o
 	$(say) GEN $@
-	$(Q)$(BPFTOOL) gen object $@ $^
+	$(Q)$(BPFTOOL) gen object $@ $<
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(say) GEN $@
@@ -227,7 +220,7 @@ $(OUT)/objects.list: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(BPF_OBJECTS:.o=.d) $(TABLE_OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(OUT)/user/main.d
+-include $(BPF_OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(OUT)/user/main.d
 -include $(UNIT_TESTS:=.d) $(UNIT_OBJECTS:.o=.d)
 
 # --- run ---

@@ -5,8 +5,6 @@
  */
 #include "http_hook.bpf.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
 const volatile __u32 own_tgid SETTING = 0;
 
 /* --- sends and receives --- */
@@ -14,32 +12,47 @@ const volatile __u32 own_tgid SETTING = 0;
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(http_send_begin, struct sock *sk, struct msghdr *message)
 {
-	return tcp_send_begins(sk, message);
+	return HELD(tcp_send_begins(sk, message));
 }
 
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(http_send, struct sock *sk, int result)
+static __always_inline int on_http_send(struct sock *sk, int result)
 {
 	if (is_stream(sk))
 		send_ends(sk, result, BY_SYSCALL, NULL);
 	return 0;
 }
 
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(http_send, struct sock *sk, int result)
+{
+	return HELD(on_http_send(sk, result));
+}
+
+static __always_inline int on_http_receive(struct sock *sk, int result, int flags)
 {
 	if (is_stream(sk))
 		receive_ends(sk, result, flags, BY_SYSCALL, NULL);
 	return 0;
 }
 
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
+{
+	return HELD(on_http_receive(sk, result, flags));
+}
+
 /* In each receive and splice; only the latter shows nowhere else. */
-SEC("tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(http_splice, struct sock *sk)
+static __always_inline int on_http_splice(struct sock *sk)
 {
 	if (in_splice())
 		splice_ends(sk);
 	return 0;
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(http_splice, struct sock *sk)
+{
+	return HELD(on_http_splice(sk));
 }
 
 /* --- arrivals --- */
@@ -57,8 +70,7 @@ static __always_inline void unix_send_begins(struct sock *receiver)
 	send_note(state);
 }
 
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(http_arrival, struct sock *sk)
+static __always_inline int on_http_arrival(struct sock *sk)
 {
 	if (!is_stream(sk) || is_listening(sk))
 		return 0;
@@ -66,6 +78,12 @@ int BPF_PROG(http_arrival, struct sock *sk)
 		unix_send_begins(sk);
 	arrives(sk);
 	return 0;
+}
+
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(http_arrival, struct sock *sk)
+{
+	return HELD(on_http_arrival(sk));
 }
 
 /* --- ends --- */
@@ -101,8 +119,7 @@ static __always_inline void closed(struct sock *sk, struct conn *conn, int from)
 	/* a client may still read what has come: its end is that of the stream, or of the socket */
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(http_state, struct sock *sk, int from, int to)
+static __always_inline int on_http_state(struct sock *sk, int from, int to)
 {
 	struct conn *conn;
 
@@ -124,8 +141,13 @@ int BPF_PROG(http_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(http_destroy, struct sock *sk)
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(http_state, struct sock *sk, int from, int to)
+{
+	return HELD(on_http_state(sk, from, to));
+}
+
+static __always_inline int on_http_destroy(struct sock *sk)
 {
 	struct conn *conn = conn_find(sk);
 
@@ -137,4 +159,10 @@ int BPF_PROG(http_destroy, struct sock *sk)
 		conn_close(conn, closed_by(conn), true);
 	conn_release(sk);
 	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(http_destroy, struct sock *sk)
+{
+	return HELD(on_http_destroy(sk));
 }

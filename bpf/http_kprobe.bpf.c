@@ -7,8 +7,6 @@
 
 #ifdef SONDE_TABLES /* the only way for a kprobe */
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
 /* The arguments of the function that a thread is in, for its return. */
 struct call {
 	__u64 socket;

@@ -5,8 +5,6 @@
  */
 #include "http_request.bpf.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
 /* Requests that are open for longer are reported before their end; 0: off. Changes while running */
 __u64 long_request_ns = 0;
 

@@ -57,8 +57,7 @@ static __always_inline void request_note(
 		bpf_map_update_elem(&uring_requests, &key, &address, BPF_ANY);
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(http_uring, struct io_kiocb *request)
+static __always_inline int on_http_uring(struct io_kiocb *request)
 {
 	switch (request->opcode) {
 	case IORING_OP_RECV:
@@ -78,4 +77,10 @@ int BPF_PROG(http_uring, struct io_kiocb *request)
 	case IORING_OP_WRITEV_FIXED: request_note(request, DIRECTION_SEND, true); break;
 	}
 	return 0;
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(http_uring, struct io_kiocb *request)
+{
+	return HELD(on_http_uring(request));
 }

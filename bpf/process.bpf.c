@@ -2,8 +2,6 @@
 /* Processes: exec with arguments, fork, and exit with its reason, lifetime and CPU time. */
 #include "workload.bpf.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -23,8 +21,7 @@ static __always_inline __u32 workload_current(void)
  * Runs after workload_exec of workload.bpf.c, which gives the process its new number: the daemon
  * attaches that one first, and the kernel calls programs in that order.
  */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *task)
+static __always_inline int on_process_exec(struct task_struct *task)
 {
 	__u64 begin = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
 	__u64 length = end - begin;
@@ -51,8 +48,13 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task)
+{
+	return HELD(on_process_exec(task));
+}
+
+static __always_inline int on_process_fork(struct task_struct *parent, struct task_struct *child)
 {
 	struct record_fork record = {};
 
@@ -67,8 +69,13 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit, struct task_struct *task)
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return HELD(on_process_fork(parent, child));
+}
+
+static __always_inline int on_process_exit(struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
 	struct record_exit record = {};
@@ -103,4 +110,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	BPF_CORE_READ_STR_INTO(&record.comm, task, group_leader, comm);
 	ring_output(SOURCE_PROCESS, &record, sizeof(record));
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	return HELD(on_process_exit(task));
 }

@@ -37,6 +37,8 @@
 #define WORD(a, b, c, d, e, f, g, h)                                                               \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
 		(__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
 /* --- set before load --- */
 
 /* In a section of their own, which has the same layout in both objects; see kept.bpf.h. */
@@ -44,6 +46,29 @@
 
 extern const volatile __u32 ring_mask;      /* number of ring buffers - 1; a power of two of them */
 extern const volatile __u64 ring_threshold; /* bytes waiting above which the daemon is woken */
+
+/* --- the CPU --- */
+
+/*
+ * A program may lose its CPU to another task: within functions on kernels with full preemption, and
+ * everywhere since Linux 7.0. There it would find what is kept for each CPU changed, and the kernel
+ * would leave out runs of a program that is under way on the same CPU. So it holds on to the CPU.
+ */
+extern void bpf_preempt_disable(void) __weak __ksym;
+extern void bpf_preempt_enable(void) __weak __ksym;
+
+extern const volatile bool holds_cpu; /* the kernel lets it */
+
+/* The value of `body`, worked out without a pause. */
+#define HELD(body)                                                                                 \
+	({                                                                                         \
+		if (holds_cpu)                                                                     \
+			bpf_preempt_disable();                                                     \
+		int held_result = (body);                                                          \
+		if (holds_cpu)                                                                     \
+			bpf_preempt_enable();                                                      \
+		held_result;                                                                       \
+	})
 
 /* --- losses and deliveries --- */
 

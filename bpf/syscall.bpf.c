@@ -13,8 +13,6 @@
 #include "syscall_numbers.h"
 #include "table.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
 const volatile __u32 shard_mask SETTING =
 	0; /* copies of the histograms, for machines of many CPUs */
 const volatile __u64 waiting_syscalls[SYSCALLS_MAX / 64] SETTING =
@@ -56,8 +54,7 @@ struct {
 	__type(value, __u64);
 } syscall_errors SEC(".maps");
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
+static __always_inline int on_syscall_enter(struct pt_regs *regs, long number)
 {
 	struct thread *thread = thread_current(SOURCE_SYSCALL);
 
@@ -66,6 +63,12 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 	thread->syscall_number = number;
 	thread->syscall_start_ns = bpf_ktime_get_ns();
 	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
+{
+	return HELD(on_syscall_enter(regs, number));
 }
 
 /* Gives a free histogram to a slot. Two CPUs may try at once: the second gives its own back. */
@@ -138,8 +141,7 @@ static __noinline void accept_note(struct task_struct *task, long descriptor, __
 	bpf_map_update_elem(&accepts, &key, &now, BPF_ANY);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
+static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 {
 	struct task_struct *task = task_current();
 	struct thread *thread = thread_find(task);
@@ -182,4 +184,10 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 		!(waiting_syscalls[number / 64] >> (number % 64) & 1))
 		slow_tell(thread, now, duration, result);
 	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
+{
+	return HELD(on_syscall_exit(regs, result));
 }

@@ -7,8 +7,6 @@
  */
 #include "workload.bpf.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
 /* False: only what other probes want to know of a connection's beginning is kept. */
 const volatile bool tells_tcp SETTING = true;
 
@@ -150,8 +148,7 @@ static __always_inline void tell(
 	ring_output(SOURCE_TCP, &record, sizeof(record));
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
+static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
 {
 	struct socket_state *state;
 
@@ -196,6 +193,12 @@ int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 			tell(sk, state, TCP_CLOSED, sk->sk_err);
 	}
 	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
+{
+	return HELD(on_tcp_state(sk, from, to));
 }
 
 /*

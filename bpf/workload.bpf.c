@@ -5,10 +5,9 @@
  */
 #include "workload.bpf.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
 const volatile __u32 ring_mask SETTING = 0;
 const volatile __u64 ring_threshold SETTING = 0;
+const volatile bool holds_cpu SETTING = false;
 
 __u32 workload_generation = 1;
 __u32 workload_pass = 1;
@@ -84,8 +83,7 @@ static __always_inline void name_from_environment(
 			break;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(workload_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int on_workload_fork(struct task_struct *parent, struct task_struct *child)
 {
 	struct thread *from = thread_find(parent);
 	struct thread *to;
@@ -102,8 +100,13 @@ int BPF_PROG(workload_fork, struct task_struct *parent, struct task_struct *chil
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(workload_exec, struct task_struct *task)
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(workload_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return HELD(on_workload_fork(parent, child));
+}
+
+static __always_inline int on_workload_exec(struct task_struct *task)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
 	struct thread *thread = thread_make(task);
@@ -117,6 +120,12 @@ int BPF_PROG(workload_exec, struct task_struct *task)
 	thread->workload = workload_find(task, scratch);
 	thread->generation = generation;
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(workload_exec, struct task_struct *task)
+{
+	return HELD(on_workload_exec(task));
 }
 
 #ifdef SONDE_TABLES
@@ -148,11 +157,9 @@ struct {
 	__type(value, char[SERVICE_NAME_LEN]);
 } workload_names SEC(".maps");
 
-SEC("iter/task")
-int workload_tasks(struct bpf_iter__task *ctx)
+static __always_inline int on_workload_task(struct task_struct *task)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
-	struct task_struct *task = ctx->task;
 	struct thread *thread;
 	__u32 tgid;
 	char *name;
@@ -179,4 +186,12 @@ int workload_tasks(struct bpf_iter__task *ctx)
 	}
 	workload_mark(thread->workload);
 	return 0;
+}
+
+SEC("iter/task")
+int workload_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	return HELD(on_workload_task(task));
 }

@@ -10,6 +10,7 @@
 #include "probe.h"
 
 const volatile __u32 ring_mask = 0;
+const volatile bool holds_cpu = false;
 const volatile __u64 ring_threshold = 4096;
 __u32 workload_generation = 0; /* so every thread is up to date, and its workload is 0 */
 

@@ -54,6 +54,9 @@ static const struct trial trials[FEATURES] = {
 		.absent = "needs Linux 5.12"},
 	[FEATURE_POINTER_ARGUMENT] = {KERNEL("pointer arguments", try_pointer_argument),
 		.absent = "global functions take them since Linux 5.12"},
+	[FEATURE_HOLD_CPU] = {KERNEL("holding the CPU", try_hold_cpu),
+		.absent = "a program that another one interrupts may be left out, and counts as "
+			  "lost"},
 
 	[FEATURE_RING_BUFFER] = {MAP("ring buffer", try_map), .absent = "needs Linux 5.8",
 		.type = BPF_MAP_TYPE_RINGBUF},

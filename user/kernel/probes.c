@@ -49,6 +49,7 @@ struct probes {
 	struct connections *connections; /* NULL: their iterator is off; likewise the next */
 	struct requests *requests;
 	uint64_t collected_ns; /* when numbers were last taken back */
+	bool holds_cpu;        /* this kernel lets programs do that */
 };
 
 /* All records pass here, so that a workload is described before them. */
@@ -89,6 +90,7 @@ static bool programs_begin(
 		.context = btf,
 	};
 
+	probes->holds_cpu = features_try(FEATURE_HOLD_CPU, btf);
 	return programs_choose(&probes->programs, &choice);
 }
 
@@ -104,6 +106,7 @@ static void programs_apply(struct probes *probes)
 		bpf_program__set_autoload(program, row && programs_has(&probes->programs, row));
 	}
 	skeleton->rodata_settings->tells_tcp = programs_has_source(&probes->programs, SOURCE_TCP);
+	skeleton->rodata_settings->holds_cpu = probes->holds_cpu;
 	skeleton->rodata_settings->notes_accepts =
 		programs_has_source(&probes->programs, SOURCE_HTTP);
 }

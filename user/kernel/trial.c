@@ -260,38 +260,74 @@ static struct btf *functions_describe(struct bpf_func_info functions[2])
 	return types;
 }
 
-/* A program that hands a global function, which is verified by itself, a pointer to its stack. */
-int try_pointer_argument(const struct trial *trial)
+/* Loads a program that has a global function, which is verified by itself. */
+static int functions_load(const struct bpf_insn *code, size_t count, __u32 function)
 {
-	const struct bpf_insn code[] = {
-		{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = BPF_REG_10, .off = -8},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
-		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -8},
-		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = 1},
-		{.code = BPF_JMP | BPF_EXIT},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	struct bpf_func_info functions[2] = {{.insn_off = 0}, {.insn_off = 5}};
+	struct bpf_func_info functions[2] = {{.insn_off = 0}, {.insn_off = function}};
 	struct btf *types = functions_describe(functions);
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .func_info = functions, .func_info_cnt = 2,
 		.func_info_rec_size = sizeof(*functions));
 	int program;
 
-	(void)trial;
 	if (!types)
 		return -ENOMEM;
 	program = btf__load_into_kernel(types);
 	if (program == 0) {
 		options.prog_btf_fd = (__u32)btf__fd(types);
-		program = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, PROGRAM_NAME, "GPL", code,
-			COUNT(code), &options);
+		program = bpf_prog_load(
+			BPF_PROG_TYPE_RAW_TRACEPOINT, PROGRAM_NAME, "GPL", code, count, &options);
 	}
 	btf__free(types);
 	if (program < 0)
 		return program;
 	close(program);
 	return 0;
+}
+
+/* Hands the function a pointer to its stack. */
+#define POINTER_CALL(DISTANCE)                                                                     \
+	{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = BPF_REG_10, .off = -8},                      \
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X,                                              \
+			.dst_reg = BPF_REG_1,                                                      \
+			.src_reg = BPF_REG_10},                                                    \
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -8},            \
+	{                                                                                          \
+		.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = (DISTANCE)          \
+	}
+#define RETURN_0                                                                                   \
+	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},                               \
+	{                                                                                          \
+		.code = BPF_JMP | BPF_EXIT                                                         \
+	}
+
+int try_pointer_argument(const struct trial *trial)
+{
+	const struct bpf_insn code[] = {POINTER_CALL(1), {.code = BPF_JMP | BPF_EXIT}, RETURN_0};
+
+	(void)trial;
+	return functions_load(code, COUNT(code), 5);
+}
+
+/* A program that calls such a function while it holds on to the CPU. */
+int try_hold_cpu(const struct trial *trial)
+{
+	int disable, enable;
+
+	if (!trial->btf)
+		return -ENODATA;
+	disable = kernel_btf_find(trial->btf, "bpf_preempt_disable", BTF_KIND_FUNC);
+	enable = kernel_btf_find(trial->btf, "bpf_preempt_enable", BTF_KIND_FUNC);
+	if (disable < 0 || enable < 0)
+		return -ENOENT;
+	const struct bpf_insn code[] = {
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = disable},
+		POINTER_CALL(3),
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = enable},
+		RETURN_0,
+		RETURN_0,
+	};
+
+	return functions_load(code, COUNT(code), 8);
 }
 
 /* --- maps --- */

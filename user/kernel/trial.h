@@ -43,5 +43,6 @@ int try_uprobe(const struct trial *trial);         /* hook: path of this program
 int try_helper(const struct trial *trial);         /* helper, in a tracing program */
 int try_atomic_fetch(const struct trial *trial);
 int try_pointer_argument(const struct trial *trial); /* of a global function */
+int try_hold_cpu(const struct trial *trial);
 
 #endif

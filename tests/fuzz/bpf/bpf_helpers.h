@@ -23,6 +23,7 @@
 #define __always_inline inline __attribute__((always_inline))
 #define __noinline      __attribute__((noinline))
 #define __weak          __attribute__((weak))
+#define __ksym
 #define barrier()       __asm__ __volatile__("" ::: "memory")
 #define barrier_var(x)  __asm__ __volatile__("" : "+r"(x))
 
