@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What every probe family uses: the counters of losses and the ring buffers. Maps are defined
- * weakly, so that each object may include this header and the linked one has each map once.
+ * What every probe family uses: the counters of losses and the ring buffers.
  */
 #ifndef SONDE_BPF_H
 #define SONDE_BPF_H
@@ -51,8 +50,9 @@ extern const volatile __u64 ring_threshold; /* bytes waiting above which the dae
 
 /*
  * A program may lose its CPU to another task: within functions on kernels with full preemption, and
- * everywhere since Linux 7.0. There it would find what is kept for each CPU changed, and the kernel
- * would leave out runs of a program that is under way on the same CPU. So it holds on to the CPU.
+ * everywhere since Linux 7.0. It would then find what is kept for each CPU changed, so it holds on
+ * to the CPU. It loses it at its end instead, where the kernel still takes the program for running,
+ * and leaves out the other task's run of it: OUTCOME_RECURSION.
  */
 extern void bpf_preempt_disable(void) __weak __ksym;
 extern void bpf_preempt_enable(void) __weak __ksym;

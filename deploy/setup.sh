@@ -32,7 +32,7 @@ test=(
 )
 arm64=(gcc-aarch64-linux-gnu qemu-user debian-archive-keyring python3)
 [ "$(uname -m)" != aarch64 ] || arm64=() # which builds and runs its own
-kernels=(qemu-system-x86 busybox-static debian-archive-keyring python3)
+kernels=(qemu-system-x86 qemu-system-arm busybox-static debian-archive-keyring python3)
 # These come by many other ways, so what counts is the command.
 command -v node >/dev/null || test+=(nodejs)
 command -v javac >/dev/null || test+=(default-jdk-headless)

@@ -15,9 +15,6 @@ from packages import machine_suite
 
 PACKAGES = ["libbpf1", "libelf1", "libprotobuf-c1", "libmicrohttpd12", "libcurl4", "libyaml-0-2",
             "python3", "python3-protobuf", "curl", "nginx-light", "iproute2", "busybox-static"]
-# Debian 13 has these under names that say how long a time is
-RENAMED = {"libelf1": "libelf1t64", "libmicrohttpd12": "libmicrohttpd12t64",
-           "libcurl4": "libcurl4t64"}
 UNUSED = ["usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/perl5", "usr/share/perl",
           "usr/lib/*/perl*", "usr/lib/*/gconv", "usr/share/zoneinfo", "usr/lib/*/libdb-*",
           "usr/share/info", "usr/share/lintian", "usr/share/bash-completion", "etc/ssl",

@@ -55,8 +55,7 @@ static const struct trial trials[FEATURES] = {
 	[FEATURE_POINTER_ARGUMENT] = {KERNEL("pointer arguments", try_pointer_argument),
 		.absent = "global functions take them since Linux 5.12"},
 	[FEATURE_HOLD_CPU] = {KERNEL("holding the CPU", try_hold_cpu),
-		.absent = "a program that another one interrupts may be left out, and counts as "
-			  "lost"},
+		.absent = "with full preemption, programs in functions may be interrupted"},
 
 	[FEATURE_RING_BUFFER] = {MAP("ring buffer", try_map), .absent = "needs Linux 5.8",
 		.type = BPF_MAP_TYPE_RINGBUF},

@@ -24,8 +24,8 @@
 #define __noinline      __attribute__((noinline))
 #define __weak          __attribute__((weak))
 #define __ksym
-#define barrier()       __asm__ __volatile__("" ::: "memory")
-#define barrier_var(x)  __asm__ __volatile__("" : "+r"(x))
+#define barrier()      __asm__ __volatile__("" ::: "memory")
+#define barrier_var(x) __asm__ __volatile__("" : "+r"(x))
 
 /* --- maps --- */
 
