@@ -6,21 +6,21 @@
 	SEC("fentry/" #send)                                                                       \
 	int BPF_PROG(http_fentry_send##suffix, struct socket *socket, struct msghdr *message)      \
 	{                                                                                          \
-		return HELD(message_begins(socket, message));                                      \
+		return HELD_IN_FUNCTION(message_begins(socket, message));                          \
 	}                                                                                          \
                                                                                                    \
 	SEC("fexit/" #send)                                                                        \
 	int BPF_PROG(http_fexit_send##suffix, struct socket *socket, struct msghdr *message,       \
 		size_t size, int result)                                                           \
 	{                                                                                          \
-		return HELD(message_sent(socket, message, result));                                \
+		return HELD_IN_FUNCTION(message_sent(socket, message, result));                    \
 	}                                                                                          \
                                                                                                    \
 	SEC("fexit/" #receive)                                                                     \
 	int BPF_PROG(http_fexit_receive##suffix, struct socket *socket, struct msghdr *message,    \
 		size_t size, int flags, int result)                                                \
 	{                                                                                          \
-		return HELD(message_received(socket, message, flags, result));                     \
+		return HELD_IN_FUNCTION(message_received(socket, message, flags, result));         \
 	}
 
 FUNCTIONS(, inet_sendmsg, inet_recvmsg)
@@ -31,14 +31,14 @@ SEC("fexit/inet_sendpage")
 int BPF_PROG(http_fexit_sendpage, struct socket *socket, struct page *page, int offset, size_t size,
 	int flags, ssize_t result)
 {
-	return HELD(page_sent(socket, result));
+	return HELD_IN_FUNCTION(page_sent(socket, result));
 }
 
 SEC("fexit/unix_stream_sendpage")
 int BPF_PROG(http_fexit_sendpage_unix, struct socket *socket, struct page *page, int offset,
 	size_t size, int flags, ssize_t result)
 {
-	return HELD(page_sent(socket, result));
+	return HELD_IN_FUNCTION(page_sent(socket, result));
 }
 
 SEC("fexit/tcp_splice_read")
@@ -64,13 +64,13 @@ int BPF_PROG(http_arrival_function, struct sock *sk)
 SEC("fentry/tcp_sendmsg_locked")
 int BPF_PROG(http_send_begin_function, struct sock *sk, struct msghdr *message)
 {
-	return HELD(tcp_send_begins(sk, message));
+	return HELD_IN_FUNCTION(tcp_send_begins(sk, message));
 }
 
 #ifdef SONDE_TABLES
 SEC("fentry/unix_release")
 int BPF_PROG(http_fentry_close_unix, struct socket *socket)
 {
-	return HELD(unix_closed(socket));
+	return HELD_IN_FUNCTION(unix_closed(socket));
 }
 #endif

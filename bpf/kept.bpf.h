@@ -25,13 +25,6 @@
 #	define READ(pointer, member) ((pointer)->member)
 #endif
 
-/* A struct as it is on other kernels than that of vmlinux.h, whose members are found by name. */
-#ifdef BPF_NO_PRESERVE_ACCESS_INDEX
-#	define RELOCATED
-#else
-#	define RELOCATED __attribute__((preserve_access_index))
-#endif
-
 /* --- exchanges that are one step for all CPUs --- */
 
 #ifdef SONDE_TABLES

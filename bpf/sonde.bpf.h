@@ -38,6 +38,13 @@
 		(__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* A struct as it is on other kernels than that of vmlinux.h, whose members are found by name. */
+#ifdef BPF_NO_PRESERVE_ACCESS_INDEX
+#	define RELOCATED
+#else
+#	define RELOCATED __attribute__((preserve_access_index))
+#endif
+
 /* --- set before load --- */
 
 /* In a section of their own, which has the same layout in both objects; see kept.bpf.h. */
@@ -50,25 +57,34 @@ extern const volatile __u64 ring_threshold; /* bytes waiting above which the dae
 
 /*
  * A program may lose its CPU to another task: within functions on kernels with full preemption, and
- * everywhere since Linux 7.0. It would then find what is kept for each CPU changed, so it holds on
- * to the CPU. It loses it at its end instead, where the kernel still takes the program for running,
- * and leaves out the other task's run of it: OUTCOME_RECURSION.
+ * within tracepoints, too, since Linux 7.0. It would then find what is kept for each CPU changed,
+ * so it holds on to the CPU. It loses it at its end instead, where the kernel still takes the
+ * program for running, and leaves out the other task's run of it: OUTCOME_RECURSION.
  */
 extern void bpf_preempt_disable(void) __weak __ksym;
 extern void bpf_preempt_enable(void) __weak __ksym;
 
 extern const volatile bool holds_cpu; /* the kernel lets it */
 
-/* The value of `body`, worked out without a pause. */
-#define HELD(body)                                                                                 \
+/* What came along with it: then readers of tracepoints became readers of fast SRCU. */
+struct task_struct___7_0 {
+	struct srcu_ctr *trc_reader_scp;
+} RELOCATED;
+
+#define TRACEPOINTS_PAUSE bpf_core_field_exists(((struct task_struct___7_0 *)0)->trc_reader_scp)
+
+/* The value of `body`, worked out without a pause where there might be one. */
+#define HELD_WHERE(pauses, body)                                                                   \
 	({                                                                                         \
-		if (holds_cpu)                                                                     \
+		if (holds_cpu && (pauses))                                                         \
 			bpf_preempt_disable();                                                     \
 		int held_result = (body);                                                          \
-		if (holds_cpu)                                                                     \
+		if (holds_cpu && (pauses))                                                         \
 			bpf_preempt_enable();                                                      \
 		held_result;                                                                       \
 	})
+#define HELD(body)             HELD_WHERE(TRACEPOINTS_PAUSE, body)
+#define HELD_IN_FUNCTION(body) HELD_WHERE(true, body)
 
 /* --- losses and deliveries --- */
 

@@ -193,5 +193,5 @@ int workload_tasks(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 
-	return HELD(on_workload_task(task));
+	return HELD_IN_FUNCTION(on_workload_task(task));
 }
