@@ -58,11 +58,13 @@ extern const volatile __u64 ring_threshold; /* bytes waiting above which the dae
 /*
  * A program may lose its CPU to another task: within functions on kernels with full preemption, and
  * within tracepoints, too, since Linux 7.0. It would then find what is kept for each CPU changed,
- * so it holds on to the CPU. It loses it at its end instead, where the kernel still takes the
- * program for running, and leaves out the other task's run of it: OUTCOME_RECURSION.
+ * and the kernel would leave out the other task's runs of it. So it holds on to the CPU. The end of
+ * that is a point where it may lose it, unless interrupts are off at the moment.
  */
 extern void bpf_preempt_disable(void) __weak __ksym;
 extern void bpf_preempt_enable(void) __weak __ksym;
+extern void bpf_local_irq_save(unsigned long *flags) __weak __ksym;
+extern void bpf_local_irq_restore(unsigned long *flags) __weak __ksym;
 
 extern const volatile bool holds_cpu; /* the kernel lets it */
 
@@ -73,6 +75,15 @@ struct task_struct___7_0 {
 
 #define TRACEPOINTS_PAUSE bpf_core_field_exists(((struct task_struct___7_0 *)0)->trc_reader_scp)
 
+static __always_inline void cpu_release(void)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	bpf_preempt_enable();
+	bpf_local_irq_restore(&flags);
+}
+
 /* The value of `body`, worked out without a pause where there might be one. */
 #define HELD_WHERE(pauses, body)                                                                   \
 	({                                                                                         \
@@ -80,7 +91,7 @@ struct task_struct___7_0 {
 			bpf_preempt_disable();                                                     \
 		int held_result = (body);                                                          \
 		if (holds_cpu && (pauses))                                                         \
-			bpf_preempt_enable();                                                      \
+			cpu_release();                                                             \
 		held_result;                                                                       \
 	})
 #define HELD(body)             HELD_WHERE(TRACEPOINTS_PAUSE, body)

@@ -308,26 +308,44 @@ int try_pointer_argument(const struct trial *trial)
 	return functions_load(code, COUNT(code), 5);
 }
 
-/* A program that calls such a function while it holds on to the CPU. */
+#define KFUNC_CALL(ID)                                                                             \
+	{                                                                                          \
+		.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = (ID)          \
+	}
+/* To where the flags of interrupts are kept. */
+#define FLAGS_POINT                                                                                \
+	{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},        \
+	{                                                                                          \
+		.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -16              \
+	}
+
+/* A program that calls such a function while it holds on to the CPU; bpf/sonde.bpf.h. */
 int try_hold_cpu(const struct trial *trial)
 {
-	int disable, enable;
+	static const char *const names[] = {"bpf_preempt_disable", "bpf_local_irq_save",
+		"bpf_preempt_enable", "bpf_local_irq_restore"};
+	int ids[COUNT(names)];
 
 	if (!trial->btf)
 		return -ENODATA;
-	disable = kernel_btf_find(trial->btf, "bpf_preempt_disable", BTF_KIND_FUNC);
-	enable = kernel_btf_find(trial->btf, "bpf_preempt_enable", BTF_KIND_FUNC);
-	if (disable < 0 || enable < 0)
-		return -ENOENT;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		ids[i] = kernel_btf_find(trial->btf, names[i], BTF_KIND_FUNC);
+		if (ids[i] < 0)
+			return -ENOENT;
+	}
 	const struct bpf_insn code[] = {
-		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = disable},
-		POINTER_CALL(3),
-		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = enable},
+		KFUNC_CALL(ids[0]),
+		POINTER_CALL(9),
+		FLAGS_POINT,
+		KFUNC_CALL(ids[1]),
+		KFUNC_CALL(ids[2]),
+		FLAGS_POINT,
+		KFUNC_CALL(ids[3]),
 		RETURN_0,
 		RETURN_0,
 	};
 
-	return functions_load(code, COUNT(code), 8);
+	return functions_load(code, COUNT(code), 14);
 }
 
 /* --- maps --- */
