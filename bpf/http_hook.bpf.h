@@ -279,10 +279,10 @@ static __always_inline bool is_listening(const struct sock *sk)
 
 /*
  * After a receive: the last arrival stands while something of it is left. What came since has come
- * at some time of which now is the only one known.
+ * at some time of which now is the only one known; not that of the receive, which may be earlier.
  */
 static __always_inline void arrival_settle(
-	struct sock *sk, struct socket_state *state, const struct tcp_sock *tcp, __u64 now)
+	struct sock *sk, struct socket_state *state, const struct tcp_sock *tcp)
 {
 	if (!state || (tcp ? (__s32)(READ(tcp, copied_seq) - state->arrival_position) < 0
 			   : READ(sk, sk_receive_queue.qlen) > 0))
@@ -295,7 +295,7 @@ static __always_inline void arrival_settle(
 	if (state->arrival_ns)
 		return;
 	state->arrival_position = tcp ? READ(tcp, rcv_nxt) : 0;
-	state->arrival_ns = now;
+	state->arrival_ns = bpf_ktime_get_ns();
 }
 
 /* --- receives --- */
@@ -363,7 +363,7 @@ static __always_inline void splice_ends(struct sock *sk)
 		return;
 	now = bpf_ktime_get_ns();
 	if (conn_catch_up(sk, conn, position_read(sk, tcp), now) && awaits_request(conn))
-		arrival_settle(sk, socket_state_find(sk), tcp, now);
+		arrival_settle(sk, socket_state_find(sk), tcp);
 }
 
 /* A receive that brought nothing: the end of the other side's bytes, or an error. */
@@ -414,7 +414,7 @@ static __always_inline void receive_ends(
 		if (!state)
 			return;
 		if (is_midway(state, DIRECTION_RECEIVE)) {
-			arrival_settle(sk, state, tcp_place(sk), bpf_ktime_get_ns());
+			arrival_settle(sk, state, tcp_place(sk));
 			return;
 		}
 	} else if (awaits_request(conn)) {
@@ -450,7 +450,7 @@ static __always_inline void receive_ends(
 		return;
 	if (!state)
 		state = socket_state_find(sk);
-	arrival_settle(sk, state, tcp, now);
+	arrival_settle(sk, state, tcp);
 }
 
 #endif
