@@ -119,10 +119,22 @@ static __always_inline void closed(struct sock *sk, struct conn *conn, int from)
 	/* a client may still read what has come: its end is that of the stream, or of the socket */
 }
 
+/* MPTCP's own sockets end by no hook: what is there at the address of a new one was another's. */
+static __always_inline void mptcp_begins(struct sock *sk, int to)
+{
+#ifdef SONDE_TABLES
+	if (to == TCP_ESTABLISHED && sk->sk_protocol != IPPROTO_TCP) {
+		conn_forget(sk);
+		socket_state_forget(sk);
+	}
+#endif
+}
+
 static __always_inline int on_http_state(struct sock *sk, int from, int to)
 {
 	struct conn *conn;
 
+	mptcp_begins(sk, to);
 	if (to != TCP_CLOSE && to != TCP_FIN_WAIT1 && to != TCP_CLOSE_WAIT && to != TCP_LAST_ACK)
 		return 0;
 	conn = conn_find(sk);
