@@ -42,7 +42,10 @@ class WouldBlock(Row):
 
 
 class PortReusedAtOnce(Row):
-    """Each connection has the addresses and ports of the one before it; every other one breaks."""
+    """Each connection has the addresses and ports of the one before it; every other one breaks.
+
+    The first port is bound, too: one that connect() chooses may be that of other connections.
+    """
     ERROR = {"client": "closed_locally", "server": "connection_reset"}
 
     def said(self):
@@ -50,7 +53,7 @@ class PortReusedAtOnce(Row):
                 [Exchange(f"/r{i}", "GET", request(i), error=self.ERROR)] for i in range(20)]
 
     def client(self, side):
-        source = None
+        source = "127.0.0.1", 0
         for said in self.said():
             wire = side.connect(source)
             source = wire.sock.getsockname()

@@ -47,6 +47,7 @@ class WaitsToBeConnected(Row):
     def client(self, side):
         first, second = self.said()
         queued = side.connect()
+        side.meet()
         sock = socket.socket()
         sock.setblocking(False)
         _, called = timed(sock.connect_ex, side.address)
@@ -65,6 +66,8 @@ class WaitsToBeConnected(Row):
             side.tell(wire, said)
 
     def server(self, side):
+        wait_readable(side.listener)  # on this side, the first one may come somewhat later
+        side.meet()
         side.meet()
         freed = time.monotonic_ns()
         for said in self.said():
