@@ -2,29 +2,41 @@
 """One kernel in QEMU's software emulation, and what the guest tells on its console."""
 import json
 import os
+import shutil
 import subprocess
+import tempfile
+import threading
 
+import root
 from kernels import BUILD
 
 MARK = "@sonde "
 MACHINES = {"amd64": (["qemu-system-x86_64"], "ttyS0"),
             "arm64": (["qemu-system-aarch64", "-M", "virt"], "ttyAMA0")}
-BOOTS = 5  # a kernel that crashes before anything runs on it is emulation's fault
-SECONDS = 500
+BOOTS = 5
+# Several times what it takes; of a machine that may be busy with other things.
+FIRST_SECONDS = 120
+ALL_SECONDS = 600
 
 
 class Told:
     """What one boot of a guest told."""
 
-    def __init__(self, console):
-        self.console = console
+    def __init__(self):
+        self.console = ""
         self.all = []
-        for line in console.splitlines():
-            if line.startswith(MARK):
-                try:
-                    self.all.append(json.loads(line[len(MARK):]))
-                except ValueError:
-                    pass  # torn by a line of the kernel's: then the count at the end is wrong
+        self.ended = None  # the emulator's exit status
+
+    def take(self, line):
+        """The news in a line of the console, or None."""
+        self.console += line
+        if not line.startswith(MARK):
+            return None
+        try:
+            self.all.append(json.loads(line[len(MARK):]))
+        except ValueError:
+            return None  # torn by a line of the kernel's: then the count at the end is wrong
+        return self.all[-1]
 
     def of(self, what, **labels):
         return [told for told in self.all if told["what"] == what
@@ -37,23 +49,63 @@ class Told:
         end = self.one("end")
         return bool(end) and end["lines"] == len(self.all) - 1
 
+    def emulators_fault(self):
+        """Why what happened says nothing of Sonde; None if it does."""
+        if self.complete():
+            return None
+        if not self.all:
+            return "the kernel did not come up"
+        if self.ended:
+            return "the emulator crashed: " + self.console.rstrip().rpartition("\n")[2]
+        return None
 
-def boot(kernel, initramfs):
-    """(what the guest told, how many boots ended before it told anything)."""
+
+def initramfs(kernel, common):
+    """What all kernels have, and this one's modules: Linux takes archives one after the other."""
+    file = tempfile.NamedTemporaryFile(dir=BUILD, prefix="initramfs-")
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        shutil.copytree(kernel.modules, os.path.join(folder, "modules"))
+        modules = root.archive(folder, os.path.join(BUILD, f"modules-{kernel.name}"))
+    for path in (common, modules):
+        with open(path, "rb") as part:
+            shutil.copyfileobj(part, file)
+    file.flush()
+    return file
+
+
+def emulate(kernel, archive, news):
     command, console = MACHINES[kernel.architecture]
     command = [*command, "-cpu", kernel.cpu, "-m", "1024", "-smp", "2", "-nographic",
-               "-no-reboot", "-net", "none", "-kernel", kernel.image(), "-initrd", initramfs,
+               "-no-reboot", "-net", "none", "-kernel", kernel.image, "-initrd", archive,
                "-append", f"console={console} quiet loglevel=3 oops=panic panic=-1"]
-    for crashes in range(BOOTS):
-        try:
-            output = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                    stderr=subprocess.STDOUT, timeout=SECONDS, check=False).stdout
-        except subprocess.TimeoutExpired as late:
-            output = late.stdout or b""
-        text = output.decode(errors="replace").replace("\r", "")
-        with open(os.path.join(BUILD, f"{kernel.name}.log"), "w", encoding="utf-8") as log:
-            log.write(text)
-        told = Told(text)
-        if told.all:
-            break
-    return told, crashes
+    told = Told()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace") as emulator, \
+            open(os.path.join(BUILD, f"{kernel.name}.log"), "w", encoding="utf-8") as log:
+        late = threading.Timer(ALL_SECONDS, emulator.terminate)
+        silent = threading.Timer(FIRST_SECONDS, emulator.terminate)
+        late.start()
+        silent.start()
+        for line in emulator.stdout:
+            log.write(line)
+            told_now = told.take(line)
+            if told_now:
+                silent.cancel()
+                news(told_now)
+        told.ended = emulator.wait()
+        for timer in (late, silent):
+            timer.cancel()
+    return told
+
+
+def boot(kernel, common, news):
+    """What the guest told at last, and why earlier boots do not count; news(told) as it comes."""
+    faults = []
+    with initramfs(kernel, common) as archive:
+        while True:
+            told = emulate(kernel, archive.name, news)
+            fault = told.emulators_fault()
+            if not fault or len(faults) + 1 == BOOTS:
+                return told, faults
+            faults.append(fault)
+            news({"what": "again", "reason": fault})

@@ -21,8 +21,8 @@ def reason_of(text):
 class Result:
     """One kernel's; `wrong` is empty if all is well."""
 
-    def __init__(self, kernel, told, crashes, seconds):
-        self.kernel, self.told, self.crashes, self.seconds = kernel, told, crashes, seconds
+    def __init__(self, kernel, told, faults, seconds):
+        self.kernel, self.told, self.faults, self.seconds = kernel, told, faults, seconds
         self.programs = [json.loads(line) for line in
                          (told.one("programs") or {"text": ""})["text"].splitlines()
                          if line.startswith("{")]
@@ -62,8 +62,8 @@ class Result:
     def lines(self):
         """The whole report."""
         yield f"{self.kernel.name:<10} {self.release()}, {self.seconds:.0f} s"
-        if self.crashes:
-            yield f"  booted {self.crashes + 1} times: it crashed before Sonde started"
+        for fault in self.faults:
+            yield f"  booted once more: {fault}"
         for told in [*self.told.of("kernel"), *self.told.of("check"), *self.told.of("programs")]:
             yield f"  {told['what']}: {told['seconds']:g} s"
         for told in self.told.of("refused"):
@@ -75,6 +75,8 @@ class Result:
                 good = "WRONG" if told["wrong"] else "right"
                 yield (f"    {told['name']:<16} {good}, {told['count']} compared, "
                        f"{told['seconds']:g} s")
+                for line in told["accounted"]:
+                    yield f"      accounted for by runs that the kernel left out: {line}"
             for told in self.told.of("differs", shell=shell):
                 for reason in told["reasons"]:
                     yield f"    as is to be expected: {reason}"

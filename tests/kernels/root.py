@@ -44,7 +44,7 @@ def programs(architecture, folder):
 
 
 def initramfs(architecture):
-    """Path of the archive, made anew: what is in it changes with every build of Sonde."""
+    """Path of the archive of what all kernels have, made anew, as it has this build of Sonde."""
     packages = os.path.join(BUILD, f"packages-{architecture}")
     Apt(machine_suite(), architecture).install(PACKAGES, packages)
     folder = os.path.join(BUILD, f"root-{architecture}")

@@ -3,6 +3,8 @@
 import os
 import re
 
+import kernel_tls
+
 BEGINS = "sends are timed by their end: the tracepoint at their begin came with Linux 6.16"
 
 # (shell, the release that brought what is missing before, what is different)
@@ -18,11 +20,14 @@ def release():
 
 def of(shell):
     """What is different with these hooks on this kernel."""
-    return [*(f"{row} is not run: {why}" for row, since, why in UNSERVED if release() < since),
+    return [*(f"{row} is not run: {why}" for row, why in unserved().items()),
             *(what for hooks, since, what in DIFFERENCES
               if hooks == shell and release() < since)]
 
 
 def unserved():
-    """Rows that this kernel cannot serve."""
-    return {row for row, since, _ in UNSERVED if release() < since}
+    """{row that this kernel cannot serve: why}"""
+    rows = {row: why for row, since, why in UNSERVED if release() < since}
+    if not os.path.exists("/sys/module/tls"):
+        rows.update({row: "there is no kernel TLS" for row in kernel_tls.ROWS})
+    return rows

@@ -6,6 +6,7 @@ import expected
 import http_truth
 from forked import Forked
 from http_traffic.rows import ROWS
+from left_out import Compared
 
 AT_ONCE = 10  # most of them wait for most of their time
 ALONE = {"port-reused-at-once"}  # any other connection might get the port meanwhile
@@ -14,6 +15,7 @@ ALONE = {"port-reused-at-once"}  # any other connection might get the port meanw
 class Rows:
     def __init__(self, collector, folder):
         self.collector, self.folder = collector, folder
+        self.rows = [row for row in ROWS if row not in expected.unserved()]
         self.early = {}
         self.failed = {}
         self.told = {}
@@ -25,7 +27,7 @@ class Rows:
 
     def begin_early(self):
         """Those that begin before Sonde does."""
-        for row in ROWS:
+        for row in self.rows:
             if ROWS[row].early:
                 self.early[row] = self.begin(row)
                 self.early[row].wait_ready()
@@ -43,13 +45,12 @@ class Rows:
 
     def run(self):
         """Runs the traffic, to its end."""
-        rows = [row for row in ROWS if row not in expected.unserved()]
         while self.early:
             row, traffic = self.early.popitem()
             traffic.release()
             self.finish(row, traffic)
         running = []
-        for row in rows:
+        for row in self.rows:
             if not ROWS[row].early and row not in ALONE:
                 running.append((row, self.begin(row)))
             if len(running) == AT_ONCE:
@@ -58,9 +59,10 @@ class Rows:
             self.finish(row, traffic)
         for row in ALONE:
             self.finish(row, self.begin(row))
-        return len(rows), [f"{row}: {reason}" for row, reason in self.failed.items()]
+        return Compared(len(self.rows),
+                        [f"{row}: {reason}" for row, reason in self.failed.items()])
 
-    def checks(self, sonde, begins):
+    def checks(self, sonde, left_out, begins):
         """(name, check) of each: the traffic first, then one for each kind of comparison."""
         clocks = http_truth.Clocks()
         yield "HTTP traffic", self.run
@@ -71,10 +73,11 @@ class Rows:
                                               begins)
                     for row, (traffic, told) in self.told.items()}
         for name, check in http_truth.CHECKS.items():
-            yield f"HTTP {name}", lambda check=check: compare(check, outcomes)
+            yield f"HTTP {name}", lambda check=check: compare(check, outcomes, left_out)
 
 
-def compare(check, outcomes):
-    wrong = [f"{row} {side}: {what}" for row, outcome in outcomes.items()
-             for side in http_truth.SIDES for what in check(outcome, side)]
-    return len(outcomes) * len(http_truth.SIDES), wrong
+def compare(check, outcomes, left_out):
+    wrong = {row: [f"{row} {side}: {what}" for side in http_truth.SIDES
+                   for what in check(outcome, side)] for row, outcome in outcomes.items()}
+    return left_out.compared_rows(len(outcomes) * len(http_truth.SIDES),
+                                  {row: lines for row, lines in wrong.items() if lines})

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a comparison with the truth found, and what of it is accounted for.
+
+Kernels leave out runs of a program that is being run on the same CPU already: before it was
+interrupted, since 7.0 by other tasks as well (README, Limits). Sonde counts them as `recursion`, so
+what is missing must not be more than that; each run accounts for one thing.
+"""
+import collections
+import dataclasses
+
+EVENTS = "sonde_events_total"
+
+
+@dataclasses.dataclass
+class Compared:
+    count: int   # of figures
+    wrong: list  # lines
+    accounted: list = dataclasses.field(default_factory=list)
+
+    def __add__(self, other):
+        return Compared(self.count + other.count, self.wrong + other.wrong,
+                        self.accounted + other.accounted)
+
+
+class LeftOut:
+    """The runs that the kernel left out for one Sonde, each of which is used once."""
+
+    def __init__(self, sonde):
+        self.sonde = sonde
+        self.used = collections.Counter()
+        self.rows = set()
+
+    def account(self, source, things):
+        """Whether so many things more may be missing."""
+        runs = self.sonde.metrics().sum(EVENTS, source=source, outcome="recursion")
+        if self.used[source] + things > runs:
+            return False
+        self.used[source] += things
+        return True
+
+    def compared(self, count, lines, source, things):
+        """`lines` are what is wrong in these things: all of them are accounted for, or none."""
+        if lines and self.account(source, things):
+            return Compared(count, [], lines)
+        return Compared(count, lines)
+
+    def compared_rows(self, count, rows):
+        """Of rows of HTTP, {name: lines}: each, whatever is wrong in it, is one thing."""
+        result = Compared(count, [])
+        for row, lines in rows.items():
+            if row not in self.rows and self.account("http", 1):
+                self.rows.add(row)
+            (result.accounted if row in self.rows else result.wrong).extend(lines)
+        return result
