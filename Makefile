@@ -242,9 +242,10 @@ run: ## install what is missing, build, run in the foreground (sudo make run ARG
 # One after the other and cheapest first; pytest's closing line stays the last.
 .PHONY: test
 test: ## install what is missing and run every test (sudo make test)
-	@deploy/setup.sh build test arm64
+	@deploy/setup.sh build test arm64 kernels
 	@status=0; { $(MAKE) all && $(MAKE) unit && $(MAKE) sanitize && $(MAKE) clang && $(MAKE) cross && \
-		$(MAKE) fmt-check && $(MAKE) fuzz-check && $(MAKE) integration; } || status=$$?; $(give_back); exit $$status
+		$(MAKE) fmt-check && $(MAKE) fuzz-check && $(MAKE) test-kernels && $(MAKE) integration; } || \
+		status=$$?; $(give_back); exit $$status
 
 # qemu-user makes up /proc/self/stat, which this one reads, and gives zeros there.
 ifdef EMULATE

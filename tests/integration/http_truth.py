@@ -134,7 +134,8 @@ class Clocks:
 class Outcome:
     """What both sides of a row told, and what Sonde saw of them.
 
-    Where no hook is at the begin of a send (`begins` is false) it counts from its end.
+    Where no hook is at the begin of a send (`begins` is false) it counts from its end; so it does
+    where TCP's hook does not tell of it, as another protocol lies above.
     """
 
     def __init__(self, traffic, told, metrics, collector, clocks, begins=True):
@@ -142,7 +143,7 @@ class Outcome:
         self.told, self.metrics = told, metrics
         self.spans = {side: collector.of(self.services[side]) for side in SIDES}
         self.offset, self.uncertainty = clocks.offset, clocks.uncertainty()
-        self.begins = begins and traffic.row.family != "mptcp"
+        self.begins = begins and not traffic.row.layered
 
 
 def key_of(span):

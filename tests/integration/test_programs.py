@@ -11,35 +11,10 @@ import subprocess
 import pytest
 
 from harness import SONDE, Sonde, clean_environment, expect, free_port, run, unique
+from lost_programs import CALLS, IS_OFF, NEEDED, REQUESTS, TRAFFIC, expected
 
 PYTHON = "/usr/bin/python3"
 FAILED = 1
-REQUESTS, CALLS = 20, 300
-
-# Requests over one connection, both ends in one process, which then does some system calls.
-TRAFFIC = """
-import os, socket, sys
-listener = socket.create_server(("127.0.0.1", 0))
-client = socket.create_connection(listener.getsockname())
-server, _ = listener.accept()
-for _ in range(int(sys.argv[1])):
-    client.sendall(b"GET /programs HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
-    server.recv(4096)
-    server.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
-    client.recv(4096)
-for _ in range(int(sys.argv[2])):
-    os.getppid()
-"""
-
-# Those that a source cannot be without; others cost no source.
-NEEDED = {
-    "syscall_enter": "syscall", "syscall_exit": "syscall",
-    "tcp_state": "tcp", "tcp_sweep": "tcp",
-    "process_exec": "process", "process_fork": "process", "process_exit": "process",
-    "http_state": "http", "http_destroy": "http",
-}
-IS_OFF = {"syscall": "system calls are off", "process": "processes are off", "http": "HTTP is off",
-          "tcp": "TCP is off, and HTTP does not learn how connections began"}
 
 
 def sonde_once(*arguments):
@@ -65,23 +40,7 @@ def feature(name):
 
 # These HTTP cannot be without where it has no other hooks to fall back to.
 if "works" not in (feature("fexit"), feature("kprobe")):
-    NEEDED |= {"http_send": "http", "http_receive": "http"}
-
-
-def expected(service, without):
-    """What the traffic must show, but for the source that is off."""
-    shown = {
-        "syscall": [("sonde_syscall_duration_seconds_count", {"syscall": "getppid"}, CALLS)],
-        "tcp": [("sonde_tcp_connections_total",
-                 {"direction": direction, "result": "established"}, 1)
-                for direction in ("inbound", "outbound")],
-        "http": [(f"http_{side}_request_duration_seconds_count",
-                  {"http_response_status_code": "200"}, REQUESTS)
-                 for side in ("server", "client")],
-        "process": [("sonde_process_exits_total", {"reason": "success"}, 1)],
-    }
-    return [(name, {"service_name": service, **labels}, 0 if source == without else value)
-            for source, rows in shown.items() for name, labels, value in rows]
+    NEEDED.update({"http_send": "http", "http_receive": "http"})
 
 
 def log_lines(sonde):
@@ -103,7 +62,7 @@ def test_without_a_program_one_line_says_what_is_lost_and_the_rest_counts(tmp_pa
         if program == "workload_exec":  # it counts as whoever started it
             assert sonde.metrics().sum("sonde_process_exits_total", service_name=service) == 0
         elif program != "tcp_forget":  # without which nothing is promised of TCP and HTTP
-            expect(sonde, *expected(service, lost))
+            expect(sonde, *expected(service, [lost]))
         lines = log_lines(sonde)
     said = [line for line in lines if line.get("program") == program or line.get("from") == program]
     assert len(said) == 1, lines
@@ -131,7 +90,7 @@ def test_forced_hooks_count_http_or_say_why_they_cannot(tmp_path, shell, needs, 
                "--sweep-interval", "100ms") as sonde:
         service = unique("forced")
         run(PYTHON, "-c", TRAFFIC, str(REQUESTS), str(CALLS), name=service)
-        expect(sonde, *expected(service, None))
+        expect(sonde, *expected(service))
         assert not [line for line in log_lines(sonde) if line["message"] == IS_OFF["http"]]
         ended = sonde_once("run", "--quiet", "--http-hooks", shell, "--disabled-programs", by,
                            "--listen", f"127.0.0.1:{free_port()}")

@@ -21,9 +21,14 @@ UNUSED = ["usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/perl5
           "usr/share/ca-certificates", "usr/lib/python3*/pydoc_data", "usr/lib/python3*/test",
           "usr/lib/python3*/lib2to3", "usr/lib/python3*/idlelib", "usr/lib/python3*/distutils",
           "usr/bin/perl*", "usr/share/python-wheels"]
-COMPILERS = {"amd64": ["gcc"], "arm64": ["aarch64-linux-gnu-gcc",
-                                         f"--sysroot={ROOT}/build/sysroot/arm64"]}
-BUILT = {"amd64": "build", "arm64": "build/arm64"}
+# By architecture, as far as this machine builds for it: the compiler, and where Sonde is.
+if os.uname().machine == "aarch64":
+    COMPILERS = {"arm64": ["gcc"]}
+    BUILT = {"arm64": "build"}
+else:
+    COMPILERS = {"amd64": ["gcc"], "arm64": ["aarch64-linux-gnu-gcc",
+                                             f"--sysroot={ROOT}/build/sysroot/arm64"]}
+    BUILT = {"amd64": "build", "arm64": "build/arm64"}
 
 
 def compile_program(architecture, source, output, *flags):

@@ -84,6 +84,7 @@ class Row:
     family = "ipv4"
     backlog = 4096
     early = False  # begins before Sonde does
+    layered = False  # another protocol is between the processes and TCP
     send = {"client": ways.send, "server": ways.send}
     receive = {"client": ways.recv, "server": ways.recv}
 

@@ -17,7 +17,7 @@ class Family(Row, abstract=True):
 
 
 for name in ("ipv6", "mapped", "mptcp", "unix", "abstract"):
-    type(name, (Family,), {"family": name}, name=f"over-{name}")
+    type(name, (Family,), {"family": name, "layered": name == "mptcp"}, name=f"over-{name}")
 
 
 class OverSocketpair(Row):

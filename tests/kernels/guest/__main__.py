@@ -16,7 +16,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 
 import expected  # noqa: E402
+import forbidden  # noqa: E402
 import http_rows  # noqa: E402
+import left_out  # noqa: E402
 import work  # noqa: E402
 from harness import SONDE, Metrics, Sonde  # noqa: E402
 from http_truth import sonde_for  # noqa: E402
@@ -28,8 +30,6 @@ SHELLS = ("auto", "tracepoints", "fentry", "kprobes")
 OBJECTS = ("sonde.bpf.o", "sonde_tables.bpf.o")
 SOURCES = ("http", "tcp", "process", "syscall", "slow_syscall", "workload")
 COMMAND_SECONDS = 120
-LEFT_OUT = ("recursion", "unreadable")  # a run, and what followed on its connection
-LEFT_OUT_SHARE = 0.01  # of a source's events; more is nothing rare any more
 LOG_LINES = 40  # of a Sonde that says more, the first ones
 
 
@@ -55,11 +55,9 @@ def losses(sonde):
     result = Compared(len(SOURCES), [])
     for source in SOURCES:
         delivered = metrics.sum(EVENTS, source=source, outcome="delivered")
-        losses_of = metrics.losses(source)
-        for outcome, lost in losses_of.items():
+        for outcome, lost in metrics.losses(source).items():
             if lost:
-                left_out = losses_of["recursion"] and outcome in LEFT_OUT
-                rare = left_out and lost <= delivered * LEFT_OUT_SHARE
+                rare = outcome in left_out.outcomes() and lost <= delivered * left_out.SHARE
                 (result.accounted if rare else result.wrong).append(
                     f"{source} {outcome}: {lost:g}, and {delivered:g} delivered")
     return result
@@ -91,13 +89,13 @@ def try_shell(shell, folder):
             sonde = sonde_for(collector, folder, "--log-format", "json",
                               "--http-hooks", shell, kind=LeanSonde)
             with sonde as sonde:
-                left_out = LeftOut(sonde)
+                accounts = LeftOut(sonde)
                 tell("started", shell=shell, seconds=round(time.monotonic() - begin, 1))
                 for name, check in (work.CHECKS if shell == "auto" else work.HTTP_CHECKS).items():
-                    judge(shell, name, check, sonde, folder, left_out)
+                    judge(shell, name, check, sonde, folder, accounts)
                 if shell != "auto":
                     tell("differs", shell=shell, reasons=differences)
-                    for name, check in rows.checks(sonde, left_out,
+                    for name, check in rows.checks(sonde, accounts,
                                                    expected.BEGINS not in differences):
                         judge(shell, name, check)
                 judge(shell, "nothing lost", losses, sonde)
@@ -116,17 +114,20 @@ def run(what, *command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=COMMAND_SECONDS, check=False)
     tell(what, status=done.returncode, text=done.stdout, seconds=round(time.monotonic() - begin, 1))
+    return done.stdout
 
 
 def main():
     tell("kernel", release=os.uname().release, seconds=round(time.monotonic(), 1))
     try:
-        run("check", SONDE, "check")
+        check = run("check", SONDE, "check")
         run("programs", os.path.join(ROOT, "build", "verify"),
             *(os.path.join(ROOT, "build", name) for name in OBJECTS))
         for shell in SHELLS:
             with tempfile.TemporaryDirectory() as folder:
                 try_shell(shell, folder)
+        with tempfile.TemporaryDirectory() as folder:
+            judge("auto", "forbidding", forbidden.each, check, folder)
     except Exception:
         tell("failed", reason=traceback.format_exc())
     tell("end", lines=tell.lines)

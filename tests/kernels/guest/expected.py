@@ -31,3 +31,8 @@ def unserved():
     if not os.path.exists("/sys/module/tls"):
         rows.update({row: "there is no kernel TLS" for row in kernel_tls.ROWS})
     return rows
+
+
+def interrupted():
+    """Whether tracepoints' programs may be interrupted by other tasks (README, Limits)."""
+    return release() >= (7, 0)

@@ -20,6 +20,8 @@ KEYS = struct.pack("=HH8s16s4s8s", TLS_1_2, AES_GCM_128, b"sonde-iv", b"sixteen-
 
 
 class OverKernelTls(Row):
+    layered = True
+
     def said(self):
         return [[exchange(0), upload(1, text(3000)), exchange(2, status=404)],
                 [exchange(3), exchange(4, answered=response(200, text(50_000)))]]

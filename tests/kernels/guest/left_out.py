@@ -2,13 +2,22 @@
 """What a comparison with the truth found, and what of it is accounted for.
 
 Kernels leave out runs of a program that is being run on the same CPU already: before it was
-interrupted, since 7.0 by other tasks as well (README, Limits). Sonde counts them as `recursion`, so
-what is missing must not be more than that; each run accounts for one thing.
+interrupted, since 7.0 by other tasks as well, which may also cost a program the bytes that it is
+at (README, Limits). Sonde counts all that, so what is missing must not be more; each accounts for
+one thing.
 """
 import collections
 import dataclasses
 
+import expected
+
 EVENTS = "sonde_events_total"
+SHARE = 0.01  # of a source's events; more is nothing rare any more
+
+
+def outcomes():
+    """What Sonde may count of events that it lost by no fault of its own."""
+    return ("recursion", "unreadable") if expected.interrupted() else ("recursion",)
 
 
 @dataclasses.dataclass
@@ -32,8 +41,8 @@ class LeftOut:
 
     def account(self, source, things):
         """Whether so many things more may be missing."""
-        runs = self.sonde.metrics().sum(EVENTS, source=source, outcome="recursion")
-        if self.used[source] + things > runs:
+        lost = self.sonde.metrics().losses(source)
+        if self.used[source] + things > sum(lost.get(outcome, 0) for outcome in outcomes()):
             return False
         self.used[source] += things
         return True

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each program that this kernel has is forbidden once: one line says what is lost, the rest counts.
+
+As many as do not lose the same are forbidden together, as starting takes long here. One that left
+no line, because another one had taken along what it serves, has its turn in the next round.
+"""
+import json
+import re
+
+from harness import Sonde, expect, run, unique
+from left_out import Compared
+from lost_programs import CALLS, IS_OFF, NEEDED, REQUESTS, TRAFFIC, expected
+
+PYTHON = "/usr/bin/python3"
+HOOKS = r"    ([a-z_0-9]+) +(?:(?:tp_btf|fentry|fexit|k\w*probe) \w+|iter/\w+)"
+FALLS_BACK = "HTTP falls back to other hooks"
+SOURCES_OFF = 2  # in one round, so that there is a rest to count
+# Without which nothing is promised of what would be counted.
+ALONE = {"workload_exec", "tcp_forget"}
+SETTLE_SECONDS = 5
+
+
+def choose(left):
+    """Of the programs that are left those that are forbidden together."""
+    chosen, off = [], set()
+    for program in left:
+        source = NEEDED.get(program)
+        if program in ALONE or (source and (source in off or len(off) == SOURCES_OFF)):
+            continue
+        chosen.append(program)
+        if source:
+            off.add(source)
+    return chosen or left
+
+
+def judge(forbidden, lines):
+    """(programs that left a line, sources that are off, what of the lines is wrong)"""
+    told, off, wrong = [], set(), []
+    for program in forbidden:
+        own = [line for line in lines if program in (line.get("program"), line.get("from"))]
+        if own:
+            told.append(program)
+        wrong += [f"{program}: {line}" for line in own
+                  if len(own) > 1 or line["reason"] != "it is one of disabled-programs"]
+    # HTTP goes on with the next kind of hooks, which this kernel may lack
+    left_hooks = any(line["message"] == FALLS_BACK and line["program"] in told for line in lines)
+    for source, message in IS_OFF.items():
+        by = [line["program"] for line in lines if line["message"] == message]
+        if by:
+            off.add(source)
+        needed = [program for program in told if NEEDED.get(program) == source]
+        if by != needed and not (source == "http" and (left_hooks or set(by) <= set(told))):
+            wrong.append(f"without {', '.join(told)}: {message} by {by}, should be by {needed}")
+    return told, off, wrong
+
+
+def forbid(programs, folder):
+    with Sonde(folder, "--disabled-programs", ",".join(programs), "--log-format", "json") as sonde:
+        lines = [json.loads(line) for line in sonde.log().splitlines()]
+        told, off, wrong = judge(programs, lines)
+        service = unique("forbidden")
+        run(PYTHON, "-S", "-c", TRAFFIC, str(REQUESTS), str(CALLS), name=service)
+        if not ALONE.intersection(programs):
+            try:
+                expect(sonde, *expected(service, off), seconds=SETTLE_SECONDS)
+            except AssertionError as error:
+                wrong += [f"without {', '.join(told)}: {line}" for line in str(error).splitlines()]
+    return told, wrong
+
+
+def each(check, folder):
+    """Those that `sonde check` said are used here."""
+    left = re.findall(HOOKS, check, re.M)
+    result = Compared(len(left), [])
+    while left:
+        told, wrong = forbid(choose(left), folder)
+        result.wrong += wrong
+        if not told:
+            result.wrong += [f"{program}: no line when it is forbidden" for program in left]
+            break
+        left = [program for program in left if program not in told]
+    return result
