@@ -18,11 +18,10 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 import expected  # noqa: E402
 import forbidden  # noqa: E402
 import http_rows  # noqa: E402
-import left_out  # noqa: E402
 import work  # noqa: E402
 from harness import SONDE, Metrics, Sonde  # noqa: E402
 from http_truth import sonde_for  # noqa: E402
-from left_out import EVENTS, Compared, LeftOut  # noqa: E402
+from left_out import EVENTS, Compared, LeftOut, is_rare  # noqa: E402
 from span_collector import Collector  # noqa: E402
 
 MARK = "@sonde "
@@ -57,9 +56,8 @@ def losses(sonde):
         delivered = metrics.sum(EVENTS, source=source, outcome="delivered")
         for outcome, lost in metrics.losses(source).items():
             if lost:
-                rare = outcome in left_out.outcomes() and lost <= delivered * left_out.SHARE
-                (result.accounted if rare else result.wrong).append(
-                    f"{source} {outcome}: {lost:g}, and {delivered:g} delivered")
+                lines = result.accounted if is_rare(outcome, lost, delivered) else result.wrong
+                lines.append(f"{source} {outcome}: {lost:g}, and {delivered:g} delivered")
     return result
 
 

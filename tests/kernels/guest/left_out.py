@@ -12,12 +12,16 @@ import dataclasses
 import expected
 
 EVENTS = "sonde_events_total"
-SHARE = 0.01  # of a source's events; more is nothing rare any more
+RARE, RARE_SHARE = 10, 0.01  # losses, of a source's events; more are nothing rare any more
 
 
 def outcomes():
     """What Sonde may count of events that it lost by no fault of its own."""
     return ("recursion", "unreadable") if expected.interrupted() else ("recursion",)
+
+
+def is_rare(outcome, lost, delivered):
+    return outcome in outcomes() and lost <= max(RARE, delivered * RARE_SHARE)
 
 
 @dataclasses.dataclass
