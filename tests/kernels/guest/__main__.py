@@ -97,13 +97,12 @@ def try_shell(shell, folder):
                                                    expected.BEGINS not in differences):
                         judge(shell, name, check)
                 judge(shell, "nothing lost", losses, sonde)
-                log = sonde.log()
+                lines = forbidden.log_lines(sonde)[:LOG_LINES]
         except AssertionError as error:
             tell("refused", shell=shell, reason=str(error))
             return
         finally:
             rows.end()
-    lines = [json.loads(line) for line in log.splitlines()[:LOG_LINES] if line.startswith("{")]
     tell("log", shell=shell, lines=[line for line in lines if line["level"] != "debug"])
 
 
