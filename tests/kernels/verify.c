@@ -14,6 +14,9 @@
 
 enum { LOG_STATISTICS = 4, LOG_BYTES = 1 << 16 };
 
+/* A line that begins so: since Linux 7 there is one before it of each global function's part. */
+static const char INSTRUCTIONS[] = "\nprocessed ";
+
 static char log_text[LOG_BYTES];
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list arguments)
@@ -28,8 +31,8 @@ static void print_reason(const char *name, int error)
 	char *reason = log_text, *line = log_text, *rest = NULL;
 
 	for (line = strtok_r(log_text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		if (strncmp(line, "processed ", 10) && strncmp(line, "verification time", 17) &&
-			strncmp(line, "stack depth", 11))
+		if (strncmp(line, "processed ", 10) && strncmp(line, "insns processed ", 16) &&
+			strncmp(line, "verification time", 17) && strncmp(line, "stack depth", 11))
 			reason = line;
 	printf("{\"program\": \"%s\", \"reason\": \"%s", name, strerror(error));
 	if (*reason)
@@ -113,7 +116,7 @@ static void report(char **paths, const char *name)
 	else
 		printf("{\"program\": \"%s\", \"instructions\": %lu, \"stack\": %lu, "
 		       "\"microseconds\": %lu}\n",
-			name, number_after("processed "), stack_depth(),
+			name, number_after(INSTRUCTIONS), stack_depth(),
 			number_after("verification time "));
 }
 

@@ -11,7 +11,8 @@ BEGINS = "sends are timed by their end: the tracepoint at their begin came with 
 DIFFERENCES = [("tracepoints", (6, 16), BEGINS)]
 
 # (row, the release whose kernels can serve it, why older ones cannot): it is not run there
-UNSERVED = [("over-mptcp", (5, 15), "Debian's kernel is built without MPTCP")]
+UNSERVED = [("over-mptcp", (5, 15), "Debian's kernel is built without MPTCP"),
+            *((row, (5, 15), "Debian's kernel is built without TLS") for row in kernel_tls.ROWS)]
 
 
 def release():
@@ -27,10 +28,7 @@ def of(shell):
 
 def unserved():
     """{row that this kernel cannot serve: why}"""
-    rows = {row: why for row, since, why in UNSERVED if release() < since}
-    if not os.path.exists("/sys/module/tls"):
-        rows.update({row: "there is no kernel TLS" for row in kernel_tls.ROWS})
-    return rows
+    return {row: why for row, since, why in UNSERVED if release() < since}
 
 
 def interrupted():

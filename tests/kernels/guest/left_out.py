@@ -12,7 +12,7 @@ import dataclasses
 import expected
 
 EVENTS = "sonde_events_total"
-RARE, RARE_SHARE = 10, 0.01  # losses, of a source's events; more are nothing rare any more
+RARE, RARE_SHARE = 10, 0.05  # losses, of a source's events; more are nothing rare any more
 
 
 def outcomes():
