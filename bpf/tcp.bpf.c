@@ -263,7 +263,7 @@ int tcp_sweep(struct bpf_iter__tcp *ctx)
 }
 
 #ifdef SONDE_TABLES
-/* Attached last: other probes still want to know of a socket that ends. */
+/* Attached after http_destroy, who still wants to know of a socket that ends. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_forget, struct sock *sk)
 {

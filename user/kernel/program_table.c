@@ -4,8 +4,9 @@
  *
  * - Tasks get their numbers before anything is counted for them; and the exec probe of workloads
  *   comes before that of processes, so that it runs first.
+ * - What forgets a socket comes before all that keep something of sockets: what is left of one that
+ *   ended would be taken for the next one's at its address. But http_destroy wants to know before.
  * - Connections that are there are looked at when those that come are seen already.
- * - What forgets a socket comes last, after all who still want to know of it.
  */
 #include "kernel/programs.h"
 
@@ -54,12 +55,23 @@ const struct program program_table[PROGRAMS] = {
 	{TRACEPOINT("process_fork", "sched_process_fork"), .source = SOURCE_PROCESS},
 	{TRACEPOINT("process_exit", "sched_process_exit"), .source = SOURCE_PROCESS},
 
+	/* --- ends of sockets; of TCP and of HTTP, whichever is on --- */
+	{TRACEPOINT("http_destroy", "tcp_destroy_sock"), .source = SOURCE_HTTP},
+	{TRACEPOINT("tcp_forget", "tcp_destroy_sock"), .source = SOURCE_WORKLOAD,
+	 .when = WHEN_TABLES,
+	 .without = "sockets in the place of closed ones are taken for those: TCP and HTTP are "
+		    "counted wrong"},
+
+	{FUNCTION("http_fentry_close_unix", FENTRY, "unix_release"), .source = SOURCE_HTTP,
+	 .shells = TRACEPOINTS | FENTRY, .when = WHEN_TABLES, .without = NO_CLOSE},
+	{FUNCTION("http_kprobe_close_unix", KPROBE, "unix_release"), .source = SOURCE_HTTP,
+	 .shells = KPROBES, .without = NO_CLOSE},
+
 	/* --- TCP, whose beginnings of connections HTTP wants to know too --- */
 	{TRACEPOINT("tcp_state", "inet_sock_set_state"), .source = SOURCE_TCP},
 
-	/* --- HTTP: ends of connections, then the shells --- */
+	/* --- HTTP: states of connections, then the shells --- */
 	{TRACEPOINT("http_state", "inet_sock_set_state"), .source = SOURCE_HTTP},
-	{TRACEPOINT("http_destroy", "tcp_destroy_sock"), .source = SOURCE_HTTP},
 
 	{TRACEPOINT("http_send_begin", "tcp_sendmsg_locked"), .source = SOURCE_HTTP,
 	 .shells = TRACEPOINTS, .since = "Linux 6.16", .without = NO_BEGIN},
@@ -101,9 +113,6 @@ const struct program program_table[PROGRAMS] = {
 	{FUNCTION("http_fexit_splice", FEXIT, "tcp_splice_read"), .source = SOURCE_HTTP,
 	 .shells = FENTRY, .without = NO_SPLICE},
 
-	{FUNCTION("http_fentry_close_unix", FENTRY, "unix_release"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS | FENTRY, .when = WHEN_TABLES, .without = NO_CLOSE},
-
 	{FUNCTION("http_kretprobe_send", KRETPROBE, SENDS), .source = SOURCE_HTTP,
 	 .shells = KPROBES},
 	{FUNCTION("http_kprobe_send", KPROBE, SENDS), .source = SOURCE_HTTP,
@@ -120,8 +129,6 @@ const struct program program_table[PROGRAMS] = {
 	 .shells = KPROBES, .without = NO_SPLICE},
 	{FUNCTION("http_kprobe_splice", KPROBE, "tcp_splice_read"), .source = SOURCE_HTTP,
 	 .shells = KPROBES, .without = NO_SPLICE},
-	{FUNCTION("http_kprobe_close_unix", KPROBE, "unix_release"), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .without = NO_CLOSE},
 
 	{TRACEPOINT("http_arrival", "sk_data_ready"), .source = SOURCE_HTTP,
 	 .since = "Linux 6.2", .without = NO_ARRIVAL},
@@ -142,12 +149,6 @@ const struct program program_table[PROGRAMS] = {
 	/* --- system calls --- */
 	{TRACEPOINT("syscall_enter", "sys_enter"), .source = SOURCE_SYSCALL},
 	{TRACEPOINT("syscall_exit", "sys_exit"), .source = SOURCE_SYSCALL},
-
-	/* of TCP and of HTTP, whichever is on */
-	{TRACEPOINT("tcp_forget", "tcp_destroy_sock"), .source = SOURCE_WORKLOAD,
-	 .when = WHEN_TABLES,
-	 .without = "sockets in the place of closed ones are taken for those: TCP and HTTP are "
-		    "counted wrong"},
 };
 /* clang-format on */
 
