@@ -56,7 +56,7 @@ class Told:
         if not self.all:
             return "the kernel did not come up"
         if self.ended:
-            return "the emulator crashed: " + self.console.rstrip().rpartition("\n")[2]
+            return f"the emulator crashed (exit status {self.ended})"
         return None
 
 
