@@ -2,9 +2,9 @@
 """What a comparison with the truth found, and what of it is accounted for.
 
 Kernels leave out runs of a program that is being run on the same CPU already: before it was
-interrupted, since 7.0 by other tasks as well, which may also cost a program the bytes that it is
-at (README, Limits). Sonde counts all that, so what is missing must not be more; each accounts for
-one thing.
+interrupted, since 7.0 by other tasks as well (README, Limits). Sonde counts them as `recursion`. On
+7.x requests were now and then `unreadable` as well. What is missing must not be more than what is
+counted so; each accounts for one thing.
 """
 import collections
 import dataclasses
