@@ -14,9 +14,9 @@ MARK = "@sonde "
 MACHINES = {"amd64": (["qemu-system-x86_64"], "ttyS0"),
             "arm64": (["qemu-system-aarch64", "-M", "virt"], "ttyAMA0")}
 BOOTS = 5
-# Several times what it takes; of a machine that may be busy with other things.
-FIRST_SECONDS = 120
-ALL_SECONDS = 600
+# Without news a guest is stuck: several times what it takes, as the machine may be busy, too.
+BOOT_SECONDS = 120
+SILENT_SECONDS = 400
 
 
 class Told:
@@ -73,6 +73,25 @@ def initramfs(kernel, common):
     return file
 
 
+class Deadline:
+    """Ends a process when its time is over, unless it gets more."""
+
+    def __init__(self, process, seconds):
+        self.process = process
+        self.begin(seconds)
+
+    def begin(self, seconds):
+        self.timer = threading.Timer(seconds, self.process.terminate)
+        self.timer.start()
+
+    def end(self):
+        self.timer.cancel()
+
+    def extend(self, seconds):
+        self.end()
+        self.begin(seconds)
+
+
 def emulate(kernel, archive, news):
     command, console = MACHINES[kernel.architecture]
     command = [*command, "-cpu", kernel.cpu, "-m", "1024", "-smp", "2", "-nographic",
@@ -82,19 +101,15 @@ def emulate(kernel, archive, news):
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace") as emulator, \
             open(os.path.join(BUILD, f"{kernel.name}.log"), "w", encoding="utf-8") as log:
-        late = threading.Timer(ALL_SECONDS, emulator.terminate)
-        silent = threading.Timer(FIRST_SECONDS, emulator.terminate)
-        late.start()
-        silent.start()
+        deadline = Deadline(emulator, BOOT_SECONDS)
         for line in emulator.stdout:
             log.write(line)
             told_now = told.take(line)
             if told_now:
-                silent.cancel()
+                deadline.extend(SILENT_SECONDS)
                 news(told_now)
         told.ended = emulator.wait()
-        for timer in (late, silent):
-            timer.cancel()
+        deadline.end()
     return told
 
 
