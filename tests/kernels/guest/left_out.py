@@ -3,8 +3,8 @@
 
 Kernels leave out runs of a program that is being run on the same CPU already: before it was
 interrupted, since 7.0 by other tasks as well (README, Limits). Sonde counts them as `recursion`. On
-7.x requests were now and then `unreadable` as well. What is missing must not be more than what is
-counted so; each accounts for one thing.
+7.x requests were now and then `unreadable` or `unparsable` as well. What is missing must not be
+more than what is counted so; each accounts for one thing.
 """
 import collections
 import dataclasses
@@ -17,7 +17,7 @@ RARE, RARE_SHARE = 10, 0.05  # losses, of a source's events; more are nothing ra
 
 def outcomes():
     """What Sonde may count of events that it lost by no fault of its own."""
-    return ("recursion", "unreadable") if expected.interrupted() else ("recursion",)
+    return ("recursion", *(("unreadable", "unparsable") if expected.interrupted() else ()))
 
 
 def is_rare(outcome, lost, delivered):
