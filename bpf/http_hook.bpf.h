@@ -44,6 +44,7 @@ static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 		thread = thread_current(SOURCE_HTTP);
 		state->flags &= ~SOCKET_INHERITED;
 		state->tgid = bpf_get_current_pid_tgid() >> 32;
+		bpf_get_current_comm(state->comm, COMM_LEN);
 		state->workload = thread ? thread->workload : 0;
 	}
 	if (state->http_misses >= MISSES_MAX || state->tgid == own_tgid)
@@ -265,7 +266,11 @@ static __always_inline void arrives(struct sock *sk)
 
 	/* TCP sockets have it from their birth */
 	state = is_unix(sk) ? socket_state_make(sk) : socket_state_find(sk);
-	if (!state || state->arrival_ns || state->http_misses >= MISSES_MAX)
+	if (!state)
+		return;
+	if (!state->first_byte_ns)
+		state->first_byte_ns = bpf_ktime_get_ns();
+	if (state->arrival_ns || state->http_misses >= MISSES_MAX)
 		return;
 	tcp = tcp_place(sk);
 	state->arrival_position = tcp ? READ(tcp, rcv_nxt) : 0;

@@ -96,6 +96,7 @@ struct thread {
 	__u32 workload;
 	__u32 generation; /* of `workload`; see workload.bpf.h */
 	__u32 exited;     /* on a group leader: its process's end was told */
+	__u64 connect_ns; /* when it sent its last SYN */
 };
 
 #ifdef SONDE_TABLES
@@ -192,22 +193,26 @@ enum socket_flag {
 	/* Open before Sonde, and bytes went this way last: they may be the middle of a message */
 	SOCKET_RECEIVING = 4,
 	SOCKET_SENDING = 8,
-	SOCKET_UNREAD = 16,  /* received what could not be read, and has not answered it */
-	SOCKET_ANSWERS = 32, /* answered such: it is HTTP, whatever else it sends */
+	SOCKET_UNREAD = 16,         /* received what could not be read, and has not answered it */
+	SOCKET_ANSWERS = 32,        /* answered such: it is HTTP, whatever else it sends */
+	SOCKET_TOLD = 64,           /* the daemon knows of it */
+	SOCKET_WINDOW_CLOSED = 128, /* the last sweep found no room for received bytes */
 };
 
 struct socket_state {
 	__u64 start_ns;
-	__u64 connect_ns; /* how long it took; until then, when it began */
-	__u64 sent_bytes; /* as last told */
-	__u64 received_bytes;
-	__u32 retransmits;
-	__u32 workload; /* the owner */
+	__u64 connect_ns;        /* how long it took; until then, when it began */
+	__u64 first_byte_ns;     /* when payload arrived first; 0: none has, or not known */
+	struct tcp_figures told; /* of a listener: see listener_changed() */
+	__u32 workload;          /* the owner */
 	__u32 tgid;
-	__u8 direction;   /* enum tcp_direction */
-	__u8 flags;       /* enum socket_flag */
-	__u8 http_misses; /* operations that began no HTTP message */
-	__u8 reserved;
+	char comm[COMM_LEN]; /* its command name */
+	__u8 direction;      /* enum tcp_direction */
+	__u8 flags;          /* enum socket_flag */
+	__u8 closer;         /* enum tcp_closer */
+	__u8 is_reset;       /* an RST was received */
+	__u8 http_misses;    /* operations that began no HTTP message */
+	__u8 reserved[3];
 	__u32 arrival_position; /* TCP: up to where bytes had arrived at arrival_ns */
 	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
 	__u32 sending;          /* whether the operation below is under way; see http.bpf.c */

@@ -56,7 +56,9 @@ enum record_type {
 	RECORD_SYSCALL,
 	RECORD_SYSCALL_ERROR,
 	RECORD_SLOW_SYSCALL,
-	RECORD_TCP_OPEN,
+	RECORD_TCP_LISTENER,
+	RECORD_TCP_SWEPT,
+	RECORD_TCP_REFUSALS,
 	RECORD_HTTP_ACTIVE,
 	RECORD_TYPES
 };
@@ -224,36 +226,100 @@ struct record_http_active {
 /* --- TCP --- */
 
 enum tcp_event {
+	TCP_FOUND,    /* was open when Sonde started */
 	TCP_OPENED,   /* established now */
 	TCP_PROGRESS, /* alive at a sweep, and something changed */
+	TCP_RESET,    /* an RST was sent or received, see `reason`; without growth */
 	TCP_CLOSED,   /* was established and is gone */
 	TCP_FAILED    /* never was established */
 };
 
 enum tcp_direction { TCP_UNKNOWN, TCP_INBOUND, TCP_OUTBOUND };
 
-/* One step in a connection's life. `…_bytes` and `retransmits` are growth since the last record. */
+/* Whose FIN or RST came first. */
+enum tcp_closer { TCP_NOBODY, TCP_LOCAL, TCP_PEER };
+
+/* How it ended. */
+enum tcp_reason {
+	TCP_ALIVE,
+	TCP_FIN, /* both sides have closed */
+	TCP_RESET_SENT,
+	TCP_RESET_RECEIVED,
+	TCP_TIMED_OUT, /* no answer to what was sent */
+	TCP_ERROR      /* another one; `error` says which */
+};
+
+enum tcp_flag {
+	TCP_FIRST = 1, /* nothing was told of this connection before */
+	TCP_MPTCP = 2  /* a subflow */
+};
+
+/* What a connection has counted. */
+struct tcp_figures {
+	__u64 sent_bytes; /* payload, once however often it was retransmitted */
+	__u64 received_bytes;
+	__u64 retransmitted_bytes;
+	__u32 sent_segments; /* with and without payload, retransmitted ones included */
+	__u32 received_segments;
+	__u32 retransmitted_segments;
+	__u32 lost_segments;         /* as the sender believes */
+	__u32 out_of_order_segments; /* received; 0 where the kernel does not count them */
+	__u32 zero_windows; /* sweeps that found the receive window closed, and the one before not
+			     */
+};
+
+/*
+ * One step in a connection's life. The first record of one that began under Sonde has a `start_ns`;
+ * one of several CPUs may be told late, so another record than TCP_OPENED may come first.
+ */
 struct record_tcp {
 	struct record record;
 	struct record_address address;
-	__u64 connection; /* socket cookie */
-	__u64 start_ns;   /* established at; 0 when it was open before Sonde was */
-	__u64 connect_ns; /* SYN to established, outbound; 0 when not known */
-	__u64 sent_bytes; /* payload, once however often it was retransmitted */
-	__u64 received_bytes;
-	__u32 retransmits; /* segments */
-	__u32 srtt_us;     /* smoothed round trip now; 0: no sample */
+	__u64 connection;    /* unique to the connection; 0: it never came to be one */
+	__u64 start_ns;      /* established at; 0 when it was open before Sonde was */
+	__u64 connect_ns;    /* SYN to established, outbound; 0 when not known */
+	__u64 first_byte_ns; /* established to first payload received; 0: none yet, or not known */
+	struct tcp_figures growth; /* since the last record; of TCP_FOUND: since it began */
+	/* as it is now */
+	__u32 srtt_us; /* smoothed round trip; 0: no sample */
 	__u32 min_rtt_us;
-	__u32 tgid;     /* the owner as far as known; 0: nobody yet */
-	__u8 event;     /* enum tcp_event */
-	__u8 direction; /* enum tcp_direction */
-	__u16 error;    /* errno of the socket, for TCP_FAILED and resets */
+	__u32 congestion_window; /* segments */
+	__u32 unsent_bytes;
+	__u32 unacknowledged_bytes;
+	__u32 tgid;          /* the owner as far as known; 0: nobody yet */
+	char comm[COMM_LEN]; /* its command name */
+	__u8 event;          /* enum tcp_event */
+	__u8 direction;      /* enum tcp_direction */
+	__u8 state;          /* of the kernel: 1 established … 11 closing */
+	__u8 closer;         /* enum tcp_closer */
+	__u8 reason;         /* enum tcp_reason */
+	__u8 flags;          /* enum tcp_flag */
+	__u16 error;         /* errno of the socket */
+};
+
+/* A listening socket whose figures changed, or that is gone. */
+struct record_tcp_listener {
+	struct record record;
+	struct record_address address; /* the local half */
+	__u64 listener;                /* unique to the socket */
+	__u64 overflows;    /* growth: connections dropped because the accept queue was full */
+	__u32 queue_length; /* established, and not accepted yet */
+	__u32 queue_limit;
+	__u32 is_gone;
 	__u32 reserved;
 };
 
-/* Connections that one workload had open at a sweep, in all network namespaces. */
-struct record_tcp_open {
-	struct record record;
+/* All connections of a network namespace that were open then have been told of since `begin_ns`. */
+struct record_tcp_swept {
+	struct record record; /* workload: 0 */
+	__u64 begin_ns;
+	__u32 netns;
+	__u32 reserved;
+};
+
+/* RSTs that the kernel sent for no socket, such as from closed ports: growth. */
+struct record_tcp_refusals {
+	struct record record; /* workload: 0 */
 	__u64 count;
 };
 

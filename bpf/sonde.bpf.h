@@ -170,14 +170,17 @@ static __always_inline void ring_count(
 		place->counters->count[source][delivered ? OUTCOME_DELIVERED : OUTCOME_RING_FULL]++;
 }
 
-/* Hands a record to the daemon, or counts that there was no room. */
-static __always_inline void ring_output(enum source source, void *record, __u64 size)
+/* Hands a record to the daemon; false: there was no room, which is counted. */
+static __always_inline bool ring_output(enum source source, void *record, __u64 size)
 {
 	struct ring_place place = ring_place();
+	bool delivered;
 
 	if (!place.ring)
-		return;
-	ring_count(&place, source, !bpf_ringbuf_output(place.ring, record, size, place.flags));
+		return false;
+	delivered = !bpf_ringbuf_output(place.ring, record, size, place.flags);
+	ring_count(&place, source, delivered);
+	return delivered;
 }
 
 #endif

@@ -12,6 +12,7 @@
 #include "bucket.h"
 #include "syscall_numbers.h"
 #include "table.h"
+#include "tcp_connect.bpf.h"
 
 const volatile __u32 shard_mask SETTING =
 	0; /* copies of the histograms, for machines of many CPUs */
@@ -130,14 +131,8 @@ static __noinline void slow_tell(struct thread *thread, __u64 now, __u64 duratio
 /* Notes when the socket behind a new descriptor was accepted. */
 static __noinline void accept_note(struct task_struct *task, long descriptor, __u64 now)
 {
-	struct file **files = BPF_CORE_READ(task, files, fdt, fd), *file;
-	struct socket *socket;
-	__u64 key;
+	__u64 key = (__u64)socket_behind(task, descriptor);
 
-	if (bpf_probe_read_kernel(&file, sizeof(file), files + descriptor))
-		return;
-	socket = BPF_CORE_READ(file, private_data);
-	key = (__u64)BPF_CORE_READ(socket, sk);
 	bpf_map_update_elem(&accepts, &key, &now, BPF_ANY);
 }
 
@@ -145,14 +140,15 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 {
 	struct task_struct *task = task_current();
 	struct thread *thread = thread_find(task);
-	__u64 now = bpf_ktime_get_ns(), duration;
+	__u64 now = bpf_ktime_get_ns(), begin, duration;
 	struct latency_slots *slots;
 	__u32 number, index, *slot, which;
 	struct latency *latency;
 
 	if (!thread || !thread->syscall_start_ns)
 		return 0; /* it began before Sonde, or its begin was counted as lost */
-	duration = now - thread->syscall_start_ns;
+	begin = thread->syscall_start_ns;
+	duration = now - begin;
 	thread->syscall_start_ns = 0;
 	number = thread->syscall_number;
 	if (number >= SYSCALLS_MAX || is_compat(task)) {
@@ -178,8 +174,12 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 	__sync_fetch_and_add(&latency->sum_ns, duration);
 	__sync_fetch_and_add(&latency->buckets[histogram_bucket(duration)], 1);
 
-	if (result < 0 && result >= -4095)
+	if (result < 0 && result >= -4095) {
 		error_count(thread->workload, number, result);
+		if (number == NR_CONNECT && tells_tcp && is_without_way(result))
+			connect_fails(
+				thread, SYSCALL_FD(regs), SYSCALL_ARGUMENT(regs), begin, result);
+	}
 	if (slow_syscall_ns && duration > slow_syscall_ns &&
 		!(waiting_syscalls[number / 64] >> (number % 64) & 1))
 		slow_tell(thread, now, duration, result);

@@ -43,6 +43,13 @@ struct by_workload {
 	__u32 figure[WORKLOADS_MAX];
 };
 
+/* What a sweep over the TCP sockets tells. */
+enum tcp_sweep {
+	TCP_SWEEP_CHANGED, /* those that changed since the last one */
+	TCP_SWEEP_ALL,
+	TCP_SWEEP_FIRST /* all; what they have counted so far was before Sonde */
+};
+
 /* Who a number is, and the hash of its OTEL_SERVICE_NAME (0: none), which is part of its key. */
 struct workload {
 	struct record_workload record;

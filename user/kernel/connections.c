@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "kernel/iterator.h"
 #include "kernel/skeleton.h"
 #include "log.h"
@@ -19,6 +20,9 @@
 
 #define NAMESPACES_MAX    512 /* looked at; more are reported and left out */
 #define NAMESPACES_SWEEPS 5   /* the list is made anew after so many sweeps */
+
+/* How often all is told, whether it changed or not: what was lost shows by then. */
+#define ALL_INTERVAL_NS 60000000000ULL
 
 /* A network namespace, by a process that lives in it. */
 struct namespace
@@ -35,9 +39,10 @@ struct connections {
 	int home;              /* our own network namespace */
 	ino_t home_inode;
 	unsigned sweeps;
+	uint64_t all_told_ns;
+	uint64_t refusals; /* as last told */
 	size_t namespace_count;
 	struct namespace namespaces[NAMESPACES_MAX];
-	struct by_workload open; /* as last told */
 };
 
 /* --- namespaces --- */
@@ -83,6 +88,22 @@ static void namespaces_find(struct connections *connections)
 
 /* --- one pass --- */
 
+/* In the namespace that the thread is in. */
+static void iterate(struct connections *connections, ino_t inode)
+{
+	bool is_all = connections->skeleton->data->tcp_sweep_mode != TCP_SWEEP_CHANGED;
+	struct record_tcp_swept swept = {
+		.record = {.type = RECORD_TCP_SWEPT},
+		.begin_ns = clock_monotonic_ns(),
+		.netns = (__u32)inode,
+	};
+
+	if (iterator_run(connections->link, connections->sink, connections->context) || !is_all)
+		return;
+	swept.record.time_ns = clock_monotonic_ns();
+	connections->sink(connections->context, &swept.record, sizeof(swept));
+}
+
 static void iterate_in(struct connections *connections, const struct namespace *namespace)
 {
 	char path[64];
@@ -99,16 +120,19 @@ static void iterate_in(struct connections *connections, const struct namespace *
 				 "only when connections end; CAP_SYS_ADMIN is needed",
 				log_str("error", strerror(errno)));
 		else
-			iterator_run(connections->link, connections->sink, connections->context);
+			iterate(connections, namespace->inode);
 	}
 	close(fd);
 }
 
-static void iterate_everywhere(struct connections *connections)
+static void iterate_everywhere(struct connections *connections, enum tcp_sweep mode)
 {
+	connections->skeleton->data->tcp_sweep_mode = mode;
+	if (mode != TCP_SWEEP_CHANGED)
+		connections->all_told_ns = clock_monotonic_ns();
 	if (connections->sweeps++ % NAMESPACES_SWEEPS == 0)
 		namespaces_find(connections);
-	iterator_run(connections->link, connections->sink, connections->context);
+	iterate(connections, connections->home_inode);
 	for (size_t i = 0; i < connections->namespace_count; i++)
 		iterate_in(connections, &connections->namespaces[i]);
 	if (connections->namespace_count && setns(connections->home, CLONE_NEWNET)) {
@@ -119,27 +143,25 @@ static void iterate_everywhere(struct connections *connections)
 	}
 }
 
+static void refusals_tell(struct connections *connections)
+{
+	uint64_t refusals = connections->skeleton->bss->tcp_refusals;
+	struct record_tcp_refusals record = {
+		.record = {.type = RECORD_TCP_REFUSALS, .time_ns = clock_monotonic_ns()},
+		.count = refusals - connections->refusals,
+	};
+
+	connections->refusals = refusals;
+	if (record.count)
+		connections->sink(connections->context, &record.record, sizeof(record));
+}
+
 void connections_sweep(struct connections *connections)
 {
-	struct bpf_map *map = connections->skeleton->maps.tcp_open;
-	static const struct by_workload none; /* 4 KiB, and never written */
-	const __u32 zero = 0;
-	struct by_workload open;
+	bool is_all = clock_monotonic_ns() - connections->all_told_ns >= ALL_INTERVAL_NS;
 
-	bpf_map__update_elem(map, &zero, sizeof(zero), &none, sizeof(none), BPF_ANY);
-	iterate_everywhere(connections);
-	if (bpf_map__lookup_elem(map, &zero, sizeof(zero), &open, sizeof(open), 0))
-		return;
-	for (__u32 workload = 0; workload < WORKLOADS_MAX; workload++) {
-		struct record_tcp_open record = {
-			.record = {.type = RECORD_TCP_OPEN, .workload = workload},
-			.count = open.figure[workload],
-		};
-
-		if (record.count != connections->open.figure[workload])
-			connections->sink(connections->context, &record.record, sizeof(record));
-	}
-	connections->open = open;
+	iterate_everywhere(connections, is_all ? TCP_SWEEP_ALL : TCP_SWEEP_CHANGED);
+	refusals_tell(connections);
 }
 
 /* --- begin and end --- */
@@ -167,8 +189,7 @@ int connections_new(
 		result = -errno;
 		goto failed;
 	}
-	iterate_everywhere(connections);
-	skeleton->data->tcp_baseline = 0;
+	iterate_everywhere(connections, TCP_SWEEP_FIRST);
 	*out = connections;
 	return 0;
 failed:

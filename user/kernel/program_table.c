@@ -69,6 +69,10 @@ const struct program program_table[PROGRAMS] = {
 
 	/* --- TCP, whose beginnings of connections HTTP wants to know too --- */
 	{TRACEPOINT("tcp_state", "inet_sock_set_state"), .source = SOURCE_TCP},
+	{TRACEPOINT("tcp_reset_received", "tcp_receive_reset"), .source = SOURCE_TCP,
+	 .without = "TCP resets received are not counted, and connections end by an error"},
+	{TRACEPOINT("tcp_reset_sent", "tcp_send_reset"), .source = SOURCE_TCP,
+	 .without = "TCP resets sent are not counted"},
 
 	/* --- HTTP: states of connections, then the shells --- */
 	{TRACEPOINT("http_state", "inet_sock_set_state"), .source = SOURCE_HTTP},

@@ -24,7 +24,9 @@ static const size_t fixed_size[RECORD_TYPES] = {
 	[RECORD_SYSCALL] = offsetof(struct record_syscall, buckets),
 	[RECORD_SYSCALL_ERROR] = sizeof(struct record_syscall_error),
 	[RECORD_SLOW_SYSCALL] = sizeof(struct record_slow_syscall),
-	[RECORD_TCP_OPEN] = sizeof(struct record_tcp_open),
+	[RECORD_TCP_LISTENER] = sizeof(struct record_tcp_listener),
+	[RECORD_TCP_SWEPT] = sizeof(struct record_tcp_swept),
+	[RECORD_TCP_REFUSALS] = sizeof(struct record_tcp_refusals),
 	[RECORD_HTTP_ACTIVE] = sizeof(struct record_http_active),
 };
 
@@ -122,7 +124,9 @@ bool record_is_valid(const struct record *record, size_t size)
 	case RECORD_TCP: {
 		const struct record_tcp *tcp = self;
 
-		return tcp->event <= TCP_FAILED && tcp->direction <= TCP_OUTBOUND;
+		return tcp->event <= TCP_FAILED && tcp->direction <= TCP_OUTBOUND &&
+		       tcp->closer <= TCP_PEER && tcp->reason <= TCP_ERROR &&
+		       has_end(tcp->comm, COMM_LEN);
 	}
 	case RECORD_EXEC: return has_end(((const struct record_exec *)self)->comm, COMM_LEN);
 	case RECORD_EXIT: {
@@ -141,7 +145,9 @@ bool record_is_valid(const struct record *record, size_t size)
 	case RECORD_WORKLOAD_END:
 	case RECORD_CLOCK:
 	case RECORD_FORK:
-	case RECORD_TCP_OPEN: return true;
+	case RECORD_TCP_LISTENER:
+	case RECORD_TCP_SWEPT:
+	case RECORD_TCP_REFUSALS: return true;
 	case RECORD_TYPES: break;
 	}
 	return false;

@@ -19,7 +19,7 @@
 #include "kernel/source.h"
 
 /* Raised by every change to the format or to bpf/record.h. */
-#define RECORDING_VERSION 2
+#define RECORDING_VERSION 3
 
 #define RECORDING_ERROR_LEN 512
 

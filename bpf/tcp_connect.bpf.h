@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * TCP connections that fail before their first packet, as there is no way to the peer, no local
+ * port is left or a rule forbids it. The socket does not even change its state, so this is seen at
+ * the end of the system call.
+ */
+#ifndef SONDE_TCP_CONNECT_BPF_H
+#define SONDE_TCP_CONNECT_BPF_H
+
+#include "bytes.bpf.h"
+
+#define EPERM         1
+#define EACCES        13
+#define EADDRNOTAVAIL 99
+#define ENETDOWN      100
+#define ENETUNREACH   101
+#define EHOSTUNREACH  113
+
+extern const volatile bool tells_tcp;
+
+/* Other errors say that the program is wrong, or come after a packet was sent. */
+static __always_inline bool is_without_way(long result)
+{
+	return result == -ENETUNREACH || result == -EHOSTUNREACH || result == -ENETDOWN ||
+	       result == -EADDRNOTAVAIL || result == -EACCES || result == -EPERM;
+}
+
+/* The socket behind a descriptor of the current process, to be read by probe reads only. */
+static __always_inline struct sock *socket_behind(struct task_struct *task, __u32 descriptor)
+{
+	struct file **files = BPF_CORE_READ(task, files, fdt, fd), *file;
+	struct socket *socket;
+
+	if (bpf_probe_read_kernel(&file, sizeof(file), files + descriptor))
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
+/* The address that the program gave; false when it is none of the Internet's. */
+static __always_inline bool remote_read(struct record_address *address, __u64 user_address)
+{
+	__u32 *remote = (__u32 *)address->remote;
+	struct sockaddr_in6 given = {};
+	struct sockaddr_in *v4 = (void *)&given;
+
+	bpf_probe_read_user(&given, sizeof(*v4), (void *)user_address);
+	address->remote_port = bpf_ntohs(given.sin6_port);
+	if (given.sin6_family == AF_INET) {
+		remote[2] = bpf_htonl(0xffff);
+		remote[3] = v4->sin_addr.s_addr;
+		return true;
+	}
+	if (given.sin6_family != AF_INET6 ||
+		bpf_probe_read_user(&given, sizeof(given), (void *)user_address))
+		return false;
+	__builtin_memcpy(address->remote, &given.sin6_addr, sizeof(address->remote));
+	return true;
+}
+
+/* Tells of a connect() that has failed, if it has sent nothing. */
+static __noinline void connect_fails(
+	struct thread *thread, __u32 descriptor, __u64 user_address, __u64 begin_ns, long result)
+{
+	struct record_tcp record = {};
+	struct sock *sk;
+
+	if (!thread || thread->connect_ns >= begin_ns)
+		return;
+	sk = socket_behind(task_current(), descriptor);
+	if (BPF_CORE_READ(sk, sk_type) != SOCK_STREAM ||
+		BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
+		!remote_read(&record.address, user_address))
+		return;
+	record.record.type = RECORD_TCP;
+	record.record.workload = thread->workload;
+	record.record.time_ns = bpf_ktime_get_ns();
+	record.address.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	record.tgid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(record.comm, COMM_LEN);
+	record.event = TCP_FAILED;
+	record.direction = TCP_OUTBOUND;
+	record.reason = TCP_ERROR;
+	record.flags = TCP_FIRST;
+	record.error = -result;
+	ring_output(SOURCE_TCP, &record, sizeof(record));
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names for the other end of a connection: a service of this node, a name that the configuration
+ * gives to a network, a DNS name that was looked up here, `localhost`, or `external`. They become
+ * label values, so addresses are never among them, and a service gets at most so many DNS names.
+ *
+ * Not thread-safe: the main thread owns it.
+ */
+#ifndef SONDE_PEERS_H
+#define SONDE_PEERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PEER_EXTERNAL  "external"
+#define PEER_LOCALHOST "localhost"
+
+#define PEERS_ERROR_LEN 256
+
+struct peers;
+
+/* NULL: no memory. */
+struct peers *peers_new(void);
+void peers_free(struct peers *peers);
+
+/*
+ * Takes over a list of `CIDR=NAME` (`10.0.0.0/8=internal`, `2001:db8::/32=lab`, `192.0.2.7=db`); of
+ * several that match the longest prefix wins. Negative errno: the old list stays.
+ */
+int peers_configure(
+	struct peers *peers, char *const *names, size_t count, size_t dns_names_per_service_max);
+
+/* Says in `error` what is wrong with one entry, and returns false; for the configuration. */
+bool peer_name_is_valid(const char *entry, char error[PEERS_ERROR_LEN]);
+
+/* `address` as in records: IPv4 is mapped. True for ::1 and 127.0.0.0/8. */
+bool address_is_loopback(const uint8_t address[16]);
+
+/* The configured name of an address, or NULL. */
+const char *peers_configured(const struct peers *peers, const uint8_t address[16]);
+
+/*
+ * `name` if this service may have it as a DNS name, or NULL when it has had too many others. The
+ * caller counts that.
+ */
+const char *peers_admit(struct peers *peers, const char *service, const char *name);
+
+/* A copy of a name that lives until it was released as often as it was kept; NULL: no memory. */
+const char *peers_keep(struct peers *peers, const char *name);
+void peers_release(struct peers *peers, const char *name);
+
+#endif
