@@ -47,10 +47,13 @@ struct config {
 	uint64_t routes_per_service_max; /* key routes-per-service-limit: learned, default 100 */
 	char **http_routes; /* key http-routes: templates (`/users/{id}`), first match wins */
 	size_t http_route_count;
-	bool spans;                /* make spans when otlp-endpoint is set, default true */
-	uint64_t otlp_queue_bytes; /* key otlp-queue-size: waiting spans, default 1MiB */
-	uint64_t otlp_interval_ns; /* key otlp-interval: longest wait of a span, default 1s */
-	uint64_t otlp_timeout_ns;  /* key otlp-timeout: for one request, default 10s */
+	char **peer_names; /* key peer-names: CIDR=NAME (network.h), the longest prefix wins */
+	size_t peer_name_count;
+	uint64_t peers_per_service_max; /* key peers-per-service-limit: DNS names, default 100 */
+	bool spans;                     /* make spans when otlp-endpoint is set, default true */
+	uint64_t otlp_queue_bytes;      /* key otlp-queue-size: waiting spans, default 1MiB */
+	uint64_t otlp_interval_ns;      /* key otlp-interval: longest wait of a span, default 1s */
+	uint64_t otlp_timeout_ns;       /* key otlp-timeout: for one request, default 10s */
 	uint64_t drain_timeout_ns; /* key drain-timeout: at most this for the last flush, default 5s
 				    */
 

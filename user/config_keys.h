@@ -19,7 +19,8 @@ enum config_type {
 	CONFIG_DURATION, /* in nanoseconds */
 	CONFIG_SIZE,     /* in bytes */
 	CONFIG_SIZE_POWER_OF_TWO,
-	CONFIG_ROUTES,  /* char ** and, at count_offset, size_t; so is the next one */
+	CONFIG_ROUTES,  /* char ** and, at count_offset, size_t; so are the next ones */
+	CONFIG_PEERS,   /* CIDR=NAME */
 	CONFIG_PROGRAMS /* names of BPF programs */
 };
 
@@ -37,7 +38,7 @@ struct config_key {
 	const char *help;
 };
 
-#define CONFIG_KEYS         27
+#define CONFIG_KEYS         29
 #define CONFIG_VARIABLE_LEN 32
 #define CONFIG_LIST_MAX     100 /* each request is compared with the routes in turn */
 #define CONFIG_PREFIX       "SONDE_"

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "kernel/programs.h"
+#include "network.h"
 #include "route_pattern.h"
 
 /* What the error messages call a value of each type, and what they suggest to write. */
@@ -27,6 +28,7 @@ static const struct {
 	[CONFIG_SIZE] = {"size", "e.g. 512KiB or 4MiB"},
 	[CONFIG_SIZE_POWER_OF_TWO] = {"size", "e.g. 512KiB or 4MiB"},
 	[CONFIG_ROUTES] = {"route", "a path that begins with /, e.g. /users/{id} or /static/*"},
+	[CONFIG_PEERS] = {"name of a network", "CIDR=NAME, e.g. 10.0.0.0/8=internal"},
 };
 
 bool config_fail(char error[CONFIG_ERROR_LEN], const char *format, ...)
@@ -258,9 +260,12 @@ bool config_list_add(struct config *config, const struct config_key *key, const 
 {
 	char ***items = (char ***)((char *)config + key->offset);
 	size_t *count = (size_t *)((char *)config + key->count_offset);
+	struct network network;
 
 	if (key->type == CONFIG_ROUTES && !route_pattern_valid(item))
 		return fail_kind(CONFIG_ROUTES, item, where, error);
+	if (key->type == CONFIG_PEERS && !network_read(&network, item, NULL))
+		return fail_kind(CONFIG_PEERS, item, where, error);
 	if (key->type == CONFIG_PROGRAMS && !program_find(item))
 		return fail_program(item, where, error);
 	if (*count == CONFIG_LIST_MAX)
@@ -323,6 +328,7 @@ bool config_key_set(struct config *config, const struct config_key *key, const c
 	case CONFIG_SIZE:
 	case CONFIG_SIZE_POWER_OF_TWO: return set_quantity(field, key, text, where, error);
 	case CONFIG_ROUTES:
+	case CONFIG_PEERS:
 	case CONFIG_PROGRAMS: return set_list(config, key, text, where, error);
 	}
 	return false;

@@ -27,6 +27,11 @@ enum family {
 	FAMILY_TCP_CONNECT,
 	FAMILY_TCP_LIFETIME,
 	FAMILY_TCP_RTT,
+	FAMILY_TCP_RESETS,
+	FAMILY_TCP_ACCEPT_QUEUE,
+	FAMILY_TCP_ACCEPT_QUEUE_LIMIT,
+	FAMILY_TCP_LISTEN_OVERFLOWS,
+	FAMILY_TCP_PEERS_FOLDED,
 	FAMILY_SYSCALL,
 	FAMILY_SYSCALL_ERRORS,
 	FAMILY_SYSCALL_SLOW,
@@ -41,5 +46,10 @@ enum family {
 };
 
 extern const struct metric_description family_descriptions[FAMILIES];
+
+#define LABELS(...) ((const char *const[]){__VA_ARGS__})
+
+/* The series of one of `families` (all of them, by enum family) with these label values. */
+#define SERIES(families, family, ...) metrics_series((families)[family], LABELS(__VA_ARGS__))
 
 #endif

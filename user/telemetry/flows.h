@@ -33,10 +33,11 @@ enum flow_event { FLOW_OPEN, FLOW_CLOSED, FLOW_FAILED };
 struct flow {
 	struct record_address address;
 	uint64_t connection; /* unique; 0: it never came to be one */
-	uint64_t start_ns;   /* established at, CLOCK_MONOTONIC; 0: before Sonde was there, or never */
-	uint64_t end_ns;     /* closed, or failed at; 0: it is open */
-	uint64_t changed_ns; /* time of the last record */
-	uint64_t connect_ns; /* SYN to established; 0: not known */
+	uint64_t
+		start_ns; /* established at, CLOCK_MONOTONIC; 0: before Sonde was there, or never */
+	uint64_t end_ns;  /* closed, or failed at; 0: it is open */
+	uint64_t changed_ns;      /* time of the last record */
+	uint64_t connect_ns;      /* SYN to established; 0: not known */
 	uint64_t first_byte_ns;   /* established to first payload received; 0: none, or not known */
 	struct tcp_figures total; /* of its whole life, also what was before Sonde */
 	uint32_t srtt_us;         /* 0: no sample */
@@ -79,16 +80,16 @@ const char *flow_result_name(const struct flow *flow);
 
 struct flows;
 
-/* Both are borrowed. NULL: no memory. */
-struct flows *flows_new(struct metrics *metrics, struct identity *identity, struct peers *peers);
+/* All are borrowed; `families` has one for each enum family. NULL: no memory. */
+struct flows *flows_new(
+	struct metric_family *const *families, struct identity *identity, struct peers *peers);
 void flows_free(struct flows *flows);
 
 /*
  * Flow records go to `sink`: each connection once when it has ended, and each open one that changed
  * every `interval_ns` (0: never). NULL: to nobody.
  */
-void flows_set_sink(
-	struct flows *flows, flow_sink sink, void *context, uint64_t interval_ns);
+void flows_set_sink(struct flows *flows, flow_sink sink, void *context, uint64_t interval_ns);
 
 /* Records of the types RECORD_TCP…, and at the end of each sweep the clock. */
 void flows_take(struct flows *flows, const struct record *record);

@@ -16,8 +16,6 @@
 #define PEER_EXTERNAL  "external"
 #define PEER_LOCALHOST "localhost"
 
-#define PEERS_ERROR_LEN 256
-
 struct peers;
 
 /* NULL: no memory. */
@@ -25,19 +23,13 @@ struct peers *peers_new(void);
 void peers_free(struct peers *peers);
 
 /*
- * Takes over a list of `CIDR=NAME` (`10.0.0.0/8=internal`, `2001:db8::/32=lab`, `192.0.2.7=db`); of
- * several that match the longest prefix wins. Negative errno: the old list stays.
+ * Takes over a list of `CIDR=NAME` (network.h); of several that match the longest prefix wins.
+ * Negative errno: the old list stays.
  */
 int peers_configure(
 	struct peers *peers, char *const *names, size_t count, size_t dns_names_per_service_max);
 
-/* Says in `error` what is wrong with one entry, and returns false; for the configuration. */
-bool peer_name_is_valid(const char *entry, char error[PEERS_ERROR_LEN]);
-
-/* `address` as in records: IPv4 is mapped. True for ::1 and 127.0.0.0/8. */
-bool address_is_loopback(const uint8_t address[16]);
-
-/* The configured name of an address, or NULL. */
+/* The configured name of an address (IPv4 mapped, as in records), or NULL. */
 const char *peers_configured(const struct peers *peers, const uint8_t address[16]);
 
 /*

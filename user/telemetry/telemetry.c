@@ -11,13 +11,14 @@
 #include "identity/service.h"
 #include "log.h"
 #include "telemetry/families.h"
+#include "telemetry/flows.h"
 #include "telemetry/gauge_share.h"
 #include "telemetry/http_telemetry.h"
+#include "telemetry/peers.h"
 #include "telemetry/route.h"
 #include "telemetry/syscall_names.h"
 
 struct workload_shares {
-	struct gauge_share tcp_open;
 	struct {
 		struct gauge_share active, long_active;
 	} http[HTTP_CLIENT + 1][HTTP_METHODS];
@@ -26,6 +27,8 @@ struct workload_shares {
 struct telemetry {
 	struct identity *identity;
 	struct routes *routes;
+	struct peers *peers;
+	struct flows *flows;
 	struct metrics *metrics;
 	struct metric_family *families[FAMILIES];
 	span_sink spans; /* NULL: none are made */
@@ -43,9 +46,11 @@ struct telemetry *telemetry_new(const struct config *config)
 		return NULL;
 	telemetry->identity = identity_new();
 	telemetry->routes = routes_new(config->routes_per_service_max);
+	telemetry->peers = peers_new();
+	telemetry->flows = flows_new(telemetry->families, telemetry->identity, telemetry->peers);
 	telemetry->metrics = metrics_new(config->series_max, config->series_per_service_max);
-	if (!telemetry->identity || !telemetry->routes || !telemetry->metrics ||
-		telemetry_configure(telemetry, config)) {
+	if (!telemetry->identity || !telemetry->routes || !telemetry->peers || !telemetry->flows ||
+		!telemetry->metrics || telemetry_configure(telemetry, config)) {
 		telemetry_free(telemetry);
 		return NULL;
 	}
@@ -59,6 +64,8 @@ void telemetry_free(struct telemetry *telemetry)
 {
 	if (!telemetry)
 		return;
+	flows_free(telemetry->flows);
+	peers_free(telemetry->peers);
 	metrics_free(telemetry->metrics);
 	routes_free(telemetry->routes);
 	identity_free(telemetry->identity);
@@ -69,7 +76,10 @@ int telemetry_configure(struct telemetry *telemetry, const struct config *config
 {
 	metrics_set_limits(telemetry->metrics, config->series_max, config->series_per_service_max);
 	routes_set_limit(telemetry->routes, config->routes_per_service_max);
-	return routes_configure(telemetry->routes, config->http_routes, config->http_route_count);
+	return peers_configure(telemetry->peers, config->peer_names, config->peer_name_count,
+		       config->peers_per_service_max)
+		       ?: routes_configure(
+				  telemetry->routes, config->http_routes, config->http_route_count);
 }
 
 void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *context)
@@ -78,16 +88,21 @@ void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *cont
 	telemetry->spans_context = context;
 }
 
+void telemetry_set_flows(
+	struct telemetry *telemetry, flow_sink sink, void *context, uint64_t interval_ns)
+{
+	flows_set_sink(telemetry->flows, sink, context, interval_ns);
+}
+
+const struct flows *telemetry_flows(const struct telemetry *telemetry)
+{
+	return telemetry->flows;
+}
+
 struct metrics *telemetry_metrics(struct telemetry *telemetry)
 {
 	return telemetry->metrics;
 }
-
-#define LABELS(...) ((const char *const[]){__VA_ARGS__})
-
-/* The series with these label values. */
-#define SERIES(telemetry, family, ...)                                                             \
-	metrics_series((telemetry)->families[family], LABELS(__VA_ARGS__))
 
 /* --- HTTP --- */
 
@@ -97,17 +112,19 @@ static void take_http_served(struct telemetry *telemetry, const struct http_requ
 	const char *method = http1_method_name(request->line.method);
 	const struct record_http *record = request->record;
 
-	metric_record(SERIES(telemetry, FAMILY_HTTP_SERVER, name, method, request->status,
+	metric_record(SERIES(telemetry->families, FAMILY_HTTP_SERVER, name, method, request->status,
 			      request->route, request->error_type),
 		request->duration_ns);
 	if (record->response_first_ns)
-		metric_record(SERIES(telemetry, FAMILY_HTTP_SERVER_FIRST_BYTE, name, method,
-				      request->route),
+		metric_record(SERIES(telemetry->families, FAMILY_HTTP_SERVER_FIRST_BYTE, name,
+				      method, request->route),
 			request->time_to_first_byte_ns);
 	if (record->queue_ns)
-		metric_record(SERIES(telemetry, FAMILY_HTTP_SERVER_QUEUE, name), record->queue_ns);
+		metric_record(SERIES(telemetry->families, FAMILY_HTTP_SERVER_QUEUE, name),
+			record->queue_ns);
 	if (record->setup_ns)
-		metric_record(SERIES(telemetry, FAMILY_HTTP_SERVER_ACCEPT, name), record->setup_ns);
+		metric_record(SERIES(telemetry->families, FAMILY_HTTP_SERVER_ACCEPT, name),
+			record->setup_ns);
 }
 
 static void take_http_made(struct telemetry *telemetry, const struct http_request *request)
@@ -116,16 +133,16 @@ static void take_http_made(struct telemetry *telemetry, const struct http_reques
 	const char *method = http1_method_name(request->line.method);
 	const struct record_http *record = request->record;
 
-	metric_record(
-		SERIES(telemetry, FAMILY_HTTP_CLIENT, name, method, request->status, request->route,
-			request->error_type, request->server_address, request->server_port),
+	metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT, name, method, request->status,
+			      request->route, request->error_type, request->server_address,
+			      request->server_port),
 		request->duration_ns);
 	if (record->response_first_ns)
-		metric_record(SERIES(telemetry, FAMILY_HTTP_CLIENT_FIRST_BYTE, name, method,
-				      request->server_address, request->server_port),
+		metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT_FIRST_BYTE, name,
+				      method, request->server_address, request->server_port),
 			request->time_to_first_byte_ns);
 	if (record->setup_ns)
-		metric_record(SERIES(telemetry, FAMILY_HTTP_CLIENT_CONNECT, name,
+		metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT_CONNECT, name,
 				      request->server_address, request->server_port),
 			record->setup_ns);
 }
@@ -143,7 +160,7 @@ static void take_http(struct telemetry *telemetry, const struct record_http *rec
 	}
 	if (!is_valid) {
 		/* the probe saw HTTP/1.x at its end, but control characters in the target, say */
-		metric_add(SERIES(telemetry, FAMILY_EVENTS, "http", "line_invalid"), 1);
+		metric_add(SERIES(telemetry->families, FAMILY_EVENTS, "http", "line_invalid"), 1);
 		return;
 	}
 	if (record->role == HTTP_SERVER)
@@ -151,9 +168,9 @@ static void take_http(struct telemetry *telemetry, const struct record_http *rec
 	else
 		take_http_made(telemetry, &request);
 	if (record->flags & HTTP_LINE_TRUNCATED)
-		metric_add(SERIES(telemetry, FAMILY_HTTP_TRUNCATED, service->name), 1);
+		metric_add(SERIES(telemetry->families, FAMILY_HTTP_TRUNCATED, service->name), 1);
 	if (request.route_folded)
-		metric_add(SERIES(telemetry, FAMILY_ROUTES_FOLDED, service->name), 1);
+		metric_add(SERIES(telemetry->families, FAMILY_ROUTES_FOLDED, service->name), 1);
 	if (telemetry->spans) {
 		struct http_span_room room;
 		struct span span;
@@ -178,60 +195,6 @@ static void take_http_active(
 		LABELS(name, method), record->long_active);
 }
 
-/* --- TCP --- */
-
-static const char *tcp_result(int error)
-{
-	switch (error) {
-	case 0: return "aborted"; /* closed by the program before there was an answer */
-	case ECONNREFUSED: return "refused";
-	case ETIMEDOUT: return "timeout";
-	case EHOSTUNREACH:
-	case ENETUNREACH: return "unreachable";
-	case ECONNRESET: return "reset";
-	default: return "error";
-	}
-}
-
-static void take_tcp(struct telemetry *telemetry, const struct record_tcp *record, const char *name)
-{
-	static const char *const directions[] = {
-		[TCP_UNKNOWN] = "unknown",
-		[TCP_INBOUND] = "inbound",
-		[TCP_OUTBOUND] = "outbound",
-	};
-	const char *direction = directions[record->direction];
-
-	if (record->event == TCP_OPENED || record->event == TCP_FAILED)
-		metric_add(SERIES(telemetry, FAMILY_TCP_CONNECTIONS, name, direction,
-				   record->event == TCP_OPENED ? "established"
-							       : tcp_result(record->error)),
-			1);
-	if (record->event == TCP_OPENED && record->connect_ns)
-		metric_record(SERIES(telemetry, FAMILY_TCP_CONNECT, name), record->connect_ns);
-	if (record->event == TCP_CLOSED && record->start_ns)
-		metric_record(SERIES(telemetry, FAMILY_TCP_LIFETIME, name, direction),
-			record->record.time_ns - record->start_ns);
-	if ((record->event == TCP_CLOSED || record->event == TCP_PROGRESS) && record->srtt_us)
-		metric_record(SERIES(telemetry, FAMILY_TCP_RTT, name, direction),
-			record->srtt_us * 1000ULL);
-	if (record->sent_bytes)
-		metric_add(SERIES(telemetry, FAMILY_TCP_SENT, name, direction), record->sent_bytes);
-	if (record->received_bytes)
-		metric_add(SERIES(telemetry, FAMILY_TCP_RECEIVED, name, direction),
-			record->received_bytes);
-	if (record->retransmits)
-		metric_add(SERIES(telemetry, FAMILY_TCP_RETRANSMITS, name, direction),
-			record->retransmits);
-}
-
-static void take_tcp_open(
-	struct telemetry *telemetry, const struct record_tcp_open *record, const char *name)
-{
-	gauge_share_set(&telemetry->shares[record->record.workload].tcp_open,
-		telemetry->families[FAMILY_TCP_OPEN], LABELS(name), record->count);
-}
-
 /* --- processes --- */
 
 static void take_exec(
@@ -240,7 +203,7 @@ static void take_exec(
 	char arguments[ARGUMENTS_LEN + 1];
 	size_t length = record->arguments_length;
 
-	metric_add(SERIES(telemetry, FAMILY_PROCESS_STARTS, name), 1);
+	metric_add(SERIES(telemetry->families, FAMILY_PROCESS_STARTS, name), 1);
 	memcpy(arguments, record->arguments, length);
 	for (size_t i = 0; i < length; i++)
 		if (!arguments[i])
@@ -261,12 +224,14 @@ static void take_exit(
 			     : record->code   ? "error"
 					      : "success";
 
-	metric_add(SERIES(telemetry, FAMILY_PROCESS_EXITS, name, reason), 1);
-	metric_record(SERIES(telemetry, FAMILY_PROCESS_LIFETIME, name), record->lifetime_ns);
-	metric_add(SERIES(telemetry, FAMILY_PROCESS_CPU, name, "user"), record->user_ns);
-	metric_add(SERIES(telemetry, FAMILY_PROCESS_CPU, name, "system"), record->system_ns);
+	metric_add(SERIES(telemetry->families, FAMILY_PROCESS_EXITS, name, reason), 1);
+	metric_record(
+		SERIES(telemetry->families, FAMILY_PROCESS_LIFETIME, name), record->lifetime_ns);
+	metric_add(SERIES(telemetry->families, FAMILY_PROCESS_CPU, name, "user"), record->user_ns);
+	metric_add(
+		SERIES(telemetry->families, FAMILY_PROCESS_CPU, name, "system"), record->system_ns);
 	if (record->oom) {
-		metric_add(SERIES(telemetry, FAMILY_OOM_KILLS, name), 1);
+		metric_add(SERIES(telemetry->families, FAMILY_OOM_KILLS, name), 1);
 		log_warn("process killed: out of memory", log_str("service_name", name),
 			log_int("pid", record->tgid), log_str("command", record->comm));
 	} else {
@@ -284,7 +249,8 @@ static void take_syscall(
 {
 	char room[SYSCALL_TEXT_LEN];
 
-	metric_merge(SERIES(telemetry, FAMILY_SYSCALL, name, syscall_text(record->number, room)),
+	metric_merge(SERIES(telemetry->families, FAMILY_SYSCALL, name,
+			     syscall_text(record->number, room)),
 		record->buckets, record->bucket_count, record->sum_ns);
 }
 
@@ -299,7 +265,7 @@ static void take_syscall_error(
 		snprintf(number, sizeof(number), "%u", record->error);
 		error = number;
 	}
-	metric_add(SERIES(telemetry, FAMILY_SYSCALL_ERRORS, name,
+	metric_add(SERIES(telemetry->families, FAMILY_SYSCALL_ERRORS, name,
 			   syscall_text(record->number, room), error),
 		record->count);
 }
@@ -310,7 +276,7 @@ static void take_slow_syscall(
 	char room[SYSCALL_TEXT_LEN];
 	const char *syscall = syscall_text(record->number, room);
 
-	metric_add(SERIES(telemetry, FAMILY_SYSCALL_SLOW, name, syscall), 1);
+	metric_add(SERIES(telemetry->families, FAMILY_SYSCALL_SLOW, name, syscall), 1);
 	log_info("slow system call", log_str("service_name", name), log_str("syscall", syscall),
 		log_int("pid", record->tgid), log_int("tid", record->tid),
 		log_str("command", record->comm), log_int("result", record->result),
@@ -340,7 +306,7 @@ static void take_events(struct telemetry *telemetry, const struct record_events 
 		[OUTCOME_RECURSION] = "recursion",
 	};
 
-	metric_add(SERIES(telemetry, FAMILY_EVENTS, sources[record->source],
+	metric_add(SERIES(telemetry->families, FAMILY_EVENTS, sources[record->source],
 			   outcomes[record->outcome]),
 		record->count);
 }
@@ -352,7 +318,6 @@ static void take_workload_end(struct telemetry *telemetry, __u32 workload)
 	struct workload_shares *shares = &telemetry->shares[workload];
 
 	identity_on_workload_end(telemetry->identity, workload);
-	gauge_share_end(&shares->tcp_open);
 	for (int role = HTTP_SERVER; role <= HTTP_CLIENT; role++)
 		for (int method = 0; method < HTTP_METHODS; method++) {
 			gauge_share_end(&shares->http[role][method].active);
@@ -375,13 +340,18 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 	case RECORD_CLOCK:
 		telemetry->realtime_offset_ns =
 			((const struct record_clock *)record)->realtime_offset_ns;
+		flows_settle(telemetry->flows, (const void *)record);
 		break;
 	case RECORD_EVENTS: take_events(telemetry, (const void *)record); break;
 	case RECORD_HTTP: take_http(telemetry, (const void *)record, service); break;
-	case RECORD_TCP: take_tcp(telemetry, (const void *)record, name); break;
-	case RECORD_TCP_OPEN: take_tcp_open(telemetry, (const void *)record, name); break;
+	case RECORD_TCP:
+	case RECORD_TCP_LISTENER:
+	case RECORD_TCP_SWEPT:
+	case RECORD_TCP_REFUSALS: flows_take(telemetry->flows, record); break;
 	case RECORD_EXEC: take_exec(telemetry, (const void *)record, name); break;
-	case RECORD_FORK: metric_add(SERIES(telemetry, FAMILY_PROCESS_FORKS, name), 1); break;
+	case RECORD_FORK:
+		metric_add(SERIES(telemetry->families, FAMILY_PROCESS_FORKS, name), 1);
+		break;
 	case RECORD_EXIT: take_exit(telemetry, (const void *)record, name); break;
 	case RECORD_SYSCALL: take_syscall(telemetry, (const void *)record, name); break;
 	case RECORD_SYSCALL_ERROR: take_syscall_error(telemetry, (const void *)record, name); break;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "record.h"
+#include "telemetry/flows.h"
 #include "telemetry/metrics.h"
 #include "telemetry/span.h"
 
@@ -30,6 +31,13 @@ int telemetry_configure(struct telemetry *telemetry, const struct config *config
 
 /* Where spans go from now on; NULL: no spans are made, which saves their cost. */
 void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *context);
+
+/* Where flow records go; see flows.h. */
+void telemetry_set_flows(
+	struct telemetry *telemetry, flow_sink sink, void *context, uint64_t interval_ns);
+
+/* The connections that are open. Borrowed. */
+const struct flows *telemetry_flows(const struct telemetry *telemetry);
 
 /* A record_sink; `telemetry` is the struct telemetry. */
 void telemetry_take(void *telemetry, const struct record *record, size_t size);

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See flows.h. */
+#include "telemetry/flows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "network.h"
+#include "telemetry/families.h"
+#include "telemetry/listeners.h"
+
+/* Connections that have ended and wait for the end of a sweep: more are settled before. */
+#define ENDED_MAX 16384
+
+/* What is to be counted when the connection is settled next. */
+struct pending {
+	uint64_t sent_bytes;
+	uint64_t received_bytes;
+	uint32_t retransmitted_segments;
+	uint32_t resets_sent;
+	uint32_t resets_received;
+	bool has_begun;
+	bool has_rtt;
+};
+
+struct entry {
+	struct flow flow;
+	struct pending pending;
+	/* How the other end has it, but for the namespace, unless the address is of each its own */
+	struct record_address key;
+	UT_hash_handle by_connection, by_address;
+	enum { NOWHERE, TO_SETTLE, TO_FORGET } list; /* that it is in */
+	struct entry *next, *prev;
+	const char *peer;           /* kept in peers; NULL: not looked for yet */
+	struct metric_series *open; /* the gauge that it is part of, or NULL */
+	uint64_t told_ns;           /* when its last flow record was made */
+	bool is_known;              /* in the tables */
+	bool is_open;
+	bool is_peer_local; /* the peer is a service of this node */
+	bool has_changed;   /* since its last flow record */
+	bool was_counted;   /* as ended */
+};
+
+struct flows {
+	struct metric_family *const *families;
+	struct identity *identity;
+	struct peers *peers;
+	struct listeners *listeners;
+	flow_sink sink;
+	void *sink_context;
+	uint64_t interval_ns;
+
+	struct entry *connections, *addresses; /* the tables */
+	struct entry *to_settle, *to_forget;   /* the lists */
+	size_t ended_count;                    /* that came to the first of them */
+	uint64_t now_ns;
+	int64_t realtime_offset_ns;
+};
+
+/* --- the tables --- */
+
+/* Loopback addresses are each namespace's own, others are taken to be one network's. */
+static struct record_address key_of(const struct record_address *address)
+{
+	struct record_address key = *address;
+
+	if (!address_is_loopback(key.local))
+		key.netns = 0;
+	return key;
+}
+
+static struct entry *entry_find(const struct flows *flows, uint64_t connection)
+{
+	struct entry *entry;
+
+	HASH_FIND(by_connection, flows->connections, &connection, sizeof(connection), entry);
+	return entry;
+}
+
+/* The other end of a connection, if it is on this node. */
+static struct entry *mirror_find(const struct flows *flows, const struct record_address *address)
+{
+	struct record_address key = key_of(address), mirror = key;
+	struct entry *entry;
+
+	memcpy(mirror.local, key.remote, sizeof(mirror.local));
+	memcpy(mirror.remote, key.local, sizeof(mirror.remote));
+	mirror.local_port = key.remote_port;
+	mirror.remote_port = key.local_port;
+	HASH_FIND(by_address, flows->addresses, &mirror, sizeof(mirror), entry);
+	return entry;
+}
+
+/* A connection that there is no room for is counted all the same, and forgotten at once. */
+static struct entry *entry_add(struct flows *flows, const struct record_tcp *record)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->flow.address = record->address;
+	entry->flow.connection = record->connection;
+	entry->told_ns = record->record.time_ns;
+	if (!record->connection)
+		return entry;
+	if (HASH_CNT(by_connection, flows->connections) >= FLOWS_MAX) {
+		metric_add(SERIES(flows->families, FAMILY_EVENTS, "tcp", "table_full"), 1);
+		return entry;
+	}
+	entry->is_known = true;
+	entry->key = key_of(&record->address);
+	HASH_ADD(by_connection, flows->connections, flow.connection, sizeof(uint64_t), entry);
+	HASH_ADD(by_address, flows->addresses, key, sizeof(entry->key), entry);
+	return entry;
+}
+
+static void entry_free(struct flows *flows, struct entry *entry)
+{
+	if (entry->is_known) {
+		HASH_DELETE(by_connection, flows->connections, entry);
+		HASH_DELETE(by_address, flows->addresses, entry);
+	}
+	peers_release(flows->peers, entry->peer);
+	free(entry);
+}
+
+/* --- who the other end is --- */
+
+static uint16_t server_port(const struct flow *flow)
+{
+	switch (flow->direction) {
+	case TCP_INBOUND: return flow->address.local_port;
+	case TCP_OUTBOUND: return flow->address.remote_port;
+	default: return 0;
+	}
+}
+
+static const char *service_of(const struct flows *flows, const struct flow *flow)
+{
+	return identity_service(flows->identity, flow->workload)->name;
+}
+
+/* The name of the service at the other end, or NULL when it is not on this node. */
+static const char *peer_service(const struct flows *flows, const struct flow *flow)
+{
+	const struct entry *mirror = mirror_find(flows, &flow->address);
+
+	if (mirror)
+		return service_of(flows, &mirror->flow);
+	if (flow->direction != TCP_OUTBOUND)
+		return NULL;
+	return listeners_service_at(flows->listeners, flow->address.netns, flow->address.remote,
+		flow->address.remote_port);
+}
+
+/* The name of what is not a service of this node. */
+static const char *peer_elsewhere(struct flows *flows, const struct flow *flow)
+{
+	const char *name = peers_configured(flows->peers, flow->address.remote);
+
+	if (name)
+		return name;
+	return address_is_loopback(flow->address.remote) ? PEER_LOCALHOST : PEER_EXTERNAL;
+}
+
+/* Once found, a name stays, unless the peer turns out to be a service of this node. */
+static void peer_look(struct flows *flows, struct entry *entry)
+{
+	const char *name, *before = entry->peer;
+
+	if (entry->is_peer_local)
+		return;
+	name = peer_service(flows, &entry->flow);
+	if (name)
+		entry->is_peer_local = true;
+	else if (before)
+		return;
+	else
+		name = peer_elsewhere(flows, &entry->flow);
+	entry->peer = peers_keep(flows->peers, name);
+	peers_release(flows->peers, before);
+}
+
+/* Of a connection from before Sonde: the end at which something listens is the server. */
+static void direction_look(const struct flows *flows, struct flow *flow)
+{
+	if (flow->direction != TCP_UNKNOWN)
+		return;
+	if (listeners_has(flows->listeners, flow->address.netns, flow->address.local_port))
+		flow->direction = TCP_INBOUND;
+	else
+		flow->direction = TCP_OUTBOUND;
+}
+
+/* --- settling --- */
+
+static struct flow_view view_of(
+	const struct flows *flows, const struct entry *entry, enum flow_event event)
+{
+	return (struct flow_view){
+		.flow = &entry->flow,
+		.event = event,
+		.service = identity_service(flows->identity, entry->flow.workload),
+		.peer = entry->peer ? entry->peer : "",
+		.port = server_port(&entry->flow),
+		.now_ns = flows->now_ns,
+		.realtime_offset_ns = flows->realtime_offset_ns,
+	};
+}
+
+static void tell(struct flows *flows, struct entry *entry, enum flow_event event)
+{
+	struct flow_view view = view_of(flows, entry, event);
+
+	entry->told_ns = flows->now_ns;
+	entry->has_changed = false;
+	flows->sink(flows->sink_context, &view);
+}
+
+/* Moves the connection to the gauge that these labels stand for, or out of all. */
+static void open_count(struct entry *entry, struct metric_series *series)
+{
+	if (entry->open == series)
+		return;
+	if (entry->open)
+		metric_change(entry->open, -1);
+	if (series)
+		metric_change(series, 1);
+	entry->open = series;
+}
+
+/* Adds what is pending to the metrics. */
+static void pending_count(struct flows *flows, struct entry *entry)
+{
+	struct metric_family *const *families = flows->families;
+	const struct pending *pending = &entry->pending;
+	const struct flow *flow = &entry->flow;
+	const char *service = service_of(flows, flow), *peer = entry->peer ? entry->peer : "";
+	const char *direction = flow_direction_name(flow->direction);
+	bool has_failed = flow->end_ns && !flow->start_ns && !entry->is_open;
+	char port[8] = "";
+
+	if (server_port(flow))
+		snprintf(port, sizeof(port), "%u", server_port(flow));
+#define OF(family, ...) SERIES(families, family, service, direction, peer, port, ##__VA_ARGS__)
+	if (pending->has_begun || (has_failed && !entry->was_counted))
+		metric_add(OF(FAMILY_TCP_CONNECTIONS, flow_result_name(flow)), 1);
+	if (pending->has_begun && flow->connect_ns)
+		metric_record(OF(FAMILY_TCP_CONNECT), flow->connect_ns);
+	if (flow->end_ns && flow->start_ns && !entry->was_counted && flow->reason)
+		metric_record(OF(FAMILY_TCP_LIFETIME), flow->end_ns - flow->start_ns);
+	if (pending->has_rtt)
+		metric_record(OF(FAMILY_TCP_RTT), flow->srtt_us * UINT64_C(1000));
+	if (pending->sent_bytes)
+		metric_add(OF(FAMILY_TCP_SENT), pending->sent_bytes);
+	if (pending->received_bytes)
+		metric_add(OF(FAMILY_TCP_RECEIVED), pending->received_bytes);
+	if (pending->retransmitted_segments)
+		metric_add(OF(FAMILY_TCP_RETRANSMITS), pending->retransmitted_segments);
+	if (entry->is_known)
+		open_count(entry, entry->is_open && !flow->end_ns ? OF(FAMILY_TCP_OPEN) : NULL);
+#undef OF
+	if (pending->resets_sent)
+		metric_add(SERIES(families, FAMILY_TCP_RESETS, service, "sent", peer, port),
+			pending->resets_sent);
+	if (pending->resets_received)
+		metric_add(SERIES(families, FAMILY_TCP_RESETS, service, "received", peer, port),
+			pending->resets_received);
+}
+
+static void settle(struct flows *flows, struct entry *entry)
+{
+	struct flow *flow = &entry->flow;
+	bool has_failed = !flow->start_ns && !entry->is_open;
+
+	direction_look(flows, flow);
+	peer_look(flows, entry);
+	pending_count(flows, entry);
+	memset(&entry->pending, 0, sizeof(entry->pending));
+	if (!flow->end_ns || entry->was_counted)
+		return;
+	entry->was_counted = true;
+	if (flows->sink)
+		tell(flows, entry, has_failed ? FLOW_FAILED : FLOW_CLOSED);
+}
+
+/* --- the lists --- */
+
+static void list_move(struct flows *flows, struct entry *entry, int list)
+{
+	if (entry->list == TO_SETTLE)
+		DL_DELETE(flows->to_settle, entry);
+	else if (entry->list == TO_FORGET)
+		DL_DELETE(flows->to_forget, entry);
+	entry->list = list;
+	if (list == TO_SETTLE)
+		DL_APPEND(flows->to_settle, entry);
+	else if (list == TO_FORGET)
+		DL_APPEND(flows->to_forget, entry);
+}
+
+/*
+ * Settles what is to be settled. What has ended is forgotten one time later, as another CPU may
+ * tell late how it began.
+ */
+static void settle_all(struct flows *flows)
+{
+	struct entry *entry;
+
+	while ((entry = flows->to_forget) != NULL) {
+		list_move(flows, entry, NOWHERE);
+		entry_free(flows, entry);
+	}
+	while ((entry = flows->to_settle) != NULL) {
+		settle(flows, entry);
+		list_move(
+			flows, entry, entry->flow.end_ns || !entry->is_known ? TO_FORGET : NOWHERE);
+	}
+	flows->ended_count = 0;
+}
+
+static void entry_end(struct flows *flows, struct entry *entry, uint64_t now_ns)
+{
+	if (entry->flow.end_ns)
+		return;
+	entry->flow.end_ns = now_ns;
+	list_move(flows, entry, TO_SETTLE);
+	flows->ended_count++;
+}
+
+/* --- records --- */
+
+static void figures_add(struct tcp_figures *total, const struct tcp_figures *growth)
+{
+	total->sent_bytes += growth->sent_bytes;
+	total->received_bytes += growth->received_bytes;
+	total->retransmitted_bytes += growth->retransmitted_bytes;
+	total->sent_segments += growth->sent_segments;
+	total->received_segments += growth->received_segments;
+	total->retransmitted_segments += growth->retransmitted_segments;
+	total->lost_segments += growth->lost_segments;
+	total->out_of_order_segments += growth->out_of_order_segments;
+	total->zero_windows += growth->zero_windows;
+}
+
+/* What the connection is like now; a record that another CPU told late does not know better. */
+static void flow_update(struct flow *flow, const struct record_tcp *record)
+{
+	if (record->record.time_ns < flow->changed_ns)
+		return;
+	flow->changed_ns = record->record.time_ns;
+	flow->first_byte_ns = record->first_byte_ns;
+	flow->srtt_us = record->srtt_us;
+	flow->min_rtt_us = record->min_rtt_us;
+	flow->congestion_window = record->congestion_window;
+	flow->unsent_bytes = record->unsent_bytes;
+	flow->unacknowledged_bytes = record->unacknowledged_bytes;
+	flow->workload = record->record.workload;
+	flow->tgid = record->tgid;
+	memcpy(flow->comm, record->comm, sizeof(flow->comm));
+	flow->state = record->state;
+	flow->closer = record->closer;
+	flow->error = record->error;
+	flow->is_mptcp = record->flags & TCP_MPTCP;
+	if (record->direction != TCP_UNKNOWN)
+		flow->direction = record->direction;
+}
+
+static void pending_add(struct pending *pending, const struct record_tcp *record)
+{
+	if (record->event == TCP_RESET) {
+		*(record->reason == TCP_RESET_SENT ? &pending->resets_sent
+						   : &pending->resets_received) += 1;
+		return;
+	}
+	if (record->flags & TCP_FIRST && record->start_ns)
+		pending->has_begun = true;
+	if ((record->event == TCP_PROGRESS || record->event == TCP_CLOSED) && record->srtt_us)
+		pending->has_rtt = true;
+	if (record->event == TCP_FOUND)
+		return; /* what was before Sonde */
+	pending->sent_bytes += record->growth.sent_bytes;
+	pending->received_bytes += record->growth.received_bytes;
+	pending->retransmitted_segments += record->growth.retransmitted_segments;
+}
+
+static void take_connection(struct flows *flows, const struct record_tcp *record)
+{
+	struct entry *entry = record->connection ? entry_find(flows, record->connection) : NULL;
+	struct flow *flow;
+
+	flows->now_ns = record->record.time_ns;
+	if (!entry)
+		entry = entry_add(flows, record);
+	if (!entry)
+		return;
+	flow = &entry->flow;
+	flow_update(flow, record);
+	if (record->start_ns) {
+		flow->start_ns = record->start_ns;
+		flow->connect_ns = record->connect_ns;
+	}
+	figures_add(&flow->total, &record->growth);
+	pending_add(&entry->pending, record);
+	entry->has_changed = true;
+	entry->is_open |= record->event != TCP_RESET && record->event != TCP_FAILED;
+	list_move(flows, entry, TO_SETTLE);
+	if (record->event == TCP_CLOSED || record->event == TCP_FAILED) {
+		flow->reason = record->reason;
+		entry_end(flows, entry, record->record.time_ns);
+	}
+	if (flows->ended_count >= ENDED_MAX)
+		settle_all(flows);
+}
+
+/* A connection that was not seen in its namespace is gone, and the record that said so was lost. */
+static void take_swept(struct flows *flows, const struct record_tcp_swept *swept)
+{
+	struct entry *entry, *next;
+
+	HASH_ITER(by_connection, flows->connections, entry, next)
+		if (entry->flow.address.netns == swept->netns &&
+			entry->flow.changed_ns < swept->begin_ns)
+			entry_end(flows, entry, swept->record.time_ns);
+}
+
+void flows_take(struct flows *flows, const struct record *record)
+{
+	switch ((enum record_type)record->type) {
+	case RECORD_TCP: take_connection(flows, (const void *)record); break;
+	case RECORD_TCP_LISTENER:
+		listeners_take(flows->listeners, (const void *)record,
+			identity_service(flows->identity, record->workload)->name);
+		break;
+	case RECORD_TCP_SWEPT: take_swept(flows, (const void *)record); break;
+	case RECORD_TCP_REFUSALS:
+		metric_add(SERIES(flows->families, FAMILY_TCP_RESETS,
+				   identity_service(flows->identity, 0)->name, "sent", "", ""),
+			((const struct record_tcp_refusals *)record)->count);
+		break;
+	default: break;
+	}
+}
+
+/* Flow records of those that live and have changed. */
+static void tell_open(struct flows *flows)
+{
+	struct entry *entry, *next;
+
+	if (!flows->sink || !flows->interval_ns)
+		return;
+	HASH_ITER(by_connection, flows->connections, entry, next)
+		if (entry->has_changed && entry->is_open && !entry->flow.end_ns &&
+			flows->now_ns - entry->told_ns >= flows->interval_ns)
+			tell(flows, entry, FLOW_OPEN);
+}
+
+void flows_settle(struct flows *flows, const struct record_clock *clock)
+{
+	flows->now_ns = clock->record.time_ns;
+	flows->realtime_offset_ns = clock->realtime_offset_ns;
+	settle_all(flows);
+	tell_open(flows);
+}
+
+/* --- begin, end, and a look --- */
+
+void flows_visit(const struct flows *flows, flow_sink visit, void *context)
+{
+	const struct entry *entry;
+
+	for (entry = flows->connections; entry; entry = entry->by_connection.next) {
+		struct flow_view view = view_of(flows, entry, FLOW_OPEN);
+
+		if (entry->is_open && !entry->flow.end_ns)
+			visit(context, &view);
+	}
+}
+
+size_t flows_count(const struct flows *flows)
+{
+	return HASH_CNT(by_connection, flows->connections);
+}
+
+void flows_set_sink(struct flows *flows, flow_sink sink, void *context, uint64_t interval_ns)
+{
+	flows->sink = sink;
+	flows->sink_context = context;
+	flows->interval_ns = interval_ns;
+}
+
+struct flows *flows_new(
+	struct metric_family *const *families, struct identity *identity, struct peers *peers)
+{
+	struct flows *flows = calloc(1, sizeof(*flows));
+
+	if (!flows)
+		return NULL;
+	flows->families = families;
+	flows->identity = identity;
+	flows->peers = peers;
+	flows->listeners = listeners_new(families);
+	if (flows->listeners)
+		return flows;
+	free(flows);
+	return NULL;
+}
+
+void flows_free(struct flows *flows)
+{
+	struct entry *entry, *next;
+
+	if (!flows)
+		return;
+	HASH_ITER(by_connection, flows->connections, entry, next)
+		list_move(flows, entry, TO_FORGET);
+	DL_FOREACH_SAFE(flows->to_settle, entry, next)
+	list_move(flows, entry, TO_FORGET);
+	DL_FOREACH_SAFE(flows->to_forget, entry, next)
+	entry_free(flows, entry);
+	listeners_free(flows->listeners);
+	free(flows);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See listeners.h. */
+#include "telemetry/listeners.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "identity/service.h"
+#include "telemetry/families.h"
+
+/* More than a machine has; those beyond are left out of the metrics. */
+#define LISTENERS_MAX 8192
+
+struct listener_socket {
+	uint64_t listener; /* key */
+	UT_hash_handle hh;
+	struct record_address address;
+	char service[SERVICE_NAME_LEN];
+	struct metric_series *length, *limit; /* which its two figures are part of */
+	uint32_t queue_length, queue_limit;
+};
+
+struct listeners {
+	struct metric_family *const *families;
+	struct listener_socket *sockets;
+};
+
+struct listeners *listeners_new(struct metric_family *const *families)
+{
+	struct listeners *listeners = calloc(1, sizeof(*listeners));
+
+	if (listeners)
+		listeners->families = families;
+	return listeners;
+}
+
+/* Several sockets may share one port: they are added up. */
+static void figures_set(struct listener_socket *socket, uint32_t length, uint32_t limit)
+{
+	metric_change(socket->length, (int64_t)length - socket->queue_length);
+	metric_change(socket->limit, (int64_t)limit - socket->queue_limit);
+	socket->queue_length = length;
+	socket->queue_limit = limit;
+}
+
+static void socket_forget(struct listeners *listeners, struct listener_socket *socket)
+{
+	figures_set(socket, 0, 0);
+	HASH_DEL(listeners->sockets, socket);
+	free(socket);
+}
+
+void listeners_free(struct listeners *listeners)
+{
+	struct listener_socket *socket, *next;
+
+	if (!listeners)
+		return;
+	HASH_ITER(hh, listeners->sockets, socket, next)
+		socket_forget(listeners, socket);
+	free(listeners);
+}
+
+static struct listener_socket *socket_add(
+	struct listeners *listeners, const struct record_tcp_listener *record)
+{
+	struct listener_socket *socket;
+
+	if (HASH_COUNT(listeners->sockets) >= LISTENERS_MAX)
+		return NULL;
+	socket = calloc(1, sizeof(*socket));
+	if (!socket)
+		return NULL;
+	socket->listener = record->listener;
+	socket->address = record->address;
+	HASH_ADD(hh, listeners->sockets, listener, sizeof(socket->listener), socket);
+	return socket;
+}
+
+void listeners_take(
+	struct listeners *listeners, const struct record_tcp_listener *record, const char *service)
+{
+	struct metric_family *const *families = listeners->families;
+	struct listener_socket *socket;
+	char port[8];
+
+	snprintf(port, sizeof(port), "%u", record->address.local_port);
+	/* told also when there are none, so that an increase shows as one */
+	metric_add(SERIES(families, FAMILY_TCP_LISTEN_OVERFLOWS, service, port), record->overflows);
+	HASH_FIND(hh, listeners->sockets, &record->listener, sizeof(record->listener), socket);
+	if (record->is_gone) {
+		if (socket)
+			socket_forget(listeners, socket);
+		return;
+	}
+	if (!socket)
+		socket = socket_add(listeners, record);
+	if (!socket)
+		return;
+	if (!socket->length || strcmp(socket->service, service) != 0) {
+		if (socket->length)
+			figures_set(socket, 0, 0);
+		snprintf(socket->service, sizeof(socket->service), "%s", service);
+		socket->length = SERIES(families, FAMILY_TCP_ACCEPT_QUEUE, service, port);
+		socket->limit = SERIES(families, FAMILY_TCP_ACCEPT_QUEUE_LIMIT, service, port);
+	}
+	figures_set(socket, record->queue_length, record->queue_limit);
+}
+
+bool listeners_has(const struct listeners *listeners, uint32_t netns, uint16_t port)
+{
+	const struct listener_socket *socket;
+
+	for (socket = listeners->sockets; socket; socket = socket->hh.next)
+		if (socket->address.local_port == port && socket->address.netns == netns)
+			return true;
+	return false;
+}
+
+/* Bound to no address, of IPv6 or of IPv4. */
+static bool is_any(const uint8_t address[16])
+{
+	static const uint8_t any[16], any_mapped[16] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(address, any, 16) == 0 || memcmp(address, any_mapped, 16) == 0;
+}
+
+const char *listeners_service_at(
+	const struct listeners *listeners, uint32_t netns, const uint8_t address[16], uint16_t port)
+{
+	const struct listener_socket *socket;
+
+	for (socket = listeners->sockets; socket; socket = socket->hh.next) {
+		if (socket->address.local_port != port)
+			continue;
+		if (memcmp(socket->address.local, address, 16) == 0 ||
+			(socket->address.netns == netns && is_any(socket->address.local)))
+			return socket->service;
+	}
+	return NULL;
+}
