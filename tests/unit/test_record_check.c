@@ -60,7 +60,9 @@ static size_t least_size(enum record_type type)
 		       SYSCALL_BUCKETS * sizeof(struct record_bucket);
 	case RECORD_SYSCALL_ERROR: return sizeof(struct record_syscall_error);
 	case RECORD_SLOW_SYSCALL: return sizeof(struct record_slow_syscall);
-	case RECORD_TCP_OPEN: return sizeof(struct record_tcp_open);
+	case RECORD_TCP_LISTENER: return sizeof(struct record_tcp_listener);
+	case RECORD_TCP_SWEPT: return sizeof(struct record_tcp_swept);
+	case RECORD_TCP_REFUSALS: return sizeof(struct record_tcp_refusals);
 	case RECORD_HTTP_ACTIVE: return sizeof(struct record_http_active);
 	case RECORD_TYPES: break;
 	}

@@ -206,14 +206,6 @@ static void take_active(__u32 workload, enum http_role role, enum http_method me
 	take(&record.record, sizeof(record));
 }
 
-static void take_open(__u32 workload, __u64 count)
-{
-	struct record_tcp_open record = {
-		.record = {.type = RECORD_TCP_OPEN, .workload = workload}, .count = count};
-
-	take(&record.record, sizeof(record));
-}
-
 static const struct config roomy = {
 	.series_max = 1000, .series_per_service_max = 1000, .routes_per_service_max = 10};
 
@@ -396,7 +388,6 @@ static void test_open_requests_fall_and_stay_at_zero(void **state)
 static void test_a_workload_takes_what_it_had_open_with_it(void **state)
 {
 	(void)state;
-	take_open(SHOP_1, 10);
 	take_active(SHOP_1, HTTP_CLIENT, HTTP_METHOD_QUERY, 2, 1);
 	end_workload(SHOP_1);
 	announce(SHOP_1, "bank");
@@ -404,20 +395,7 @@ static void test_a_workload_takes_what_it_had_open_with_it(void **state)
 	assert_series("http_client_active_requests{shop,QUERY,http} 0\n"
 		      "http_client_active_requests{bank,QUERY,http} 1\n"
 		      "sonde_http_client_long_requests{shop,QUERY} 0\n"
-		      "sonde_http_client_long_requests{bank,QUERY} 1\n"
-		      "sonde_tcp_open_connections{shop} 0\n");
-}
-
-static void test_open_connections_of_a_service_are_those_of_all_its_workloads(void **state)
-{
-	(void)state;
-	take_open(SHOP_1, 10);
-	take_open(SHOP_2, 5);
-	take_open(BANK, 1);
-	take_open(SHOP_1, 7);
-	take_open(BANK, 0);
-	assert_series("sonde_tcp_open_connections{shop} 12\n"
-		      "sonde_tcp_open_connections{bank} 0\n");
+		      "sonde_http_client_long_requests{bank,QUERY} 1\n");
 }
 
 /* Had the share moved with the budget, one series would be at -1 and the other too high. */
@@ -428,15 +406,19 @@ static void test_what_went_to_the_overflow_comes_out_of_it(void **state)
 	(void)state;
 	tight.series_max = 0;
 	assert_int_equal(telemetry_configure(telemetry, &tight), 0);
-	take_open(SHOP_1, 2);
-	take_open(BANK, 3);
-	assert_series("sonde_tcp_open_connections{_overflow}overflow 5\n");
+	take_active(SHOP_1, HTTP_SERVER, HTTP_METHOD_GET, 2, 0);
+	take_active(BANK, HTTP_SERVER, HTTP_METHOD_GET, 3, 0);
+	assert_series("http_server_active_requests{_overflow,,}overflow 5\n"
+		      "sonde_http_server_long_requests{_overflow,}overflow 0\n");
 	assert_int_equal(telemetry_configure(telemetry, &roomy), 0);
-	take_open(SHOP_1, 1);
-	take_open(BANK, 0);
-	take_open(BANK, 4);
-	assert_series("sonde_tcp_open_connections{bank} 4\n"
-		      "sonde_tcp_open_connections{_overflow}overflow 1\n");
+	take_active(SHOP_1, HTTP_SERVER, HTTP_METHOD_GET, 1, 0);
+	take_active(BANK, HTTP_SERVER, HTTP_METHOD_GET, 0, 0);
+	take_active(BANK, HTTP_SERVER, HTTP_METHOD_GET, 4, 0);
+	assert_series("http_server_active_requests{bank,GET,http} 4\n"
+		      "http_server_active_requests{_overflow,,}overflow 1\n"
+		      "sonde_http_server_long_requests{shop,GET} 0\n"
+		      "sonde_http_server_long_requests{bank,GET} 0\n"
+		      "sonde_http_server_long_requests{_overflow,}overflow 0\n");
 }
 
 /* --- requests that are open for long --- */
@@ -545,7 +527,6 @@ int main(void)
 		TEST(test_open_requests_of_a_service_are_those_of_all_its_workloads),
 		TEST(test_open_requests_fall_and_stay_at_zero),
 		TEST(test_a_workload_takes_what_it_had_open_with_it),
-		TEST(test_open_connections_of_a_service_are_those_of_all_its_workloads),
 		TEST(test_what_went_to_the_overflow_comes_out_of_it),
 		TEST(test_a_request_open_for_long_is_logged_and_nothing_else),
 		TEST(test_the_end_of_such_a_request_counts_once),

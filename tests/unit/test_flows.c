@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of TCP records: series with the names of peers, and flow records. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "kernel/record_check.h"
+#include "telemetry/telemetry.h"
+
+#define SECOND UINT64_C(1000000000)
+
+enum { SHOP = 1, BANK };
+enum { HOST = 100, CONTAINER = 200 }; /* network namespaces */
+
+static struct telemetry *telemetry;
+static uint64_t now_ns;
+static char listing[16384];
+
+/* --- what comes out --- */
+
+static void put(const char *format, ...)
+{
+	size_t used = strlen(listing);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(listing + used, sizeof(listing) - used, format, arguments);
+	va_end(arguments);
+}
+
+/* Without those families that a test asks no questions about. */
+static void list_series(void *context, const struct metric_view *view)
+{
+	const char *name = view->description->name;
+	const char *const *labels = view->description->labels;
+
+	if (!strstr(context, name))
+		return;
+	put("%s{", name);
+	for (size_t i = 0; labels[i]; i++)
+		put(i ? ",%s" : "%s", view->values[i]);
+	if (view->histogram)
+		put("} %llu %llu\n", (unsigned long long)view->histogram->count,
+			(unsigned long long)view->histogram->sum_ns);
+	else
+		put("} %.17g\n", view->is_integer ? (double)view->integer : view->value);
+}
+
+/* The series of those families, whose names are in `families`. */
+static void assert_series(const char *families, const char *expected)
+{
+	char wanted[512];
+
+	snprintf(wanted, sizeof(wanted), "%s", families);
+	listing[0] = '\0';
+	metrics_visit(telemetry_metrics(telemetry), list_series, wanted);
+	assert_string_equal(listing, expected);
+}
+
+static char told[4096];
+
+static void keep_flow(void *context, const struct flow_view *view)
+{
+	static const char *const events[] = {"open", "closed", "failed"};
+	size_t used = strlen(told);
+
+	(void)context;
+	snprintf(told + used, sizeof(told) - used, "%s %s %s %u %llu/%llu %s %s %s\n",
+		events[view->event], view->service->name, view->peer, view->port,
+		(unsigned long long)view->flow->total.sent_bytes,
+		(unsigned long long)view->flow->total.received_bytes, flow_result_name(view->flow),
+		flow_closer_name(view->flow->closer), flow_reason_name(view->flow->reason));
+}
+
+static void assert_told(const char *expected)
+{
+	assert_string_equal(told, expected);
+	told[0] = '\0';
+}
+
+/* --- what goes in --- */
+
+static void take(const struct record *record, size_t size)
+{
+	assert_true(record_is_valid(record, size));
+	telemetry_take(telemetry, record, size);
+}
+
+static void sweep_ends(void)
+{
+	struct record_clock clock = {.record = {.type = RECORD_CLOCK, .time_ns = now_ns += SECOND}};
+
+	take(&clock.record, sizeof(clock));
+}
+
+static void address_set(__u8 address[16], const char *text)
+{
+	memset(address, 0, 16);
+	if (inet_pton(AF_INET6, text, address) == 1)
+		return;
+	address[10] = address[11] = 0xff;
+	assert_int_equal(inet_pton(AF_INET, text, address + 12), 1);
+}
+
+/* A client of SHOP, connected to port 80. */
+static struct record_tcp client(__u64 connection, enum tcp_event event)
+{
+	struct record_tcp record = {
+		.record = {.type = RECORD_TCP, .workload = SHOP, .time_ns = now_ns += 1000},
+		.address = {.local_port = (__u16)(40000 + connection),
+			.remote_port = 80,
+			.netns = HOST},
+		.connection = connection,
+		.start_ns = 5 * SECOND,
+		.connect_ns = 3000,
+		.event = (__u8)event,
+		.direction = TCP_OUTBOUND,
+		.state = 1,
+	};
+
+	address_set(record.address.local, "192.0.2.1");
+	address_set(record.address.remote, "192.0.2.2");
+	if (event == TCP_OPENED || event == TCP_FAILED)
+		record.flags = TCP_FIRST;
+	return record;
+}
+
+/* The other end of that, a server of BANK in a container. */
+static struct record_tcp server(__u64 connection, enum tcp_event event)
+{
+	struct record_tcp record = client(connection, event);
+	struct record_address there = record.address;
+
+	record.record.workload = BANK;
+	record.connection += 1000;
+	record.connect_ns = 0;
+	record.direction = TCP_INBOUND;
+	memcpy(record.address.local, there.remote, 16);
+	memcpy(record.address.remote, there.local, 16);
+	record.address.local_port = there.remote_port;
+	record.address.remote_port = there.local_port;
+	record.address.netns = CONTAINER;
+	return record;
+}
+
+static void take_tcp(struct record_tcp record)
+{
+	take(&record.record, sizeof(record));
+}
+
+static void take_bytes(struct record_tcp record, __u64 sent, __u64 received)
+{
+	record.growth.sent_bytes = sent;
+	record.growth.received_bytes = received;
+	take(&record.record, sizeof(record));
+}
+
+static void take_end(struct record_tcp record, enum tcp_closer closer, enum tcp_reason reason)
+{
+	record.closer = (__u8)closer;
+	record.reason = (__u8)reason;
+	take(&record.record, sizeof(record));
+}
+
+static void take_failure(struct record_tcp record, int error)
+{
+	record.start_ns = record.connect_ns = 0;
+	record.reason = TCP_ERROR;
+	record.error = (__u16)error;
+	take(&record.record, sizeof(record));
+}
+
+static void announce(__u32 workload, const char *service)
+{
+	struct record_workload record = {.record = {.type = RECORD_WORKLOAD, .workload = workload}};
+
+	strcpy(record.service_name, service);
+	take(&record.record, sizeof(record));
+}
+
+static void take_listener(__u64 id, __u16 port, __u32 length, __u32 limit, __u64 overflows)
+{
+	struct record_tcp_listener record = {
+		.record = {.type = RECORD_TCP_LISTENER, .workload = BANK},
+		.address = {.local_port = port, .netns = HOST},
+		.listener = id,
+		.overflows = overflows,
+		.queue_length = length,
+		.queue_limit = limit,
+	};
+
+	take(&record.record, sizeof(record));
+}
+
+static int begin(void **state)
+{
+	static char *names[] = {"192.0.2.0/24=lab", "192.0.2.128/25=office"};
+	const struct config config = {
+		.series_max = 1000,
+		.series_per_service_max = 1000,
+		.peers_per_service_max = 2,
+		.peer_names = names,
+		.peer_name_count = 2,
+	};
+
+	(void)state;
+	told[0] = '\0';
+	now_ns = 10 * SECOND;
+	telemetry = telemetry_new(&config);
+	assert_non_null(telemetry);
+	telemetry_set_flows(telemetry, keep_flow, NULL, 10 * SECOND);
+	announce(SHOP, "shop");
+	announce(BANK, "bank");
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	telemetry_free(telemetry);
+	return 0;
+}
+
+/* --- metrics --- */
+
+#define BYTES "sonde_tcp_sent_bytes_total sonde_tcp_received_bytes_total"
+
+static void test_both_ends_on_a_node_have_each_other_as_peers(void **state)
+{
+	(void)state;
+	take_tcp(client(1, TCP_OPENED));
+	take_bytes(client(1, TCP_PROGRESS), 10, 20);
+	take_bytes(server(1, TCP_OPENED), 20, 10); /* told later, by another CPU */
+	assert_series(BYTES, "");                  /* not before both were heard of */
+	sweep_ends();
+	assert_series(BYTES, "sonde_tcp_sent_bytes_total{shop,outbound,bank,80} 10\n"
+			     "sonde_tcp_sent_bytes_total{bank,inbound,shop,80} 20\n"
+			     "sonde_tcp_received_bytes_total{shop,outbound,bank,80} 20\n"
+			     "sonde_tcp_received_bytes_total{bank,inbound,shop,80} 10\n");
+	assert_series("sonde_tcp_connections_total sonde_tcp_open_connections "
+		      "sonde_tcp_connect_duration_seconds",
+		"sonde_tcp_connections_total{shop,outbound,bank,80,established} 1\n"
+		"sonde_tcp_connections_total{bank,inbound,shop,80,established} 1\n"
+		"sonde_tcp_open_connections{shop,outbound,bank,80} 1\n"
+		"sonde_tcp_open_connections{bank,inbound,shop,80} 1\n"
+		"sonde_tcp_connect_duration_seconds{shop,outbound,bank,80} 1 3000\n");
+}
+
+static void test_an_address_elsewhere_has_the_name_of_the_longest_prefix(void **state)
+{
+	struct record_tcp outside = client(3, TCP_OPENED), office = client(4, TCP_OPENED);
+
+	(void)state;
+	address_set(outside.address.remote, "2001:db8::1");
+	address_set(office.address.remote, "192.0.2.200");
+	take_bytes(client(2, TCP_OPENED), 1, 0);
+	take_bytes(outside, 2, 0);
+	take_bytes(office, 4, 0);
+	sweep_ends();
+	assert_series("sonde_tcp_sent_bytes_total",
+		"sonde_tcp_sent_bytes_total{shop,outbound,lab,80} 1\n"
+		"sonde_tcp_sent_bytes_total{shop,outbound,external,80} 2\n"
+		"sonde_tcp_sent_bytes_total{shop,outbound,office,80} 4\n");
+}
+
+static void test_a_connection_that_ended_is_open_no_more(void **state)
+{
+	(void)state;
+	take_tcp(client(1, TCP_OPENED));
+	sweep_ends();
+	take_end(client(1, TCP_CLOSED), TCP_LOCAL, TCP_FIN);
+	sweep_ends();
+	assert_series("sonde_tcp_open_connections sonde_tcp_connections_total",
+		"sonde_tcp_connections_total{shop,outbound,lab,80,established} 1\n"
+		"sonde_tcp_open_connections{shop,outbound,lab,80} 0\n");
+	sweep_ends();
+	assert_int_equal(flows_count(telemetry_flows(telemetry)), 0);
+}
+
+static void test_a_beginning_told_after_the_end_counts_once(void **state)
+{
+	(void)state;
+	take_bytes(client(1, TCP_CLOSED), 7, 0);
+	sweep_ends();
+	take_tcp(client(1, TCP_OPENED));
+	sweep_ends();
+	sweep_ends();
+	assert_series("sonde_tcp_open_connections sonde_tcp_connections_total "
+		      "sonde_tcp_sent_bytes_total",
+		"sonde_tcp_connections_total{shop,outbound,lab,80,established} 1\n"
+		"sonde_tcp_sent_bytes_total{shop,outbound,lab,80} 7\n");
+	assert_int_equal(flows_count(telemetry_flows(telemetry)), 0);
+}
+
+static void test_what_was_before_sonde_is_in_no_counter(void **state)
+{
+	struct record_tcp found = client(1, TCP_FOUND);
+
+	(void)state;
+	found.start_ns = 0;
+	found.direction = TCP_UNKNOWN;
+	take_bytes(found, 1000, 2000);
+	sweep_ends();
+	assert_series(BYTES " sonde_tcp_connections_total sonde_tcp_open_connections",
+		"sonde_tcp_open_connections{shop,outbound,lab,80} 1\n");
+	found.event = TCP_PROGRESS;
+	take_bytes(found, 1, 2);
+	sweep_ends();
+	assert_series(BYTES, "sonde_tcp_sent_bytes_total{shop,outbound,lab,80} 1\n"
+			     "sonde_tcp_received_bytes_total{shop,outbound,lab,80} 2\n");
+}
+
+static void test_the_listening_end_of_what_was_before_sonde_is_the_server(void **state)
+{
+	struct record_tcp found = client(1, TCP_FOUND);
+
+	(void)state;
+	found.start_ns = 0;
+	found.direction = TCP_UNKNOWN;
+	found.address.remote_port = 50000;
+	take_listener(9, found.address.local_port, 0, 10, 0);
+	take_tcp(found);
+	found.connection = 2; /* nobody listens, and both ports may be a client's */
+	found.address.local_port++;
+	take_tcp(found);
+	sweep_ends();
+	assert_series("sonde_tcp_open_connections",
+		"sonde_tcp_open_connections{shop,inbound,lab,40001} 1\n"
+		"sonde_tcp_open_connections{shop,unknown,lab,} 1\n");
+}
+
+static void test_failures_have_the_name_of_their_reason(void **state)
+{
+	static const struct {
+		int error;
+		const char *result;
+	} failures[] = {{ECONNREFUSED, "refused"}, {ETIMEDOUT, "timeout"},
+		{ENETUNREACH, "unreachable"}, {ECONNRESET, "reset"}, {0, "aborted"},
+		{EADDRNOTAVAIL, "no_port"}, {EPERM, "forbidden"}, {EIO, "error"}};
+	char expected[1024] = "";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++) {
+		size_t used = strlen(expected);
+		struct record_tcp record = client(i, TCP_FAILED); /* the first has no socket */
+
+		take_failure(record, failures[i].error);
+		snprintf(expected + used, sizeof(expected) - used,
+			"sonde_tcp_connections_total{shop,outbound,lab,80,%s} 1\n",
+			failures[i].result);
+	}
+	sweep_ends();
+	sweep_ends();
+	assert_series("sonde_tcp_connections_total sonde_tcp_open_connections", expected);
+	assert_int_equal(flows_count(telemetry_flows(telemetry)), 0);
+}
+
+static void test_resets_count_with_the_connection_and_without_one(void **state)
+{
+	struct record_tcp_refusals refusals = {.record = {.type = RECORD_TCP_REFUSALS}, .count = 5};
+
+	(void)state;
+	take_tcp(client(1, TCP_OPENED));
+	take_end(client(1, TCP_RESET), TCP_PEER, TCP_RESET_RECEIVED);
+	take_end(client(1, TCP_CLOSED), TCP_PEER, TCP_RESET_RECEIVED);
+	take_tcp(client(2, TCP_OPENED));
+	take_end(client(2, TCP_CLOSED), TCP_LOCAL, TCP_RESET_SENT);
+	take_end(client(2, TCP_RESET), TCP_LOCAL, TCP_RESET_SENT);
+	take(&refusals.record, sizeof(refusals));
+	sweep_ends();
+	assert_series("sonde_tcp_resets_total", "sonde_tcp_resets_total{_other,sent,,} 5\n"
+						"sonde_tcp_resets_total{shop,received,lab,80} 1\n"
+						"sonde_tcp_resets_total{shop,sent,lab,80} 1\n");
+	assert_told("closed shop lab 80 0/0 established peer reset_received\n"
+		    "closed shop lab 80 0/0 established local reset_sent\n");
+}
+
+static void test_a_connection_whose_end_was_lost_ends_with_the_sweep_of_its_namespace(void **state)
+{
+	struct record_tcp_swept swept = {.record = {.type = RECORD_TCP_SWEPT}, .netns = CONTAINER};
+
+	(void)state;
+	take_tcp(client(1, TCP_OPENED));
+	take_tcp(server(2, TCP_OPENED));
+	sweep_ends();
+	swept.begin_ns = swept.record.time_ns = now_ns += 1000;
+	take_tcp(server(3, TCP_PROGRESS)); /* seen by this sweep */
+	take(&swept.record, sizeof(swept));
+	sweep_ends();
+	assert_series("sonde_tcp_open_connections",
+		"sonde_tcp_open_connections{shop,outbound,lab,80} 1\n"
+		"sonde_tcp_open_connections{bank,inbound,lab,80} 1\n");
+}
+
+static void test_queues_of_listeners_on_one_port_are_added_up(void **state)
+{
+	struct record_tcp_listener gone = {
+		.record = {.type = RECORD_TCP_LISTENER, .workload = BANK},
+		.address = {.local_port = 80, .netns = HOST},
+		.listener = 1,
+		.is_gone = 1,
+		.overflows = 2};
+
+	(void)state;
+	take_listener(1, 80, 3, 10, 1);
+	take_listener(2, 80, 4, 10, 0);
+	take_listener(1, 80, 5, 10, 1);
+	assert_series("sonde_tcp_accept_queue_length sonde_tcp_accept_queue_limit "
+		      "sonde_tcp_listen_overflows_total",
+		"sonde_tcp_accept_queue_length{bank,80} 9\n"
+		"sonde_tcp_accept_queue_limit{bank,80} 20\n"
+		"sonde_tcp_listen_overflows_total{bank,80} 2\n");
+	take(&gone.record, sizeof(gone));
+	assert_series("sonde_tcp_accept_queue_length sonde_tcp_listen_overflows_total",
+		"sonde_tcp_accept_queue_length{bank,80} 4\n"
+		"sonde_tcp_listen_overflows_total{bank,80} 4\n");
+}
+
+/* --- flow records --- */
+
+static void test_an_open_connection_is_told_of_each_interval_if_it_changed(void **state)
+{
+	(void)state;
+	take_bytes(client(1, TCP_OPENED), 1, 2);
+	for (int i = 0; i < 9; i++)
+		sweep_ends();
+	assert_told("");
+	sweep_ends();
+	assert_told("open shop lab 80 1/2 established  \n");
+	for (int i = 0; i < 20; i++)
+		sweep_ends();
+	assert_told("");
+	take_bytes(client(1, TCP_PROGRESS), 10, 20);
+	sweep_ends();
+	assert_told("open shop lab 80 11/22 established  \n");
+	take_end(client(1, TCP_CLOSED), TCP_LOCAL, TCP_FIN);
+	sweep_ends();
+	assert_told("closed shop lab 80 11/22 established local fin\n");
+	sweep_ends();
+	assert_told("");
+}
+
+static void test_a_failure_is_told_of_once(void **state)
+{
+	(void)state;
+	take_failure(client(1, TCP_FAILED), ECONNREFUSED);
+	sweep_ends();
+	sweep_ends();
+	assert_told("failed shop lab 80 0/0 refused  error\n");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(both_ends_on_a_node_have_each_other_as_peers),
+		TEST(an_address_elsewhere_has_the_name_of_the_longest_prefix),
+		TEST(a_connection_that_ended_is_open_no_more),
+		TEST(a_beginning_told_after_the_end_counts_once),
+		TEST(what_was_before_sonde_is_in_no_counter),
+		TEST(the_listening_end_of_what_was_before_sonde_is_the_server),
+		TEST(failures_have_the_name_of_their_reason),
+		TEST(resets_count_with_the_connection_and_without_one),
+		TEST(a_connection_whose_end_was_lost_ends_with_the_sweep_of_its_namespace),
+		TEST(queues_of_listeners_on_one_port_are_added_up),
+		TEST(an_open_connection_is_told_of_each_interval_if_it_changed),
+		TEST(a_failure_is_told_of_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
