@@ -234,6 +234,12 @@ __u64 bpf_get_current_pid_tgid(void)
 	return 1ULL << 32 | 1;
 }
 
+long bpf_get_current_comm(void *to, __u32 size)
+{
+	memset(to, 0, size);
+	return 0;
+}
+
 __u32 bpf_get_smp_processor_id(void)
 {
 	return 0;
