@@ -231,7 +231,7 @@ struct socket_state {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 6144);
 	__type(key, __u64); /* the socket's address */
 	__type(value, struct socket_state);
 } sockets __weak SEC(".maps");
