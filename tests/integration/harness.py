@@ -191,8 +191,11 @@ def unique(name):
     return f"{name}-{os.getpid()}-{time.monotonic_ns() // 1000 % 10**9}"
 
 
-def expect(sonde, *figures, seconds=15):
-    """Waits until Sonde shows all figures, (metric, labels, value) each, and stays at them."""
+def expect(sonde, *figures, seconds=15, settle=1.1):
+    """Waits until Sonde shows all figures, (metric, labels, value) each, and stays at them.
+
+    `settle`: longer than a sweep, so that what is counted twice shows by then.
+    """
     def shown():
         metrics = sonde.metrics()
         return [(name, labels, metrics.sum(name, **labels)) for name, labels, _ in figures]
@@ -204,7 +207,7 @@ def expect(sonde, *figures, seconds=15):
     end = time.monotonic() + seconds
     while wrong() and time.monotonic() < end:
         time.sleep(0.1)
-    time.sleep(1.1)  # longer than a sweep: what is counted twice shows by then
+    time.sleep(settle)
     assert not wrong(), "\n".join(wrong())
 
 
