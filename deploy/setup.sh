@@ -27,8 +27,8 @@ test=(
 	nginx apache2-bin lighttpd haproxy gunicorn uvicorn redis-server prometheus
 	wrk apache2-utils curl python3-requests # with those above, peers of the integration tests
 	liburing-dev                            # what one of their programs is built with
-	libbpf-tools                            # syscount: what the benchmark compares with
-	git strace iproute2 netcat-openbsd procps tmux
+	libbpf-tools                            # syscount, tcplife: what is compared with
+	git strace iproute2 nftables netcat-openbsd procps tmux
 )
 arm64=(gcc-aarch64-linux-gnu qemu-user debian-archive-keyring python3)
 [ "$(uname -m)" != aarch64 ] || arm64=() # which builds and runs its own

@@ -23,7 +23,7 @@ CONNECT = "sonde_tcp_connect_duration_seconds"
 DURATION = "sonde_tcp_connection_duration_seconds"
 RTT = "sonde_tcp_rtt_seconds"
 RTT_TOLERANCE = 0.1
-SWEEPS = ("--sweep-interval", "200ms")
+FLAGS = ("--sweep-interval", "200ms", "--no-syscalls")  # whose series take long to read
 # in place of two minutes: once a second after the first one, and given up two seconds later
 QUICK_TIMEOUT = {"net.ipv4.tcp_syn_retries": 1, "net.ipv4.tcp_syn_linear_timeouts": 0}
 
@@ -33,7 +33,7 @@ expect = functools.partial(harness.expect, settle=0.5)
 
 @pytest.fixture(scope="module", name="sonde")
 def sonde_of_all_tests(tmp_path_factory):
-    with Sonde(tmp_path_factory.mktemp("sonde"), *SWEEPS) as running:
+    with Sonde(tmp_path_factory.mktemp("sonde"), *FLAGS) as running:
         yield running
 
 
@@ -395,7 +395,7 @@ def resident_bytes(process):
 
 def test_memory_for_open_connections_is_bounded(tmp_path, lab, crowd):
     sockets, name, namespace = 20_000, unique("flow-crowd"), lab.namespace()
-    with Sonde(tmp_path, *SWEEPS) as sonde, contextlib.ExitStack() as stack:
+    with Sonde(tmp_path, *FLAGS) as sonde, contextlib.ExitStack() as stack:
         with crowd_in(namespace, crowd, "hold", 100, name) as first:  # what first use allocates
             assert first.stdout.readline() == "open\n"
             expect(sonde, (OPEN, {"service_name": name}, 200))
