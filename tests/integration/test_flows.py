@@ -120,6 +120,49 @@ def test_bytes_are_exact_between_several_namespaces(sonde, lab, family):
     expect(sonde, *figures, *[(name, labels, 0) for name, labels, _ in live])
 
 
+def test_open_connection_shows_what_it_moved_so_far(sonde, lab):
+    near, far = lab.namespace(), lab.namespace()
+    link = lab.veth(near, far)
+    pair = Pair(lab, names(), near, far, link.far, request=4_000, response=70_000, rounds=80,
+                think=0.025)
+    expected = {"payload_sent": SENT, "bytes_received": RECEIVED}
+
+    def truths():
+        return [(end, one) for namespace, end in ((near, pair.client), (far, pair.server))
+                for one in tcp_truth.connections(namespace, f"sport = :{pair.port} or "
+                                                            f"dport = :{pair.port}").values()]
+    wait_until(lambda: sonde.metrics().sum(SENT, **pair.server.labels), "it is seen")
+    checked = 0
+    for _ in range(10):
+        before, metrics, after = truths(), sonde.metrics(), truths()
+        for (end, least), (_, most) in zip(before, after):
+            for name, family in expected.items():
+                shown = metrics.sum(family, **end.labels)
+                assert least[name] <= shown <= most[name]  # a scrape makes a sweep of its own
+                checked += least[name] < most[name]
+    assert checked, "nothing moved meanwhile"
+    expect(sonde, *byte_figures(pair, pair.moved()))
+
+
+def test_connections_from_before_sonde_are_followed_in_every_namespace(tmp_path, lab):
+    near, _, far, path = lab.routed()
+    pairs = [Pair(lab, names(), *places, connections=3, request=5_000, response=90_000,
+                  end="connect-send")
+             for places in ((near, far, path.far), (far, near, path.near6))]
+    for pair in pairs:
+        pair.moved()
+    for namespace in (near, far):
+        for pair in pairs:
+            settled(namespace, pair.port)
+    with Sonde(tmp_path, *FLAGS) as sonde:
+        expect(sonde, *[figure for pair in pairs for figure in open_figures(pair, 3)])
+        for pair in pairs:
+            pair.finish()  # one more byte of each client
+            client, server = ({"service_name": end.name} for end in (pair.client, pair.server))
+            expect(sonde, *open_figures(pair, 0), (SENT, client, 3), (RECEIVED, server, 3),
+                   (SENT, server, 0), (RECEIVED, client, 0))
+
+
 def test_bytes_and_durations_are_those_of_tcplife(sonde, lab):
     near, far = lab.namespace(), lab.namespace()
     link = lab.veth(near, far)

@@ -27,6 +27,8 @@ DEFAULTS = {
     "end": "connect",   # or: listen, connect-reset, listen-reset, connect-send (one byte more)
     "user_timeout": 0,  # ms that sent bytes may be unacknowledged
     "patience": None,   # seconds after which the connecting end gives up
+    "mptcp": False,     # multipath TCP, as far as the kernel has it
+    "stalled": False,   # the listening end reads nothing before the line on its standard input
 }
 NO_LINGER = struct.pack("ii", 1, 0)  # so that close() sends RST
 told = threading.Lock()
@@ -83,6 +85,8 @@ class End:
         sizes = plan["request"], plan["response"]
         sends, receives = sizes if self.role == "connect" else sizes[::-1]
         first_sent = first_received = None
+        if plan["stalled"] and self.role == "listen":
+            go_on.wait()
         for _ in range(plan["rounds"]):
             if self.role == "connect":
                 first_sent = first_sent or time.monotonic()
@@ -126,15 +130,19 @@ class End:
         self.finish()
 
 
+def socket_of(plan):
+    protocol = socket.IPPROTO_MPTCP if plan["mptcp"] else socket.IPPROTO_TCP
+    return socket.socket(family_of(plan["address"]), socket.SOCK_STREAM, protocol)
+
+
 def ends(role, plan):
     if role == "connect":
         for _ in range(plan["connections"]):
-            yield End(role, plan, socket.socket(family_of(plan["address"])))
+            yield End(role, plan, socket_of(plan))
         return
-    family = family_of(plan["address"])
-    with socket.create_server((plan["address"], plan["port"]), family=family,
-                              backlog=plan["backlog"],
-                              dualstack_ipv6=family == socket.AF_INET6) as listener:
+    with socket_of(plan) as listener:
+        listener.bind((plan["address"], plan["port"]))
+        listener.listen(plan["backlog"])
         print(listener.getsockname()[1], flush=True)
         if not plan["accept"]:
             go_on.wait()
