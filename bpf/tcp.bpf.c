@@ -222,7 +222,7 @@ static __always_inline void listener_ends(struct sock *sk)
 static __always_inline void tell(
 	struct sock *sk, struct socket_state *state, enum tcp_event event, enum tcp_reason reason)
 {
-	struct tcp_sock *tcp = tcp_of(sk);
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	struct record_tcp record = {};
 	struct tcp_figures now = {};
 
