@@ -7,9 +7,9 @@
  * mapped into IPv6 (::ffff:a.b.c.d), sizes are bytes. Numbers are little-endian on every supported
  * machine.
  *
- * Records travel by three ways, and a reader need not care which: ring buffers (HTTP, TCP, process,
- * slow system call), the sweep of in-kernel tables (syscall, events, TCP progress), and files.
- * A change to a layout here raises RECORDING_VERSION in user/kernel/recording.h.
+ * Records travel by three ways, and a reader need not care which: ring buffers (HTTP, TCP, DNS,
+ * process, slow system call), the sweep of in-kernel tables (syscall, events, TCP progress), and
+ * files. A change to a layout here raises RECORDING_VERSION in user/kernel/recording.h.
  */
 #ifndef SONDE_RECORD_H
 #define SONDE_RECORD_H
@@ -39,8 +39,9 @@
 #define CGROUP_NAME_LEN  96
 #define ARGUMENTS_LEN    256
 #define HTTP_LINE_LEN    256
-#define UNIX_PATH_LEN    108 /* sizeof(sockaddr_un.sun_path) */
-#define TRACEPARENT_LEN  55  /* W3C trace context, version 00 */
+#define UNIX_PATH_LEN    108  /* sizeof(sockaddr_un.sun_path) */
+#define TRACEPARENT_LEN  55   /* W3C trace context, version 00 */
+#define DNS_BYTES_LEN    1232 /* of a UDP message that fits any path: what most servers keep to */
 
 enum record_type {
 	RECORD_WORKLOAD = 1, /* who a workload number is, before its first use in any record */
@@ -60,6 +61,7 @@ enum record_type {
 	RECORD_TCP_SWEPT,
 	RECORD_TCP_REFUSALS,
 	RECORD_HTTP_ACTIVE,
+	RECORD_DNS,
 	RECORD_TYPES
 };
 
@@ -98,6 +100,7 @@ enum source {
 	SOURCE_TCP,
 	SOURCE_PROCESS,
 	SOURCE_WORKLOAD,
+	SOURCE_DNS,
 	SOURCES
 };
 
@@ -321,6 +324,28 @@ struct record_tcp_swept {
 struct record_tcp_refusals {
 	struct record record; /* workload: 0 */
 	__u64 count;
+};
+
+/* --- DNS --- */
+
+enum dns_direction { DNS_SENT, DNS_RECEIVED };
+
+/*
+ * What one operation moved between a process and a DNS server, the process being the one that asks:
+ * a message, or, over TCP, a piece of the stream of messages. Raw, as it is paired in user space.
+ * `time_ns` is that of the system call: its begin for a send, where that is known, else its end.
+ */
+struct record_dns {
+	struct record record;
+	/* Received by a socket that is not connected: the remote end is not known, and all 0. */
+	struct record_address address;
+	__u32 tgid;
+	__u32 length;   /* bytes moved */
+	__u16 kept;     /* that travel: the first of them */
+	__u8 direction; /* enum dns_direction */
+	__u8 is_tcp;
+	__u32 reserved;
+	__u8 bytes[DNS_BYTES_LEN];
 };
 
 /* --- processes --- */

@@ -28,6 +28,7 @@ static const size_t fixed_size[RECORD_TYPES] = {
 	[RECORD_TCP_SWEPT] = sizeof(struct record_tcp_swept),
 	[RECORD_TCP_REFUSALS] = sizeof(struct record_tcp_refusals),
 	[RECORD_HTTP_ACTIVE] = sizeof(struct record_http_active),
+	[RECORD_DNS] = offsetof(struct record_dns, bytes),
 };
 
 static bool has_end(const char *text, size_t size)
@@ -88,6 +89,10 @@ size_t record_size(const struct record *record, size_t size)
 		length = ((const struct record_exec *)self)->arguments_length;
 		length_max = ARGUMENTS_LEN;
 		break;
+	case RECORD_DNS:
+		length = ((const struct record_dns *)self)->kept;
+		length_max = DNS_BYTES_LEN;
+		break;
 	case RECORD_SYSCALL:
 		length = ((const struct record_syscall *)self)->bucket_count *
 			 sizeof(struct record_bucket);
@@ -120,6 +125,12 @@ bool record_is_valid(const struct record *record, size_t size)
 
 		return active->role <= HTTP_CLIENT && active->method < HTTP_METHODS &&
 		       active->long_active <= active->active;
+	}
+	case RECORD_DNS: {
+		const struct record_dns *dns = self;
+
+		return dns->direction <= DNS_RECEIVED && dns->is_tcp <= 1 &&
+		       dns->kept <= dns->length;
 	}
 	case RECORD_TCP: {
 		const struct record_tcp *tcp = self;

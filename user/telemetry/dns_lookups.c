@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See dns_lookups.h.
+ *
+ * Rings are drained one after the other, so an answer that was received on another CPU than its
+ * question was sent from may come first, and so may a piece of a stream. What cannot be placed is
+ * held until all that is older has come, and then taken in the order of time: messages over UDP
+ * when they answer nothing yet, and all of TCP, which is rare.
+ */
+#include "telemetry/dns_lookups.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "telemetry/dns_names.h"
+#include "telemetry/dns_stream.h"
+
+#define BUCKETS 1024 /* a power of two */
+
+/* One end of a conversation with servers. A socket that is not connected has several. */
+struct end {
+	__u8 local[16];
+	__u32 netns;
+	__u16 port;
+	__u8 is_tcp;
+};
+
+struct lookup {
+	struct lookup *chain_next;
+	struct lookup *newer, *older; /* in its list */
+	struct end end;
+	__u16 id;
+	bool is_answered; /* kept on, for what is told twice or comes late */
+	__u32 workload;
+	__u32 tgid;
+	struct record_address address;
+	__u64 start_ns;
+	__u64 answered_ns;
+	struct dns_question question;
+};
+
+struct held {
+	struct held *next;
+	struct record_dns record; /* only `kept` bytes of it */
+};
+
+struct list {
+	struct lookup *newest, *oldest;
+};
+
+struct dns_lookups {
+	struct dns_sink sink;
+	struct dns_names *names;
+	struct dns_streams *streams;
+	struct lookup *chains[BUCKETS];
+	struct list waiting, answered;
+	struct lookup *free;
+	size_t made;       /* lookups that were ever used: no others take memory */
+	struct held *held; /* by time */
+	size_t held_count;
+	__u64 swept_ns; /* at the end of the last sweep: what is older has come at the next one */
+	struct lookup lookups[DNS_LOOKUPS_MAX];
+};
+
+struct dns_lookups *dns_lookups_new(const struct dns_sink *sink)
+{
+	struct dns_lookups *lookups = calloc(1, sizeof(*lookups));
+
+	if (!lookups)
+		return NULL;
+	lookups->sink = *sink;
+	lookups->names = dns_names_new();
+	lookups->streams = dns_streams_new();
+	if (!lookups->names || !lookups->streams) {
+		dns_lookups_free(lookups);
+		return NULL;
+	}
+	return lookups;
+}
+
+void dns_lookups_free(struct dns_lookups *lookups)
+{
+	struct held *held;
+
+	if (!lookups)
+		return;
+	while ((held = lookups->held)) {
+		lookups->held = held->next;
+		free(held);
+	}
+	dns_streams_free(lookups->streams);
+	dns_names_free(lookups->names);
+	free(lookups);
+}
+
+const char *dns_name_of(
+	const struct dns_lookups *lookups, const __u8 address[16], __u32 workload, __u64 now_ns)
+{
+	return dns_names_find(lookups->names, address, workload, now_ns);
+}
+
+/* --- the table --- */
+
+static struct end end_of(const struct record_dns *record)
+{
+	struct end end;
+
+	memset(&end, 0, sizeof(end)); /* as it is compared byte by byte */
+	memcpy(end.local, record->address.local, sizeof(end.local));
+	end.netns = record->address.netns;
+	end.port = record->address.local_port;
+	end.is_tcp = record->is_tcp;
+	return end;
+}
+
+static struct lookup **chain_of(struct dns_lookups *lookups, const struct end *end, __u16 id)
+{
+	unsigned mixed = (end->port ^ end->netns) * 0x9e3779b1U ^ id * 0x85ebca6bU;
+
+	return &lookups->chains[mixed >> 16 & (BUCKETS - 1)];
+}
+
+/* An answer without a question belongs to the oldest lookup of its id that waits. */
+static struct lookup *lookup_find(
+	struct dns_lookups *lookups, const struct end *end, const struct dns_message *message)
+{
+	struct lookup *found = NULL;
+
+	for (struct lookup *lookup = *chain_of(lookups, end, message->id); lookup;
+		lookup = lookup->chain_next) {
+		if (lookup->id != message->id || memcmp(&lookup->end, end, sizeof(*end)))
+			continue;
+		if (!message->has_question) {
+			if (!lookup->is_answered)
+				found = lookup;
+		} else if (lookup->question.type == message->question.type &&
+			   !strcmp(lookup->question.name, message->question.name)) {
+			return lookup;
+		}
+	}
+	return found;
+}
+
+static struct list *list_of(struct dns_lookups *lookups, const struct lookup *lookup)
+{
+	return lookup->is_answered ? &lookups->answered : &lookups->waiting;
+}
+
+static void list_add(struct list *list, struct lookup *lookup)
+{
+	lookup->newer = NULL;
+	lookup->older = list->newest;
+	*(list->newest ? &list->newest->newer : &list->oldest) = lookup;
+	list->newest = lookup;
+}
+
+static void list_remove(struct list *list, struct lookup *lookup)
+{
+	*(lookup->newer ? &lookup->newer->older : &list->newest) = lookup->older;
+	*(lookup->older ? &lookup->older->newer : &list->oldest) = lookup->newer;
+}
+
+static void lookup_remove(struct dns_lookups *lookups, struct lookup *lookup)
+{
+	struct lookup **link = chain_of(lookups, &lookup->end, lookup->id);
+
+	while (*link != lookup)
+		link = &(*link)->chain_next;
+	*link = lookup->chain_next;
+	list_remove(list_of(lookups, lookup), lookup);
+	lookup->chain_next = lookups->free;
+	lookups->free = lookup;
+}
+
+/* Room for one; when there is none, that of an old one, which is lost when it still waits. */
+static struct lookup *lookup_room(struct dns_lookups *lookups)
+{
+	struct lookup *room;
+
+	if (!lookups->free && lookups->made < DNS_LOOKUPS_MAX)
+		return &lookups->lookups[lookups->made++];
+	if (!lookups->free && lookups->answered.oldest) {
+		lookup_remove(lookups, lookups->answered.oldest);
+	} else if (!lookups->free) {
+		lookups->sink.lost(lookups->sink.context, OUTCOME_TABLE_FULL);
+		lookup_remove(lookups, lookups->waiting.oldest);
+	}
+	room = lookups->free;
+	lookups->free = room->chain_next;
+	return room;
+}
+
+/* --- the ends of lookups --- */
+
+static void lookup_tell(
+	struct dns_lookups *lookups, const struct lookup *lookup, const struct dns_message *answer)
+{
+	struct dns_lookup over = {
+		.workload = lookup->workload,
+		.tgid = lookup->tgid,
+		.address = lookup->address,
+		.is_tcp = lookup->end.is_tcp,
+		.question = &lookup->question,
+		.start_ns = lookup->start_ns,
+		.end_ns = lookup->start_ns + DNS_TIMEOUT_NS,
+		.answer = answer,
+	};
+
+	if (answer) /* a send may be known by its end alone, which others overtake */
+		over.end_ns = lookup->answered_ns > lookup->start_ns ? lookup->answered_ns
+								     : lookup->start_ns;
+	lookups->sink.lookup(lookups->sink.context, &over);
+}
+
+/* Its time is up. */
+static void lookup_expire(struct dns_lookups *lookups, struct lookup *lookup)
+{
+	if (!lookup->is_answered)
+		lookup_tell(lookups, lookup, NULL);
+	lookup_remove(lookups, lookup);
+}
+
+static bool is_over(const struct lookup *lookup, __u64 now_ns)
+{
+	return now_ns >= lookup->start_ns + DNS_TIMEOUT_NS;
+}
+
+static void names_keep(struct dns_lookups *lookups, const struct lookup *lookup,
+	const struct dns_message *answer, __u64 now_ns)
+{
+	for (size_t i = 0; i < answer->address_count; i++)
+		dns_names_add(lookups->names, answer->addresses[i].address, lookup->workload,
+			lookup->question.name, answer->addresses[i].ttl, now_ns);
+}
+
+/* --- messages --- */
+
+static void take_query(struct dns_lookups *lookups, const struct record_dns *record,
+	const struct dns_message *message)
+{
+	struct end end = end_of(record);
+	struct lookup *lookup = lookup_find(lookups, &end, message);
+	__u64 now_ns = record->record.time_ns;
+
+	if (lookup && !is_over(lookup, now_ns)) {
+		if (!lookup->is_answered || now_ns <= lookup->answered_ns)
+			return; /* asked again, or told twice */
+		lookup_remove(lookups, lookup);
+	} else if (lookup) {
+		lookup_expire(lookups, lookup);
+	}
+	lookup = lookup_room(lookups);
+	*lookup = (struct lookup){.chain_next = *chain_of(lookups, &end, message->id),
+		.end = end,
+		.id = message->id,
+		.workload = record->record.workload,
+		.tgid = record->tgid,
+		.address = record->address,
+		.start_ns = now_ns,
+		.question = message->question};
+	*chain_of(lookups, &end, message->id) = lookup;
+	list_add(&lookups->waiting, lookup);
+}
+
+/* False: it answers nothing that was asked until now. */
+static bool take_answer(struct dns_lookups *lookups, const struct record_dns *record,
+	const struct dns_message *message)
+{
+	struct end end = end_of(record);
+	struct lookup *lookup = lookup_find(lookups, &end, message);
+
+	if (!lookup)
+		return false;
+	if (lookup->is_answered || is_over(lookup, record->record.time_ns))
+		return true; /* another server's, or too late */
+	list_remove(&lookups->waiting, lookup);
+	list_add(&lookups->answered, lookup);
+	lookup->is_answered = true;
+	lookup->answered_ns = record->record.time_ns;
+	names_keep(lookups, lookup, message, record->record.time_ns);
+	lookup_tell(lookups, lookup, message);
+	return true;
+}
+
+/* True: it is done with; false: it answers nothing yet. */
+static bool take_message(struct dns_lookups *lookups, const struct record_dns *record,
+	const __u8 *bytes, size_t length)
+{
+	struct dns_message message;
+	int result = dns_parse(&message, bytes, length);
+
+	if (result == -EINVAL)
+		lookups->sink.lost(lookups->sink.context, OUTCOME_UNPARSABLE);
+	if (result || message.is_response != (record->direction == DNS_RECEIVED))
+		return true;
+	if (message.is_response)
+		return take_answer(lookups, record, &message);
+	take_query(lookups, record, &message);
+	return true;
+}
+
+/* --- what cannot be placed yet --- */
+
+/* What answers nothing by now is from before Sonde, or late. */
+static void take_in_order(
+	void *context, const struct record_dns *record, const __u8 *bytes, size_t length)
+{
+	take_message(context, record, bytes, length);
+}
+
+static void release_until(struct dns_lookups *lookups, __u64 time_ns)
+{
+	struct held *held;
+
+	while ((held = lookups->held) && held->record.record.time_ns <= time_ns) {
+		lookups->held = held->next;
+		lookups->held_count--;
+		if (held->record.is_tcp)
+			dns_streams_take(lookups->streams, &held->record, take_in_order, lookups);
+		else
+			take_in_order(
+				lookups, &held->record, held->record.bytes, held->record.kept);
+		free(held);
+	}
+}
+
+static void hold(struct dns_lookups *lookups, const struct record_dns *record)
+{
+	size_t size = offsetof(struct record_dns, bytes) + record->kept;
+	struct held *held = malloc(offsetof(struct held, record) + size), **link;
+
+	if (!held) {
+		lookups->sink.lost(lookups->sink.context, OUTCOME_TABLE_FULL);
+		return;
+	}
+	memcpy(&held->record, record, size);
+	for (link = &lookups->held; *link; link = &(*link)->next)
+		if ((*link)->record.record.time_ns > record->record.time_ns)
+			break;
+	held->next = *link;
+	*link = held;
+	if (++lookups->held_count > DNS_HELD_MAX)
+		release_until(lookups, lookups->held->record.record.time_ns);
+}
+
+void dns_lookups_take(struct dns_lookups *lookups, const struct record_dns *record)
+{
+	if (record->is_tcp || !take_message(lookups, record, record->bytes, record->kept))
+		hold(lookups, record);
+}
+
+/* Also of those that were answered: nothing more is expected of them. */
+static void lookups_expire(struct dns_lookups *lookups, struct list *list)
+{
+	while (list->oldest && is_over(list->oldest, lookups->swept_ns))
+		lookup_expire(lookups, list->oldest);
+}
+
+void dns_lookups_tick(struct dns_lookups *lookups, __u64 now_ns)
+{
+	release_until(lookups, lookups->swept_ns);
+	lookups_expire(lookups, &lookups->waiting);
+	lookups_expire(lookups, &lookups->answered);
+	lookups->swept_ns = now_ns;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From DNS messages to lookups: pairs each query with its answer, and keeps which names addresses
+ * were answered for, so that connections can be told by the names of their peers.
+ *
+ * A lookup is one question that one socket asks under one id; asked again there within
+ * DNS_TIMEOUT_NS it is the same one, and its clock runs from the first time. Time moves by the
+ * records alone, so a replay gives the same.
+ *
+ * Memory is bounded: DNS_LOOKUPS_MAX lookups under way, DNS_HELD_MAX messages that wait for earlier
+ * ones, and the names of dns_names.h. Not thread-safe: the main thread owns it.
+ */
+#ifndef SONDE_DNS_LOOKUPS_H
+#define SONDE_DNS_LOOKUPS_H
+
+#include "protocol/dns.h"
+#include "record.h"
+
+#define DNS_TIMEOUT_NS  5000000000ULL /* as long as glibc waits for one server */
+#define DNS_LOOKUPS_MAX 2048
+#define DNS_HELD_MAX    256
+
+struct dns_lookups;
+
+/* A lookup that is over. Borrowed for the call. */
+struct dns_lookup {
+	__u32 workload;
+	__u32 tgid;
+	struct record_address address; /* of the question; `remote` is the server's */
+	bool is_tcp;
+	const struct dns_question *question;
+	__u64 start_ns, end_ns;
+	const struct dns_message *answer; /* NULL: none came in time */
+};
+
+/* What comes of the messages. */
+struct dns_sink {
+	void (*lookup)(void *context, const struct dns_lookup *lookup);
+	/* What could not be told, once for each lookup: OUTCOME_TABLE_FULL, OUTCOME_UNPARSABLE. */
+	void (*lost)(void *context, enum outcome outcome);
+	void *context;
+};
+
+struct dns_lookups *dns_lookups_new(const struct dns_sink *sink); /* NULL: no memory */
+void dns_lookups_free(struct dns_lookups *lookups);
+
+void dns_lookups_take(struct dns_lookups *lookups, const struct record_dns *record);
+
+/* A sweep ended at `now_ns`: lookups that had no answer until now are over. */
+void dns_lookups_tick(struct dns_lookups *lookups, __u64 now_ns);
+
+/*
+ * The name that was asked for when this address was last the answer: by this workload, or else by
+ * any. NULL when there is none, or none that still counts. Valid until the next record is taken.
+ */
+const char *dns_name_of(
+	const struct dns_lookups *lookups, const __u8 address[16], __u32 workload, __u64 now_ns);
+
+#endif
