@@ -17,11 +17,13 @@ enum direction { DIRECTION_RECEIVE, DIRECTION_SEND };
 #	define SYSCALL_FD(call)       ((call)->di) /* the first argument */
 #	define SYSCALL_ARGUMENT(call) ((call)->si) /* the second one */
 #	define SYSCALL_LENGTH(call)   ((call)->dx) /* the third one */
+#	define SYSCALL_ADDRESS(call)  ((call)->r8) /* the fifth one */
 #elif defined(__TARGET_ARCH_arm64)
 #	define SYSCALL_NUMBER(call)   ((call)->syscallno)
 #	define SYSCALL_FD(call)       ((call)->orig_x0)
 #	define SYSCALL_ARGUMENT(call) ((call)->regs[1])
 #	define SYSCALL_LENGTH(call)   ((call)->regs[2])
+#	define SYSCALL_ADDRESS(call)  ((call)->regs[4])
 #endif
 
 #define PF_IO_WORKER 0x10 /* include/linux/sched.h */
@@ -37,7 +39,7 @@ static __always_inline __u64 file_of(struct task_struct *task, __u32 fd)
 
 static __always_inline __u64 socket_file(const struct sock *sk)
 {
-	return (__u64)READ(READ(sk, sk_socket), file);
+	return (__u64)BPF_CORE_READ(sk, sk_socket, file);
 }
 
 /*

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * HTTP/1: the hooks that are tracepoints. Whichever system call moved the bytes, each operation on
- * a socket passes its tracepoint once, and nothing else on the machine pays.
+ * a socket passes its tracepoint once, and nothing else on the machine pays. DNS is seen there, too
+ * (dns.bpf.h).
  */
+#include "dns.bpf.h"
 #include "http_hook.bpf.h"
 
 const volatile __u32 own_tgid SETTING = 0;
+const volatile bool tells_http SETTING = true;
+const volatile bool tells_dns SETTING = true;
 
 /* --- sends and receives --- */
 
@@ -17,7 +21,9 @@ int BPF_PROG(http_send_begin, struct sock *sk, struct msghdr *message)
 
 static __always_inline int on_http_send(struct sock *sk, int result)
 {
-	if (is_stream(sk))
+	if (may_ask_dns(sk))
+		dns_moves(sk, DNS_SENT, result, 0, BY_SYSCALL, NULL);
+	else if (tells_http && is_stream(sk))
 		send_ends(sk, result, BY_SYSCALL, NULL);
 	return 0;
 }
@@ -30,7 +36,9 @@ int BPF_PROG(http_send, struct sock *sk, int result)
 
 static __always_inline int on_http_receive(struct sock *sk, int result, int flags)
 {
-	if (is_stream(sk))
+	if (may_ask_dns(sk))
+		dns_moves(sk, DNS_RECEIVED, result, flags, BY_SYSCALL, NULL);
+	else if (tells_http && is_stream(sk))
 		receive_ends(sk, result, flags, BY_SYSCALL, NULL);
 	return 0;
 }

@@ -9,13 +9,16 @@
 #ifndef SONDE_HTTP_FUNCTION_BPF_H
 #define SONDE_HTTP_FUNCTION_BPF_H
 
+#include "dns.bpf.h"
 #include "http_hook.bpf.h"
+
+extern const volatile bool tells_http;
 
 static __always_inline int message_begins(struct socket *socket, const struct msghdr *message)
 {
 	struct sock *sk = READ(socket, sk);
 
-	if (sk && is_stream(sk))
+	if (sk && tells_http && is_stream(sk))
 		send_begins(sk, message);
 	return 0;
 }
@@ -25,7 +28,11 @@ static __always_inline int message_sent(
 {
 	struct sock *sk = READ(socket, sk);
 
-	if (sk && is_stream(sk))
+	if (!sk)
+		return 0;
+	if (may_ask_dns(sk))
+		dns_moves(sk, DNS_SENT, result, 0, BY_MESSAGE, message);
+	else if (tells_http && is_stream(sk))
 		send_ends(sk, result, BY_MESSAGE, message);
 	return 0;
 }
@@ -35,7 +42,11 @@ static __always_inline int message_received(
 {
 	struct sock *sk = READ(socket, sk);
 
-	if (sk && is_stream(sk))
+	if (!sk)
+		return 0;
+	if (may_ask_dns(sk))
+		dns_moves(sk, DNS_RECEIVED, result, flags, BY_MESSAGE, message);
+	else if (tells_http && is_stream(sk))
 		receive_ends(sk, result, flags, BY_MESSAGE, message);
 	return 0;
 }

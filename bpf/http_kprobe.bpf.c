@@ -30,7 +30,7 @@ static __always_inline void call_note(const struct call *call)
 	__u64 id = bpf_get_current_pid_tgid();
 	struct sock *sk = READ((struct socket *)call->socket, sk);
 
-	if (!sk || !is_stream(sk))
+	if (!sk || !((tells_http && is_stream(sk)) || may_ask_dns(sk)))
 		return;
 	if (!bpf_map_update_elem(&calls, &id, call, BPF_NOEXIST))
 		return;

@@ -31,9 +31,9 @@ struct config {
 	/* where it comes from */
 	char *record; /* file to write what comes out of the kernel to, or "" */
 	char *replay; /* file to read it from instead of the kernel, or "" */
-	bool syscalls, tcp, http, processes; /* sources on or off; all on by default */
-	enum http_hooks http_hooks;          /* key http-hooks, default auto */
-	char **disabled_programs;            /* key disabled-programs: BPF programs to do without */
+	bool syscalls, tcp, http, dns, processes; /* sources on or off; all on by default */
+	enum http_hooks http_hooks;               /* key http-hooks, default auto */
+	char **disabled_programs; /* key disabled-programs: BPF programs to do without */
 	size_t disabled_program_count;
 
 	/* how */
@@ -51,6 +51,7 @@ struct config {
 	size_t peer_name_count;
 	uint64_t peers_per_service_max; /* key peers-per-service-limit: DNS names, default 100 */
 	bool spans;                     /* make spans when otlp-endpoint is set, default true */
+	bool dns_spans;                 /* key dns-spans: of DNS lookups too, default false */
 	uint64_t otlp_queue_bytes;      /* key otlp-queue-size: waiting spans, default 1MiB */
 	uint64_t otlp_interval_ns;      /* key otlp-interval: longest wait of a span, default 1s */
 	uint64_t otlp_timeout_ns;       /* key otlp-timeout: for one request, default 10s */

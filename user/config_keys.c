@@ -104,6 +104,14 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		.help = "time HTTP requests",
 	},
 	{
+		.name = "dns",
+		.type = CONFIG_BOOLEAN,
+		FIELD(dns),
+		.fallback = "true",
+		.needs_restart = true,
+		.help = "time DNS lookups",
+	},
+	{
 		.name = "processes",
 		.type = CONFIG_BOOLEAN,
 		FIELD(processes),
@@ -118,7 +126,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		.value_name = "auto|tracepoints|fentry|kprobes",
 		.fallback = "auto",
 		.needs_restart = true,
-		.help = "where HTTP is seen; auto: the first of them that can be had",
+		.help = "where HTTP and DNS are seen; auto: the first that can be had",
 	},
 	{
 		.name = "disabled-programs",
@@ -235,6 +243,13 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		FIELD(spans),
 		.fallback = "true",
 		.help = "make spans of HTTP requests when otlp-endpoint is set",
+	},
+	{
+		.name = "dns-spans",
+		.type = CONFIG_BOOLEAN,
+		FIELD(dns_spans),
+		.fallback = "false",
+		.help = "make spans of DNS lookups as well",
 	},
 	{
 		.name = "otlp-queue-size",

@@ -251,6 +251,7 @@ static int source_begin(struct daemon *daemon)
 		.syscalls = config->syscalls,
 		.tcp = config->tcp,
 		.http = config->http,
+		.dns = config->dns,
 		.processes = config->processes,
 		.http_hooks = config->http_hooks,
 		.disabled_programs = config->disabled_programs,
@@ -264,10 +265,10 @@ static int source_begin(struct daemon *daemon)
 	int result;
 
 	if (!*config->replay && !config->syscalls && !config->tcp && !config->http &&
-		!config->processes) {
+		!config->dns && !config->processes) {
 		log_error("cannot start",
 			log_str("reason", "all sources are off: switch on one of syscalls, tcp, "
-					  "http, processes"));
+					  "http, dns, processes"));
 		return -EINVAL;
 	}
 	if (*config->replay) {

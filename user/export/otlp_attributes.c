@@ -130,6 +130,29 @@ void attribute_string(struct attributes *attributes, const char *key, const char
 	attribute_text(attributes, key, text_end(&attributes->text, start));
 }
 
+void attribute_words(struct attributes *attributes, const char *key, const char *value)
+{
+	size_t start = attributes->text.used;
+	char *text, *word;
+
+	if (!value || !*value)
+		return;
+	otlp__array_value__init(&attributes->array);
+	attributes->array.values = attributes->word_list;
+	text_put(&attributes->text, value);
+	text = text_end(&attributes->text, start);
+	while (attributes->array.n_values < WORDS_MAX && (word = strsep(&text, " "))) {
+		Otlp__AnyValue *element = &attributes->words[attributes->array.n_values];
+
+		otlp__any_value__init(element);
+		element->value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
+		element->string_value = word;
+		attributes->word_list[attributes->array.n_values++] = element;
+	}
+	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_ARRAY_VALUE)->array_value =
+		&attributes->array;
+}
+
 void attribute_integer(struct attributes *attributes, const char *key, uint64_t value)
 {
 	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_INT_VALUE)->int_value =

@@ -30,12 +30,16 @@ struct text {
 };
 
 #define ATTRIBUTES_MAX 32 /* a span with everything has 25 */
+#define WORDS_MAX      32 /* as many addresses as are kept of a DNS answer */
 
 struct attributes {
 	size_t count;
 	Otlp__KeyValue *list[ATTRIBUTES_MAX];
 	Otlp__KeyValue pairs[ATTRIBUTES_MAX];
 	Otlp__AnyValue values[ATTRIBUTES_MAX];
+	Otlp__ArrayValue array; /* of the words; a message has no second one */
+	Otlp__AnyValue *word_list[WORDS_MAX];
+	Otlp__AnyValue words[WORDS_MAX];
 	struct text text;
 };
 
@@ -51,6 +55,8 @@ void attributes_clear(struct attributes *attributes);
 void attribute_string(struct attributes *attributes, const char *key, const char *value);
 /* The same without a copy, and also when empty: for a literal, or what text_end() gave. */
 void attribute_text(struct attributes *attributes, const char *key, const char *value);
+/* An array of the words of a string, which stand between single spaces. */
+void attribute_words(struct attributes *attributes, const char *key, const char *value);
 void attribute_integer(struct attributes *attributes, const char *key, uint64_t value);
 void attribute_real(struct attributes *attributes, const char *key, double value);
 void attribute_true(struct attributes *attributes, const char *key);

@@ -88,6 +88,11 @@ static char *span_name(struct text *text, const struct span *span)
 {
 	size_t start = text->used;
 
+	if (span->dns_name) {
+		text_put(text, "DNS ");
+		text_put(text, span->dns_type);
+		return text_end(text, start);
+	}
 	text_put(text, strcmp(span->method, "_OTHER") == 0 ? "HTTP" : span->method);
 	if (span->route) {
 		text_put(text, " ");
@@ -205,7 +210,21 @@ static void span_network_attributes(struct attributes *to, const struct span *sp
 	attribute_string(to, "network.protocol.version", span->protocol_version);
 }
 
-static void span_attributes(struct attributes *to, const struct span *span)
+static void span_lookup_attributes(struct attributes *to, const struct span *span)
+{
+	attribute_string(to, "dns.question.name", span->dns_name);
+	attribute_words(to, "dns.answers", span->dns_answers);
+	attribute_string(to, "sonde.dns.question.type", span->dns_type);
+	attribute_string(to, "error.type", span->error_type);
+	attribute_text(to, "network.transport", span->is_tcp ? "tcp" : "udp");
+	attribute_endpoint(
+		to, "server.address", span->remote_address, "server.port", span->remote_port);
+	attribute_endpoint(to, "network.peer.address", span->remote_address, "network.peer.port",
+		span->remote_port);
+	attribute_text(to, "network.protocol.name", "dns");
+}
+
+static void span_request_attributes(struct attributes *to, const struct span *span)
 {
 	attribute_string(to, "http.request.method", span->method);
 	attribute_string(to, "http.request.method_original", span->method_original);
@@ -258,7 +277,10 @@ static void pack_span(struct buffer *buffer, struct attributes *attributes, cons
 		status.code = OTLP__STATUS__STATUS_CODE__STATUS_CODE_ERROR;
 		message.status = &status;
 	}
-	span_attributes(attributes, span);
+	if (span->dns_name)
+		span_lookup_attributes(attributes, span);
+	else
+		span_request_attributes(attributes, span);
 	message.attributes = attributes->list;
 	message.n_attributes = attributes->count;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spans → the gzipped body of an OTLP trace request, by the HTTP semantic conventions v1.44.
+ * Spans → the gzipped body of an OTLP trace request, by the HTTP and DNS semantic conventions
+ * v1.44.
  *
  * Of each span's attributes, the conventions' required and recommended ones are there as far as a
  * socket tells them; of the opt-in ones, body sizes, `client.port`, `network.local.…` (both ends of

@@ -64,7 +64,8 @@ static bool batch_add(struct span_batch *batch, const struct span *span)
 	struct gap gap = {(char *)batch + batch->floor, batch->floor - ceiling};
 	struct span *copy = &batch->spans[batch->count];
 	const char **strings[] = {&copy->method, &copy->method_original, &copy->route, &copy->path,
-		&copy->query, &copy->error_type, &copy->protocol_version, &copy->socket_path};
+		&copy->query, &copy->error_type, &copy->protocol_version, &copy->socket_path,
+		&copy->dns_name, &copy->dns_type, &copy->dns_answers};
 
 	if (batch->floor < ceiling)
 		return false;

@@ -15,7 +15,7 @@
 
 /* The ground of all, and what stands on it. */
 static const enum source sources[] = {
-	SOURCE_WORKLOAD, SOURCE_SYSCALL, SOURCE_TCP, SOURCE_HTTP, SOURCE_PROCESS};
+	SOURCE_WORKLOAD, SOURCE_SYSCALL, SOURCE_TCP, SOURCE_HTTP, SOURCE_DNS, SOURCE_PROCESS};
 #define SOURCE_COUNT (sizeof(sources) / sizeof(*sources))
 
 static const char *const headings[FEATURE_GROUPS] = {
@@ -128,7 +128,7 @@ static void source_print(FILE *out, const struct check_findings *findings, enum 
 	if (!runs(programs, source)) {
 		programs_tell(programs, programs->source_off[source], story);
 		fprintf(out, "cannot run: %s\n", story);
-	} else if (source == SOURCE_HTTP) {
+	} else if (source == SOURCE_HTTP || source == SOURCE_DNS) {
 		fprintf(out, "runs by %s\n", program_shell_name(programs->shell));
 	} else {
 		fputs("runs\n", out);
@@ -138,7 +138,7 @@ static void source_print(FILE *out, const struct check_findings *findings, enum 
 	if (!runs(programs, source))
 		return;
 	for (size_t i = 0; i < PROGRAMS; i++)
-		if (program_table[i].source == source)
+		if (program_serves(&program_table[i], source))
 			program_print(out, findings, &program_table[i]);
 	if (source == SOURCE_HTTP)
 		io_uring_print(out, programs);
@@ -201,6 +201,7 @@ static struct probes *probes_try(struct check_findings *findings, char error[PRO
 		.syscalls = true,
 		.tcp = true,
 		.http = true,
+		.dns = true,
 		.processes = true,
 		.ring_bytes = 2 << 20,
 		.syscall_waits = nothing_waits,

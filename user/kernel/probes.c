@@ -81,6 +81,7 @@ static bool programs_begin(
 		.wanted = {[SOURCE_SYSCALL] = options->syscalls,
 			[SOURCE_TCP] = options->tcp,
 			[SOURCE_HTTP] = options->http,
+			[SOURCE_DNS] = options->dns,
 			[SOURCE_PROCESS] = options->processes},
 		.http_hooks = options->http_hooks,
 		.disabled = options->disabled_programs,
@@ -106,6 +107,8 @@ static void programs_apply(struct probes *probes)
 		bpf_program__set_autoload(program, row && programs_has(&probes->programs, row));
 	}
 	skeleton->rodata_settings->tells_tcp = programs_has_source(&probes->programs, SOURCE_TCP);
+	skeleton->rodata_settings->tells_http = programs_has_source(&probes->programs, SOURCE_HTTP);
+	skeleton->rodata_settings->tells_dns = programs_has_source(&probes->programs, SOURCE_DNS);
 	skeleton->rodata_settings->holds_cpu = probes->holds_cpu;
 	skeleton->rodata_settings->notes_accepts =
 		programs_has_source(&probes->programs, SOURCE_HTTP);

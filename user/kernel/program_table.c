@@ -18,7 +18,7 @@
 #define KPROBES     (1U << HTTP_KPROBES)
 
 /* What several programs serve together: one missing takes the others along. */
-#define NO_IPV6     "HTTP over IPv6 is not seen"
+#define NO_IPV6     "HTTP and DNS over IPv6 are not seen"
 #define NO_UNIX     "HTTP over Unix sockets is not seen"
 #define NO_SENDPAGE "what sendfile sends is not seen: HTTP responses by it have no end"
 #define NO_SPLICE   "splices are timed late"
@@ -74,7 +74,7 @@ const struct program program_table[PROGRAMS] = {
 	{TRACEPOINT("tcp_reset_sent", "tcp_send_reset"), .source = SOURCE_TCP,
 	 .without = "TCP resets sent are not counted"},
 
-	/* --- HTTP: states of connections, then the shells --- */
+	/* --- HTTP: states of connections, then the shells, which serve DNS as well --- */
 	{TRACEPOINT("http_state", "inet_sock_set_state"), .source = SOURCE_HTTP},
 
 	{TRACEPOINT("http_send_begin", "tcp_sendmsg_locked"), .source = SOURCE_HTTP,
@@ -82,9 +82,9 @@ const struct program program_table[PROGRAMS] = {
 	{FUNCTION("http_send_begin_function", FENTRY, "tcp_sendmsg_locked"), .source = SOURCE_HTTP,
 	 .shells = TRACEPOINTS, .without = NO_BEGIN, .unless = "http_send_begin"},
 	{TRACEPOINT("http_send", "sock_send_length"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS, .since = "Linux 6.3"},
+	 .shells = TRACEPOINTS, .since = "Linux 6.3", .tells_dns = true},
 	{TRACEPOINT("http_receive", "sock_recv_length"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS, .since = "Linux 6.3"},
+	 .shells = TRACEPOINTS, .since = "Linux 6.3", .tells_dns = true},
 	{TRACEPOINT("http_splice", "tcp_rcv_space_adjust"), .source = SOURCE_HTTP,
 	 .shells = TRACEPOINTS, .without = NO_SPLICE},
 
@@ -93,17 +93,17 @@ const struct program program_table[PROGRAMS] = {
 	 .without = "what io_uring receives is counted as unreadable"},
 
 	{FUNCTION("http_fexit_send", FEXIT, "inet_sendmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY},
+	 .shells = FENTRY, .tells_dns = true},
 	{FUNCTION("http_fentry_send", FENTRY, "inet_sendmsg"), .source = SOURCE_HTTP,
 	 .shells = FENTRY},
 	{FUNCTION("http_fexit_receive", FEXIT, "inet_recvmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY},
+	 .shells = FENTRY, .tells_dns = true},
 	{FUNCTION("http_fexit_send6", FEXIT, "inet6_sendmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_IPV6},
+	 .shells = FENTRY, .without = NO_IPV6, .tells_dns = true},
 	{FUNCTION("http_fentry_send6", FENTRY, "inet6_sendmsg"), .source = SOURCE_HTTP,
 	 .shells = FENTRY, .without = NO_IPV6},
 	{FUNCTION("http_fexit_receive6", FEXIT, "inet6_recvmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_IPV6},
+	 .shells = FENTRY, .without = NO_IPV6, .tells_dns = true},
 	{FUNCTION("http_fexit_send_unix", FEXIT, "unix_stream_sendmsg"), .source = SOURCE_HTTP,
 	 .shells = FENTRY, .without = NO_UNIX},
 	{FUNCTION("http_fentry_send_unix", FENTRY, "unix_stream_sendmsg"), .source = SOURCE_HTTP,
@@ -118,13 +118,13 @@ const struct program program_table[PROGRAMS] = {
 	 .shells = FENTRY, .without = NO_SPLICE},
 
 	{FUNCTION("http_kretprobe_send", KRETPROBE, SENDS), .source = SOURCE_HTTP,
-	 .shells = KPROBES},
+	 .shells = KPROBES, .tells_dns = true},
 	{FUNCTION("http_kprobe_send", KPROBE, SENDS), .source = SOURCE_HTTP,
-	 .shells = KPROBES},
+	 .shells = KPROBES, .tells_dns = true},
 	{FUNCTION("http_kretprobe_receive", KRETPROBE, RECEIVES), .source = SOURCE_HTTP,
-	 .shells = KPROBES},
+	 .shells = KPROBES, .tells_dns = true},
 	{FUNCTION("http_kprobe_receive", KPROBE, RECEIVES), .source = SOURCE_HTTP,
-	 .shells = KPROBES},
+	 .shells = KPROBES, .tells_dns = true},
 	{FUNCTION("http_kretprobe_sendpage", KRETPROBE, PAGES), .source = SOURCE_HTTP,
 	 .shells = KPROBES, .when = WHEN_THERE, .without = NO_SENDPAGE},
 	{FUNCTION("http_kprobe_sendpage", KPROBE, PAGES), .source = SOURCE_HTTP,
@@ -190,6 +190,7 @@ const char *program_source_name(enum source source)
 		[SOURCE_TCP] = "TCP",
 		[SOURCE_PROCESS] = "processes",
 		[SOURCE_WORKLOAD] = "services",
+		[SOURCE_DNS] = "DNS",
 	};
 
 	return names[source];

@@ -13,6 +13,7 @@ static const char *const source_is_off[SOURCES] = {
 	[SOURCE_HTTP] = "HTTP is off",
 	[SOURCE_TCP] = "TCP is off, and HTTP does not learn how connections began",
 	[SOURCE_PROCESS] = "processes are off",
+	[SOURCE_DNS] = "DNS is off",
 };
 
 static char *why_off(struct programs *programs, const struct program *program)
@@ -45,12 +46,19 @@ static bool has_any_target(struct programs *programs, const struct program *prog
 bool programs_by_tables(const struct programs *programs)
 {
 	return programs->options.tables ||
-	       (programs->shell == HTTP_KPROBES && programs_has_source(programs, SOURCE_HTTP));
+	       (programs->shell == HTTP_KPROBES &&
+		       (programs_has_source(programs, SOURCE_HTTP) ||
+			       programs_has_source(programs, SOURCE_DNS)));
 }
 
 bool programs_has_source(const struct programs *programs, enum source source)
 {
 	return programs->options.wanted[source] && !programs->source_off[source];
+}
+
+bool program_serves(const struct program *program, enum source source)
+{
+	return program->source == source || (source == SOURCE_DNS && program->tells_dns);
 }
 
 /* TCP's programs serve HTTP too, and workloads' everybody. */
@@ -80,8 +88,10 @@ static bool is_its_time(struct programs *programs, const struct program *program
 /* Asked for, whether or not it can be had. */
 static bool is_wanted(struct programs *programs, const struct program *program)
 {
-	if (!source_serves(programs, program->source) || !in_shell(programs, program) ||
-		!is_its_time(programs, program))
+	if (!source_serves(programs, program->source) &&
+		!(program->tells_dns && programs_has_source(programs, SOURCE_DNS)))
+		return false;
+	if (!in_shell(programs, program) || !is_its_time(programs, program))
 		return false;
 	return !program->unless || is_off(programs, program_find(program->unless));
 }
@@ -161,6 +171,21 @@ static bool shell_leave(struct programs *programs, const struct program *program
 	return true;
 }
 
+/* What it served, and cannot be without it. */
+static void sources_end(struct programs *programs, const struct program *program)
+{
+	char hook[PROGRAM_HOOK_LEN];
+
+	program_hook(program, hook);
+	for (enum source source = 0; source < SOURCES; source++) {
+		if (!program_serves(program, source) || !source_serves(programs, source))
+			continue;
+		programs->source_off[source] = program;
+		log_warn(source_is_off[source], log_str("program", program->name),
+			log_str("hook", hook), log_str("reason", why_off(programs, program)));
+	}
+}
+
 static void give_up(struct programs *programs, const struct program *program)
 {
 	const struct program *other = programs_stand_in(programs, program);
@@ -170,9 +195,7 @@ static void give_up(struct programs *programs, const struct program *program)
 	if (!program->without) {
 		if (program->shells && shell_leave(programs, program))
 			return;
-		programs->source_off[program->source] = program;
-		log_warn(source_is_off[program->source], log_str("program", program->name),
-			log_str("hook", hook), log_str("reason", why_off(programs, program)));
+		sources_end(programs, program);
 	} else if (other) {
 		log_info("another hook is tried", log_str("from", program->name),
 			log_str("to", other->name), log_str("hook", hook),
@@ -233,6 +256,7 @@ static bool settle(struct programs *programs)
 	if (!*programs->error && !programs_has_source(programs, SOURCE_SYSCALL) &&
 		!programs_has_source(programs, SOURCE_TCP) &&
 		!programs_has_source(programs, SOURCE_HTTP) &&
+		!programs_has_source(programs, SOURCE_DNS) &&
 		!programs_has_source(programs, SOURCE_PROCESS))
 		snprintf(programs->error, PROGRAMS_ERROR_LEN,
 			"no source is left that could run: the lines above say why, and `sonde "

@@ -4,9 +4,9 @@
  * one list from which loading, attaching, falling back and `sonde check` follow.
  *
  * A program that cannot be had, for whatever reason, is switched off with one line. What goes with
- * it is told by its row: nothing but what it serves (`without`), or its source; of HTTP first its
- * shell, that is one of three sets of hooks around the same body, of which the cheapest that can be
- * had is used.
+ * it is told by its row: nothing but what it serves (`without`), or its source; of HTTP and DNS
+ * first their shell, that is one of three sets of hooks around the same bodies, of which the
+ * cheapest that can be had is used.
  *
  * Used by the main thread alone. Nothing here calls the kernel.
  */
@@ -53,6 +53,7 @@ struct program {
 	const char *without; /* what is lost without it, which rows may share; NULL: its source */
 	const char *unless;  /* the program in whose place it stands when that one is off */
 	enum program_when when;
+	bool tells_dns; /* it serves DNS as well, which is seen where HTTP is */
 };
 
 /* In the order in which they are attached, which leaves nobody out. */
@@ -114,6 +115,9 @@ const struct program *programs_stand_in(
 	const struct programs *programs, const struct program *program);
 
 bool programs_has_source(const struct programs *programs, enum source source);
+
+/* Is it one of those that tell what this source shows? */
+bool program_serves(const struct program *program, enum source source);
 
 /* Whether threads and sockets are kept in tables of ours, not in the kernel's storage for them. */
 bool programs_by_tables(const struct programs *programs);

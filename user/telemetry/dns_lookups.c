@@ -201,6 +201,7 @@ static void lookup_tell(
 		.tgid = lookup->tgid,
 		.address = lookup->address,
 		.is_tcp = lookup->end.is_tcp,
+		.id = lookup->id,
 		.question = &lookup->question,
 		.start_ns = lookup->start_ns,
 		.end_ns = lookup->start_ns + DNS_TIMEOUT_NS,

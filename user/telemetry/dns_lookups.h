@@ -28,6 +28,7 @@ struct dns_lookup {
 	__u32 tgid;
 	struct record_address address; /* of the question; `remote` is the server's */
 	bool is_tcp;
+	__u16 id;
 	const struct dns_question *question;
 	__u64 start_ns, end_ns;
 	const struct dns_message *answer; /* NULL: none came in time */

@@ -2,12 +2,12 @@
 /* See http_telemetry.h. */
 #include "telemetry/http_telemetry.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "log.h"
+#include "telemetry/address.h"
 #include "utf8.h"
 
 #define HTTP_NOT_FOUND 404
@@ -33,16 +33,6 @@ static void number_text(char *text, unsigned number)
 	while (count)
 		*text++ = digits[--count];
 	*text = '\0';
-}
-
-static void address_text(char text[46], const __u8 address[16])
-{
-	static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	if (!memcmp(address, mapped, sizeof(mapped)))
-		inet_ntop(AF_INET, address + sizeof(mapped), text, 46);
-	else
-		inet_ntop(AF_INET6, address, text, 46);
 }
 
 /* Abstract names begin with a NUL and may hold more of them; ss shows each as an @, too. */
@@ -104,26 +94,17 @@ int http_request_read(struct http_request *request, const struct record_http *re
 
 /* --- spans --- */
 
-/* A mixing function with good avalanche: the finalizer of SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t mix(uint64_t value)
-{
-	value += 0x9e3779b97f4a7c15;
-	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
-	value = (value ^ value >> 27) * 0x94d049bb133111eb;
-	return value ^ value >> 31;
-}
-
 /*
  * Identifiers are made from what tells the request apart from all others (the socket's cookie, its
  * number there, its time and the clock of this boot), so that a replay makes the same ones.
  */
 static uint64_t identifier(const struct record_http *record, int64_t offset_ns, uint64_t salt)
 {
-	uint64_t value = mix(salt ^ record->connection);
+	uint64_t value = span_mix(salt ^ record->connection);
 
-	value = mix(value ^ record->request_first_ns);
-	value = mix(value ^ (uint64_t)offset_ns);
-	value = mix(value ^ ((uint64_t)record->index << 1 | record->role));
+	value = span_mix(value ^ record->request_first_ns);
+	value = span_mix(value ^ (uint64_t)offset_ns);
+	value = span_mix(value ^ ((uint64_t)record->index << 1 | record->role));
 	return value ? value : 1; /* zero is not a valid identifier */
 }
 
@@ -197,7 +178,7 @@ void http_span_make(struct span *span, struct http_span_room *room,
 void http_log_open(const struct http_request *request)
 {
 	const struct record_http *record = request->record;
-	char address[46], peer[UNIX_PATH_LEN + 1];
+	char address[ADDRESS_TEXT_LEN], peer[UNIX_PATH_LEN + 1];
 	struct http_span_room room;
 
 	if (record->flags & HTTP_UNIX) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A finished span of one HTTP request, ready for export. Strings are borrowed for the call. */
+/*
+ * A finished span of one HTTP request or DNS lookup, ready for export. Strings are borrowed for the
+ * call.
+ */
 #ifndef SONDE_SPAN_H
 #define SONDE_SPAN_H
 
@@ -22,6 +25,13 @@ struct span {
 	uint32_t pid; /* of the process; with the service it names the resource */
 	uint32_t tid;
 
+	/* Of a lookup. dns_name: what was asked for; NULL: it is a request. */
+	const char *dns_name;
+	const char *dns_type;    /* "AAAA" */
+	const char *dns_answers; /* addresses with spaces between, or "" */
+	bool is_tcp;
+
+	/* Of a request, but for error_type and the addresses. */
 	const char *method;           /* known one, or "_OTHER" */
 	const char *method_original;  /* as sent, when method is "_OTHER"; else NULL */
 	const char *route;            /* template, or NULL */
@@ -42,5 +52,11 @@ struct span {
 	uint64_t setup_ns;
 	bool truncated; /* the target was longer than kept */
 };
+
+/*
+ * For identifiers that a replay makes again: a mixing function with good avalanche, the finalizer
+ * of SplitMix64 (Steele, Lea, Flood 2014).
+ */
+uint64_t span_mix(uint64_t value);
 
 #endif

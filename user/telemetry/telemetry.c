@@ -10,6 +10,7 @@
 #include "config.h"
 #include "identity/service.h"
 #include "log.h"
+#include "telemetry/dns_telemetry.h"
 #include "telemetry/families.h"
 #include "telemetry/flows.h"
 #include "telemetry/gauge_share.h"
@@ -28,15 +29,20 @@ struct telemetry {
 	struct identity *identity;
 	struct routes *routes;
 	struct peers *peers;
+	struct dns_lookups *dns;
 	struct flows *flows;
 	struct metrics *metrics;
 	struct metric_family *families[FAMILIES];
 	span_sink spans; /* NULL: none are made */
 	void *spans_context;
+	bool dns_spans;
 	int64_t realtime_offset_ns;
 	/* Some 720 KiB, of which only the pages of workloads that were told of are ever there. */
 	struct workload_shares shares[WORKLOADS_MAX];
 };
+
+static void take_dns_lookup(void *context, const struct dns_lookup *lookup);
+static void take_dns_lost(void *context, enum outcome outcome);
 
 struct telemetry *telemetry_new(const struct config *config)
 {
@@ -44,13 +50,16 @@ struct telemetry *telemetry_new(const struct config *config)
 
 	if (!telemetry)
 		return NULL;
+	telemetry->dns =
+		dns_lookups_new(&(struct dns_sink){take_dns_lookup, take_dns_lost, telemetry});
 	telemetry->identity = identity_new();
 	telemetry->routes = routes_new(config->routes_per_service_max);
 	telemetry->peers = peers_new();
-	telemetry->flows = flows_new(telemetry->families, telemetry->identity, telemetry->peers);
 	telemetry->metrics = metrics_new(config->series_max, config->series_per_service_max);
-	if (!telemetry->identity || !telemetry->routes || !telemetry->peers || !telemetry->flows ||
-		!telemetry->metrics || telemetry_configure(telemetry, config)) {
+	telemetry->flows = flows_new(
+		telemetry->families, telemetry->identity, telemetry->peers, telemetry->dns);
+	if (!telemetry->identity || !telemetry->routes || !telemetry->peers || !telemetry->dns ||
+		!telemetry->flows || !telemetry->metrics || telemetry_configure(telemetry, config)) {
 		telemetry_free(telemetry);
 		return NULL;
 	}
@@ -67,6 +76,7 @@ void telemetry_free(struct telemetry *telemetry)
 	flows_free(telemetry->flows);
 	peers_free(telemetry->peers);
 	metrics_free(telemetry->metrics);
+	dns_lookups_free(telemetry->dns);
 	routes_free(telemetry->routes);
 	identity_free(telemetry->identity);
 	free(telemetry);
@@ -76,6 +86,7 @@ int telemetry_configure(struct telemetry *telemetry, const struct config *config
 {
 	metrics_set_limits(telemetry->metrics, config->series_max, config->series_per_service_max);
 	routes_set_limit(telemetry->routes, config->routes_per_service_max);
+	telemetry->dns_spans = config->dns_spans;
 	return peers_configure(telemetry->peers, config->peer_names, config->peer_name_count,
 		       config->peers_per_service_max)
 		       ?: routes_configure(
@@ -102,6 +113,34 @@ const struct flows *telemetry_flows(const struct telemetry *telemetry)
 struct metrics *telemetry_metrics(struct telemetry *telemetry)
 {
 	return telemetry->metrics;
+}
+
+/* --- losses --- */
+
+static void take_event(
+	struct telemetry *telemetry, enum source source, enum outcome outcome, __u64 count)
+{
+	static const char *const sources[] = {
+		[SOURCE_SYSCALL] = "syscall",
+		[SOURCE_SLOW_SYSCALL] = "slow_syscall",
+		[SOURCE_HTTP] = "http",
+		[SOURCE_TCP] = "tcp",
+		[SOURCE_PROCESS] = "process",
+		[SOURCE_WORKLOAD] = "workload",
+		[SOURCE_DNS] = "dns",
+	};
+	static const char *const outcomes[] = {
+		[OUTCOME_DELIVERED] = "delivered",
+		[OUTCOME_RING_FULL] = "ring_full",
+		[OUTCOME_TABLE_FULL] = "table_full",
+		[OUTCOME_STORAGE_FAILED] = "storage_failed",
+		[OUTCOME_UNREADABLE] = "unreadable",
+		[OUTCOME_UNPARSABLE] = "unparsable",
+		[OUTCOME_COMPAT] = "compat",
+		[OUTCOME_RECURSION] = "recursion",
+	};
+
+	metric_add(SERIES(telemetry->families, FAMILY_EVENTS, sources[source], outcomes[outcome]), count);
 }
 
 /* --- HTTP --- */
@@ -195,6 +234,34 @@ static void take_http_active(
 		LABELS(name, method), record->long_active);
 }
 
+/* --- DNS --- */
+
+static void take_dns_lookup(void *context, const struct dns_lookup *lookup)
+{
+	struct telemetry *telemetry = context;
+	const struct service *service = identity_service(telemetry->identity, lookup->workload);
+	const char *type = dns_type_name(lookup->question->type);
+	const char *code = dns_lookup_code(lookup);
+
+	if (lookup->answer)
+		metric_record(SERIES(telemetry->families, FAMILY_DNS_LOOKUP, service->name, type, code),
+			lookup->end_ns - lookup->start_ns);
+	if (dns_lookup_failed(lookup))
+		metric_add(SERIES(telemetry->families, FAMILY_DNS_FAILED, service->name, type, code), 1);
+	if (telemetry->spans && telemetry->dns_spans) {
+		struct dns_span_room room;
+		struct span span;
+
+		dns_span_make(&span, &room, lookup, service, telemetry->realtime_offset_ns);
+		telemetry->spans(telemetry->spans_context, &span);
+	}
+}
+
+static void take_dns_lost(void *context, enum outcome outcome)
+{
+	take_event(context, SOURCE_DNS, outcome, 1);
+}
+
 /* --- processes --- */
 
 static void take_exec(
@@ -283,34 +350,6 @@ static void take_slow_syscall(
 		log_real("duration_seconds", (double)record->duration_ns * 1e-9));
 }
 
-/* --- losses --- */
-
-static void take_events(struct telemetry *telemetry, const struct record_events *record)
-{
-	static const char *const sources[] = {
-		[SOURCE_SYSCALL] = "syscall",
-		[SOURCE_SLOW_SYSCALL] = "slow_syscall",
-		[SOURCE_HTTP] = "http",
-		[SOURCE_TCP] = "tcp",
-		[SOURCE_PROCESS] = "process",
-		[SOURCE_WORKLOAD] = "workload",
-	};
-	static const char *const outcomes[] = {
-		[OUTCOME_DELIVERED] = "delivered",
-		[OUTCOME_RING_FULL] = "ring_full",
-		[OUTCOME_TABLE_FULL] = "table_full",
-		[OUTCOME_STORAGE_FAILED] = "storage_failed",
-		[OUTCOME_UNREADABLE] = "unreadable",
-		[OUTCOME_UNPARSABLE] = "unparsable",
-		[OUTCOME_COMPAT] = "compat",
-		[OUTCOME_RECURSION] = "recursion",
-	};
-
-	metric_add(SERIES(telemetry->families, FAMILY_EVENTS, sources[record->source],
-			   outcomes[record->outcome]),
-		record->count);
-}
-
 /* --- workloads --- */
 
 static void take_workload_end(struct telemetry *telemetry, __u32 workload)
@@ -340,9 +379,16 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 	case RECORD_CLOCK:
 		telemetry->realtime_offset_ns =
 			((const struct record_clock *)record)->realtime_offset_ns;
+		dns_lookups_tick(telemetry->dns, record->time_ns);
 		flows_settle(telemetry->flows, (const void *)record);
 		break;
-	case RECORD_EVENTS: take_events(telemetry, (const void *)record); break;
+	case RECORD_EVENTS: {
+		const struct record_events *events = (const void *)record;
+
+		take_event(telemetry, events->source, events->outcome, events->count);
+		break;
+	}
+	case RECORD_DNS: dns_lookups_take(telemetry->dns, (const void *)record); break;
 	case RECORD_HTTP: take_http(telemetry, (const void *)record, service); break;
 	case RECORD_TCP:
 	case RECORD_TCP_LISTENER:
