@@ -26,14 +26,17 @@ extern const volatile __u32 own_tgid;
 #	define DNS_SOCKETS_MAX 4096
 #endif
 
-/*
- * Misses of UDP sockets that are not connected. The key is the socket's address, of which the upper
- * bits are no news, with its port in them: so a socket in the place of a closed one is another one.
- */
+/* The port tells a socket from a closed one that was in its place. */
+struct dns_socket {
+	__u64 sk;
+	__u64 port;
+};
+
+/* Misses of UDP sockets that are not connected. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, DNS_SOCKETS_MAX);
-	__type(key, __u64);
+	__type(key, struct dns_socket);
 	__type(value, __u32);
 } dns_sockets __weak SEC(".maps");
 
@@ -81,15 +84,10 @@ static __always_inline bool may_ask_dns(const struct sock *sk)
 	return type == SOCK_DGRAM && READ(sk, sk_protocol) == IPPROTO_UDP;
 }
 
-static __always_inline __u64 dns_socket_key(__u64 sk, __u16 port)
-{
-	return sk ^ (__u64)port << 48;
-}
-
 /* What is known of a socket that is not connected says that this operation is of no interest. */
 static __always_inline bool dns_is_known_other(const struct sock *sk, enum dns_direction direction)
 {
-	__u64 key = dns_socket_key((__u64)sk, READ(sk, __sk_common.skc_num));
+	struct dns_socket key = {(__u64)sk, READ(sk, __sk_common.skc_num)};
 	__u32 *misses = bpf_map_lookup_elem(&dns_sockets, &key);
 
 	return direction == DNS_RECEIVED ? !misses || *misses != DNS_ASKS
@@ -131,7 +129,7 @@ static __always_inline bool dns_destination_read(struct dns_scratch *scratch)
 static __always_inline bool dns_is_asked(struct dns_scratch *scratch)
 {
 	struct record_dns *record = &scratch->record;
-	__u64 key = dns_socket_key(scratch->sk, record->address.local_port);
+	struct dns_socket key = {scratch->sk, record->address.local_port};
 	__u32 *misses = bpf_map_lookup_elem(&dns_sockets, &key), value = DNS_ASKS;
 
 	if (record->direction == DNS_RECEIVED)
