@@ -125,6 +125,8 @@ def print_attributes(indent, attributes):
     for pair in attributes:
         kind = pair.value.WhichOneof("value")
         value = getattr(pair.value, kind)
+        if kind == "array_value":
+            value = [element.string_value for element in value.values]
         print(f"{indent}{pair.key}: {kind.split('_')[0]} {json.dumps(value)}")
 
 

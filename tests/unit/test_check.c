@@ -49,6 +49,7 @@ static int report_setup(void **state)
 		.wanted = {[SOURCE_SYSCALL] = true,
 			[SOURCE_TCP] = true,
 			[SOURCE_HTTP] = true,
+			[SOURCE_DNS] = true,
 			[SOURCE_PROCESS] = true},
 		.has_target = has_all,
 	};
@@ -117,6 +118,8 @@ static void test_complete_kernel_runs_all_sources(void **state)
 	assert_silent(report, "cannot run");
 	assert_silent(report, "not by");
 	assert_says(report, "  HTTP/1                     runs by tracepoints\n");
+	assert_says(report, "  DNS                        runs by tracepoints\n"
+			    "    http_send                tp_btf sock_send_length ");
 }
 
 static void test_each_program_is_shown_with_its_hook_and_cost(void **state)

@@ -70,7 +70,8 @@ static void assert_defaults(void)
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
 	assert_string_equal(config.record, "");
 	assert_string_equal(config.replay, "");
-	assert_true(config.syscalls && config.tcp && config.http && config.processes);
+	assert_true(config.syscalls && config.tcp && config.http && config.dns && config.processes);
+	assert_false(config.dns_spans);
 	assert_int_equal(config.slow_syscall_ns, 100 * MILLISECOND);
 	assert_int_equal(config.long_request_ns, 30 * SECOND);
 	assert_int_equal(config.sweep_interval_ns, SECOND);

@@ -74,6 +74,7 @@ static void test_file_sets_every_key(void **state)
 			  "syscalls: false\n"
 			  "tcp: false\n"
 			  "http: false\n"
+			  "dns: false\n"
 			  "processes: false\n"
 			  "slow-syscall: 0\n"
 			  "long-request: 2m\n"
@@ -84,6 +85,7 @@ static void test_file_sets_every_key(void **state)
 			  "routes-per-service-limit: 0\n"
 			  "http-routes: [/a, '/b/{id}']\n"
 			  "spans: false\n"
+			  "dns-spans: true\n"
 			  "otlp-queue-size: 512KiB\n"
 			  "otlp-interval: 250ms\n"
 			  "otlp-timeout: 2m\n"
@@ -95,7 +97,9 @@ static void test_file_sets_every_key(void **state)
 	assert_int_equal(config.log_level, LOG_LEVEL_ERROR);
 	assert_string_equal(config.record, "/tmp/x.rec");
 	assert_string_equal(config.replay, "");
-	assert_false(config.syscalls || config.tcp || config.http || config.processes);
+	assert_false(
+		config.syscalls || config.tcp || config.http || config.dns || config.processes);
+	assert_true(config.dns_spans);
 	assert_int_equal(config.slow_syscall_ns, 0);
 	assert_int_equal(config.long_request_ns, 120 * SECOND);
 	assert_int_equal(config.sweep_interval_ns, 60 * SECOND);

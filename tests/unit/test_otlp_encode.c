@@ -523,6 +523,51 @@ static void test_a_large_batch_comes_back_whole(void **state)
 	free(spans);
 }
 
+static void test_a_lookup_carries_question_and_answers(void **state)
+{
+	struct span span = client_span();
+
+	(void)state;
+	span.service = &bank;
+	span.dns_name = "www.example";
+	span.dns_type = "AAAA";
+	span.dns_answers = "2001:db8::1 2001:db8::2";
+	span.error_type = NULL;
+	span.status = 0;
+	strcpy(span.remote_address, "192.0.2.53");
+	span.remote_port = 53;
+	assert_decoded_has(&span, "    span \"DNS AAAA\" CLIENT\n");
+	assert_decoded_has(&span, "      status UNSET\n"
+				  "      dns.question.name: string \"www.example\"\n"
+				  "      dns.answers: array [\"2001:db8::1\", \"2001:db8::2\"]\n"
+				  "      sonde.dns.question.type: string \"AAAA\"\n"
+				  "      network.transport: string \"udp\"\n"
+				  "      server.address: string \"192.0.2.53\"\n"
+				  "      server.port: int 53\n"
+				  "      network.peer.address: string \"192.0.2.53\"\n"
+				  "      network.peer.port: int 53\n"
+				  "      network.protocol.name: string \"dns\"\n");
+	assert_decoded_lacks(&span, "http.");
+	assert_decoded_lacks(&span, "error.type");
+}
+
+static void test_a_failed_lookup_has_its_code_and_no_answers(void **state)
+{
+	struct span span = client_span();
+
+	(void)state;
+	span.dns_name = "nowhere.example";
+	span.dns_type = "A";
+	span.dns_answers = "";
+	span.error_type = "NXDOMAIN";
+	span.status = 0;
+	span.is_tcp = true;
+	assert_decoded_has(&span, "      status ERROR\n");
+	assert_decoded_has(&span, "      error.type: string \"NXDOMAIN\"\n"
+				  "      network.transport: string \"tcp\"\n");
+	assert_decoded_lacks(&span, "dns.answers");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -542,6 +587,8 @@ int main(void)
 		cmocka_unit_test(test_strings_beyond_all_bounds_do_no_harm),
 		cmocka_unit_test(test_spans_are_grouped_by_service_and_process),
 		cmocka_unit_test(test_a_large_batch_comes_back_whole),
+		cmocka_unit_test(test_a_lookup_carries_question_and_answers),
+		cmocka_unit_test(test_a_failed_lookup_has_its_code_and_no_answers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

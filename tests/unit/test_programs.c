@@ -36,6 +36,7 @@ static bool choose_from(
 		.wanted = {[SOURCE_SYSCALL] = true,
 			[SOURCE_TCP] = true,
 			[SOURCE_HTTP] = true,
+			[SOURCE_DNS] = true,
 			[SOURCE_PROCESS] = true},
 		.http_hooks = hooks,
 		.disabled = disabled,
@@ -199,13 +200,14 @@ static void test_disabled_programs_are_as_if_refused(void **state)
 
 	(void)state;
 	assert_true(choose_from(&modern, HTTP_HOOKS_AUTO, false, disabled));
-	assert_false(has("workload_tasks") || has("process_exec") || has("http_send"));
+	assert_false(has("workload_tasks") || has("process_exec") || has("http_send_begin"));
 	assert_true(has("workload_exec") && has("tcp_sweep") && has("syscall_exit"));
 }
 
 static void test_without_any_source_there_is_nothing_to_run(void **state)
 {
-	char *disabled[] = {"syscall_exit", "process_exit", "http_state", "tcp_sweep", NULL};
+	char *disabled[] = {"syscall_exit", "process_exit", "http_state", "tcp_sweep", "http_send",
+		"http_fexit_send", "http_kprobe_send", NULL};
 
 	(void)state;
 	assert_false(choose_from(&modern, HTTP_HOOKS_AUTO, false, disabled));
@@ -225,6 +227,40 @@ static void test_tcp_serves_http_also_when_nobody_asks_for_tcp(void **state)
 	assert_true(refuse("tcp_state"));
 	assert_true(has("http_send") && !has("tcp_sweep"));
 	assert_false(refuse("http_state"));
+}
+
+static void test_dns_runs_by_the_programs_of_http_also_without_http(void **state)
+{
+	struct programs_options options = {
+		.wanted = {[SOURCE_DNS] = true}, .has_target = has_target, .context = &modern};
+
+	(void)state;
+	assert_true(programs_choose(&programs, &options));
+	assert_true(has("http_send") && has("http_receive") && has("workload_fork"));
+	assert_false(has("http_state") || has("http_send_begin") || has("http_uring") ||
+		     has("http_arrival") || has("tcp_state"));
+	assert_false(programs_has_source(&programs, SOURCE_HTTP));
+
+	assert_true(refuse("http_send"));
+	assert_true(has("http_fexit_send") && has("http_fexit_receive6"));
+	assert_false(has("http_fentry_send") || has("http_fexit_send_unix"));
+	assert_true(refuse("http_fexit_receive"));
+	assert_true(has("http_kprobe_send") && has("http_kretprobe_receive"));
+	assert_false(has("http_kprobe_splice"));
+	assert_true(programs_by_tables(&programs));
+	assert_false(refuse("http_kprobe_receive"));
+	assert_false(programs_has_source(&programs, SOURCE_DNS));
+}
+
+static void test_the_end_of_http_leaves_dns_its_programs(void **state)
+{
+	(void)state;
+	assert_true(choose(modern));
+	assert_true(refuse("http_state"));
+	assert_false(programs_has_source(&programs, SOURCE_HTTP));
+	assert_true(programs_has_source(&programs, SOURCE_DNS));
+	assert_true(has("http_send") && has("http_receive"));
+	assert_false(has("http_send_begin") || has("http_destroy"));
 }
 
 static int quiet(void **state)
@@ -251,6 +287,8 @@ int main(void)
 		cmocka_unit_test(test_disabled_programs_are_as_if_refused),
 		cmocka_unit_test(test_without_any_source_there_is_nothing_to_run),
 		cmocka_unit_test(test_tcp_serves_http_also_when_nobody_asks_for_tcp),
+		cmocka_unit_test(test_dns_runs_by_the_programs_of_http_also_without_http),
+		cmocka_unit_test(test_the_end_of_http_leaves_dns_its_programs),
 	};
 
 	return cmocka_run_group_tests_name("programs", tests, quiet, NULL);

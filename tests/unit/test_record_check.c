@@ -21,6 +21,7 @@ static union {
 	struct record_http http;
 	struct record_http_active http_active;
 	struct record_tcp tcp;
+	struct record_dns dns;
 	struct record_exec exec;
 	struct record_exit exit;
 	struct record_syscall syscall;
@@ -64,6 +65,7 @@ static size_t least_size(enum record_type type)
 	case RECORD_TCP_SWEPT: return sizeof(struct record_tcp_swept);
 	case RECORD_TCP_REFUSALS: return sizeof(struct record_tcp_refusals);
 	case RECORD_HTTP_ACTIVE: return sizeof(struct record_http_active);
+	case RECORD_DNS: return offsetof(struct record_dns, bytes);
 	case RECORD_TYPES: break;
 	}
 	return 0;
@@ -116,6 +118,7 @@ static void test_lengths_fit_both_their_field_and_the_record(void **state)
 {
 	const size_t line = offsetof(struct record_http, line);
 	const size_t arguments = offsetof(struct record_exec, arguments);
+	const size_t bytes = offsetof(struct record_dns, bytes);
 
 	(void)state;
 	begin(RECORD_HTTP);
@@ -140,6 +143,18 @@ static void test_lengths_fit_both_their_field_and_the_record(void **state)
 	assert_true(record_is_valid(&any.record, arguments + ARGUMENTS_LEN));
 	assert_false(record_is_valid(&any.record, arguments + ARGUMENTS_LEN - 1));
 	any.exec.arguments_length = ARGUMENTS_LEN + 1;
+	assert_invalid();
+
+	begin(RECORD_DNS);
+	any.dns.length = 65535;
+	any.dns.kept = DNS_BYTES_LEN;
+	assert_true(record_is_valid(&any.record, bytes + DNS_BYTES_LEN));
+	assert_false(record_is_valid(&any.record, bytes + DNS_BYTES_LEN - 1));
+	any.dns.kept = DNS_BYTES_LEN + 1;
+	assert_invalid();
+	any.dns.kept = any.dns.length = 20;
+	assert_valid();
+	any.dns.length = 19; /* less than was kept of it */
 	assert_invalid();
 
 	begin(RECORD_SYSCALL);
@@ -208,6 +223,8 @@ static void test_enums_and_numbers_are_in_range(void **state)
 	assert_range(RECORD_HTTP_ACTIVE, http_active.method, HTTP_METHODS - 1, HTTP_METHODS);
 	assert_range(RECORD_TCP, tcp.event, TCP_FAILED, TCP_FAILED + 1);
 	assert_range(RECORD_TCP, tcp.direction, TCP_OUTBOUND, TCP_OUTBOUND + 1);
+	assert_range(RECORD_DNS, dns.direction, DNS_RECEIVED, DNS_RECEIVED + 1);
+	assert_range(RECORD_DNS, dns.is_tcp, 1, 2);
 	assert_range(RECORD_EXIT, exit.signal, 64, 65);
 	assert_range(RECORD_EXIT, exit.oom, 1, 2);
 	assert_range(RECORD_SYSCALL_ERROR, syscall_error.error, 4095, 4096);

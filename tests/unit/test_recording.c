@@ -32,6 +32,7 @@ union any_record {
 	struct record_clock clock;
 	struct record_http http;
 	struct record_http_active http_active;
+	struct record_dns dns;
 	struct record_exec exec;
 	struct record_exit exit;
 	struct record_syscall syscall;
@@ -122,11 +123,18 @@ static size_t make_record(size_t i, union any_record *any)
 		any->http_active.active = 3;
 		any->http_active.long_active = 2;
 		return sizeof(any->http_active);
+	case 8:
+		fill_header(&any->record, RECORD_DNS);
+		any->dns.is_tcp = 1;
+		any->dns.length = 70000;
+		any->dns.kept = 5;
+		memcpy(any->dns.bytes, "\0\1\2\3\4", 5);
+		return offsetof(struct record_dns, bytes) + 5;
 	default: return 0;
 	}
 }
 
-#define RECORDS 8
+#define RECORDS 9
 
 static void record_samples(void)
 {
