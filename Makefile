@@ -97,7 +97,7 @@ PROTO_OBJECTS := $(PROTO_SOURCES:user/%.proto=$(OUT)/%.pb-c.o)
 LIB_OBJECTS   := $(patsubst %.c,$(OUT)/%.o,$(filter-out user/main.c,$(USER_SOURCES))) $(PROTO_OBJECTS)
 UNIT_TESTS    := $(UNIT_SOURCES:%.c=$(OUT)/%)
 UNIT_OBJECTS  := $(UNIT_SHARED:%.c=$(OUT)/%.o)
-FUZZ_TARGETS  := http exchange line
+FUZZ_TARGETS  := http exchange line dns
 GENERATED     := $(addprefix $(BUILD)/,sonde.skel.h sonde_tables.skel.h syscall_names.h version.h) $(PROTO_HEADERS)
 LIBRARIES     := $(SYSROOT:=.packages)
 
@@ -312,13 +312,14 @@ build/fuzz/%.o: tests/fuzz/%.c
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -std=c17 -D_GNU_SOURCE $(WARNINGS) -Iuser -Ibpf -Itests/fuzz \
 		-MMD -MP -c $< -o $@
 
-build/fuzz/http1.o: user/protocol/http1.c
+build/fuzz/http1.o build/fuzz/dns.o: build/fuzz/%.o: user/protocol/%.c
 	$(say) CLANG $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -std=c17 -D_GNU_SOURCE $(WARNINGS) -Iuser -Ibpf -MMD -MP -c $< -o $@
 
 build/fuzz/http build/fuzz/exchange: $(FUZZ_PROBE)
 build/fuzz/line: build/fuzz/http1.o
+build/fuzz/dns: build/fuzz/dns.o
 $(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/fuzz_%.o
 	$(say) LINK $@
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@
@@ -345,7 +346,7 @@ define fuzz_run
 endef
 
 .PHONY: fuzz
-fuzz: $(FUZZ_TARGETS:%=build/fuzz/%) ## fuzz the HTTP probe and parsers, for SECONDS=600
+fuzz: $(FUZZ_TARGETS:%=build/fuzz/%) ## fuzz the HTTP probe and the parsers, for SECONDS=600
 	$(call fuzz_run,-max_total_time=$(SECONDS),build/fuzz/corpus)
 
 # By the number of runs and from a fixed seed, so it does the same each time.

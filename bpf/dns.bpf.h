@@ -296,6 +296,12 @@ __weak __noinline int dns_tell_moved(void)
 	return dns_tell();
 }
 
+/* Errors by which UDP tells that nobody is there to answer. */
+static __always_inline bool dns_is_unreachable(int result)
+{
+	return result == -ECONNREFUSED || result == -EHOSTUNREACH || result == -ENETUNREACH;
+}
+
 /* A socket that may_ask_dns() has sent or received `result` bytes. */
 static __always_inline void dns_moves(struct sock *sk, enum dns_direction direction, int result,
 	int flags, enum bytes_way way, const struct msghdr *message)
@@ -307,7 +313,9 @@ static __always_inline void dns_moves(struct sock *sk, enum dns_direction direct
 
 	/* what is only looked at comes again; of what was cut off it is not known how much was read
 	 */
-	if (result <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_TRUNC))
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_TRUNC))
+		return;
+	if (result <= 0 && !dns_is_unreachable(result))
 		return;
 	if (!READ(sk, __sk_common.skc_dport) && dns_is_known_other(sk, direction))
 		return;
@@ -322,10 +330,16 @@ static __always_inline void dns_moves(struct sock *sk, enum dns_direction direct
 	record->record.time_ns = begin_ns ?: bpf_ktime_get_ns();
 	address_read(&record->address, sk);
 	record->tgid = bpf_get_current_pid_tgid() >> 32;
-	record->length = result;
+	record->error = result < 0 ? -result : 0;
+	record->length = result < 0 ? 0 : result;
 	record->direction = direction;
 	record->is_tcp = READ(sk, sk_type) == SOCK_STREAM;
 	scratch->sk = (__u64)sk;
+	if (result < 0) {
+		record->kept = 0;
+		ring_output(SOURCE_DNS, record, offsetof(struct record_dns, bytes));
+		return;
+	}
 	if (way == BY_SYSCALL) {
 		dns_tell_call();
 		return;

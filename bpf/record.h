@@ -334,6 +334,9 @@ enum dns_direction { DNS_SENT, DNS_RECEIVED };
  * What one operation moved between a process and a DNS server, the process being the one that asks:
  * a message, or, over TCP, a piece of the stream of messages. Raw, as it is paired in user space.
  * `time_ns` is that of the system call: its begin for a send, where that is known, else its end.
+ *
+ * Or it moved nothing, and `error` says that the server cannot be reached: then what this socket
+ * has asked has no answer.
  */
 struct record_dns {
 	struct record record;
@@ -344,7 +347,8 @@ struct record_dns {
 	__u16 kept;     /* that travel: the first of them */
 	__u8 direction; /* enum dns_direction */
 	__u8 is_tcp;
-	__u32 reserved;
+	__u16 error; /* errno, or 0 */
+	__u16 reserved;
 	__u8 bytes[DNS_BYTES_LEN];
 };
 

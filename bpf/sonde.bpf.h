@@ -14,10 +14,13 @@
 #include "record.h"
 #include "table.h"
 
-#define EAGAIN     11
-#define ECONNRESET 104
-#define ETIMEDOUT  110
-#define EPIPE      32
+#define EAGAIN       11
+#define EPIPE        32
+#define ENETUNREACH  101
+#define ECONNRESET   104
+#define ETIMEDOUT    110
+#define ECONNREFUSED 111
+#define EHOSTUNREACH 113
 
 #define AF_UNIX  1
 #define AF_INET  2

@@ -34,7 +34,9 @@ static void tell(void *context, const struct dns_lookup *lookup)
 	snprintf(told + used, sizeof(told) - used, "%u %s %s %llu %s\n", lookup->workload,
 		dns_type_name(lookup->question->type), lookup->question->name,
 		(unsigned long long)(lookup->end_ns - lookup->start_ns),
-		lookup->answer ? dns_code_name(lookup->answer->code) : "timeout");
+		lookup->answer           ? dns_code_name(lookup->answer->code)
+		: lookup->is_unreachable ? "unreachable"
+					 : "timeout");
 }
 
 static void lose(void *context, enum outcome outcome)
@@ -269,6 +271,25 @@ static void test_an_error_without_a_question_ends_the_lookup_of_its_id(void **st
 	query(SECOND, 2, DNS_TYPE_A, "ftp");
 	take(SECOND + 1, DNS_RECEIVED, bytes, sizeof(bytes));
 	assert_told("1 A ftp 1 FORMERR\n");
+}
+
+static void test_a_server_that_is_not_there_ends_what_the_socket_has_asked(void **state)
+{
+	struct record_dns record = {.record = {.workload = SHOP, .time_ns = SECOND + 5},
+		.address = {.local_port = now.port, .remote_port = 53, .netns = 7},
+		.direction = DNS_RECEIVED,
+		.error = 111};
+
+	(void)state;
+	dns_lookups_take(lookups, &record); /* before its questions, from another ring */
+	query(SECOND, 1, DNS_TYPE_A, "www");
+	query(SECOND, 2, DNS_TYPE_AAAA, "www");
+	now.port++;
+	query(SECOND, 3, DNS_TYPE_A, "ftp");
+	sweep(2 * SECOND);
+	assert_told("1 A www 5 unreachable\n1 AAAA www 5 unreachable\n");
+	answer(3 * SECOND, 3, DNS_TYPE_A, "ftp");
+	assert_told("1 A ftp 2000000000 NOERROR\n");
 }
 
 static void test_nonsense_is_counted_and_others_business_is_not(void **state)
@@ -524,6 +545,7 @@ int main(void)
 			test_a_question_that_is_told_after_its_answer_is_found_at_the_next_sweep),
 		SPECIFICATION(test_an_answer_is_never_before_its_question),
 		SPECIFICATION(test_an_error_without_a_question_ends_the_lookup_of_its_id),
+		SPECIFICATION(test_a_server_that_is_not_there_ends_what_the_socket_has_asked),
 		SPECIFICATION(test_nonsense_is_counted_and_others_business_is_not),
 		SPECIFICATION(
 			test_when_the_table_is_full_the_oldest_that_waits_is_lost_and_counted),

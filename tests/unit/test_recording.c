@@ -266,7 +266,7 @@ static void test_many_records_pass_through_a_buffer_of_fixed_size(void **state)
 
 	(void)state;
 	assert_int_equal(recording_create(path, &writer), 0);
-	for (size_t i = 0; i < 20000; i++) {
+	for (size_t i = 0; i < 2000 * RECORDS; i++) {
 		size_t size = make_record(i % RECORDS, &any);
 
 		recording_write(writer, &any.record, size);
@@ -275,9 +275,9 @@ static void test_many_records_pass_through_a_buffer_of_fixed_size(void **state)
 	}
 	assert_int_equal(recording_close(writer), 0);
 	assert_int_equal(recording_replay(path, count_records, counts, error), 0);
-	assert_int_equal(counts[RECORD_CLOCK], 2500);
-	assert_int_equal(counts[RECORD_HTTP], 5000);
-	assert_int_equal(counts[RECORD_WORKLOAD_END], 2500);
+	assert_int_equal(counts[RECORD_CLOCK], 2000);
+	assert_int_equal(counts[RECORD_HTTP], 4000);
+	assert_int_equal(counts[RECORD_WORKLOAD_END], 2000);
 }
 
 static void test_longest_record_of_each_type_fits(void **state)
@@ -520,9 +520,9 @@ static void test_end_must_agree_and_be_the_end(void **state)
 	find_frames(ends);
 	assert_int_equal(pwrite(file, "", 1, (off_t)file_length()), 1);
 	assert_int_equal(replay_damaged(), RECORDS);
-	assert_error("damaged at byte %zu after 8 records (something follows the end); what came "
+	assert_error("damaged at byte %zu after %d records (something follows the end); what came "
 		     "before was replayed",
-		ends[RECORDS] + END_LEN);
+		ends[RECORDS] + END_LEN, RECORDS);
 
 	write_frame((off_t)ends[1], 0, &records, sizeof(records));
 	assert_int_equal(replay_damaged(), 1);

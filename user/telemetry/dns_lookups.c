@@ -193,8 +193,9 @@ static struct lookup *lookup_room(struct dns_lookups *lookups)
 
 /* --- the ends of lookups --- */
 
-static void lookup_tell(
-	struct dns_lookups *lookups, const struct lookup *lookup, const struct dns_message *answer)
+/* `end_ns`: of its answer, or when it was given up. */
+static void lookup_tell(struct dns_lookups *lookups, const struct lookup *lookup, __u64 end_ns,
+	const struct dns_message *answer, bool is_unreachable)
 {
 	struct dns_lookup over = {
 		.workload = lookup->workload,
@@ -204,13 +205,12 @@ static void lookup_tell(
 		.id = lookup->id,
 		.question = &lookup->question,
 		.start_ns = lookup->start_ns,
-		.end_ns = lookup->start_ns + DNS_TIMEOUT_NS,
+		/* a send may be known by its end alone, which others overtake */
+		.end_ns = end_ns > lookup->start_ns ? end_ns : lookup->start_ns,
 		.answer = answer,
+		.is_unreachable = is_unreachable,
 	};
 
-	if (answer) /* a send may be known by its end alone, which others overtake */
-		over.end_ns = lookup->answered_ns > lookup->start_ns ? lookup->answered_ns
-								     : lookup->start_ns;
 	lookups->sink.lookup(lookups->sink.context, &over);
 }
 
@@ -218,7 +218,7 @@ static void lookup_tell(
 static void lookup_expire(struct dns_lookups *lookups, struct lookup *lookup)
 {
 	if (!lookup->is_answered)
-		lookup_tell(lookups, lookup, NULL);
+		lookup_tell(lookups, lookup, lookup->start_ns + DNS_TIMEOUT_NS, NULL, false);
 	lookup_remove(lookups, lookup);
 }
 
@@ -280,8 +280,25 @@ static bool take_answer(struct dns_lookups *lookups, const struct record_dns *re
 	lookup->is_answered = true;
 	lookup->answered_ns = record->record.time_ns;
 	names_keep(lookups, lookup, message, record->record.time_ns);
-	lookup_tell(lookups, lookup, message);
+	lookup_tell(lookups, lookup, lookup->answered_ns, message, false);
 	return true;
+}
+
+/* The server is not there: all that waits at this end has no answer. False: nothing does. */
+static bool take_error(struct dns_lookups *lookups, const struct record_dns *record)
+{
+	struct end end = end_of(record);
+	bool any = false;
+
+	for (struct lookup *lookup = lookups->waiting.oldest, *next; lookup; lookup = next) {
+		next = lookup->newer;
+		if (memcmp(&lookup->end, &end, sizeof(end)))
+			continue;
+		any = true;
+		lookup_tell(lookups, lookup, record->record.time_ns, NULL, true);
+		lookup_remove(lookups, lookup);
+	}
+	return any;
 }
 
 /* True: it is done with; false: it answers nothing yet. */
@@ -289,8 +306,11 @@ static bool take_message(struct dns_lookups *lookups, const struct record_dns *r
 	const __u8 *bytes, size_t length)
 {
 	struct dns_message message;
-	int result = dns_parse(&message, bytes, length);
+	int result;
 
+	if (record->error)
+		return take_error(lookups, record);
+	result = dns_parse(&message, bytes, length);
 	if (result == -EINVAL)
 		lookups->sink.lost(lookups->sink.context, OUTCOME_UNPARSABLE);
 	if (result || message.is_response != (record->direction == DNS_RECEIVED))

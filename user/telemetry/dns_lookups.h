@@ -32,6 +32,7 @@ struct dns_lookup {
 	const struct dns_question *question;
 	__u64 start_ns, end_ns;
 	const struct dns_message *answer; /* NULL: none came in time */
+	bool is_unreachable;              /* as the server was not there */
 };
 
 /* What comes of the messages. */

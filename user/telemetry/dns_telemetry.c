@@ -6,7 +6,9 @@
 
 const char *dns_lookup_code(const struct dns_lookup *lookup)
 {
-	return lookup->answer ? dns_code_name(lookup->answer->code) : "timeout";
+	if (lookup->answer)
+		return dns_code_name(lookup->answer->code);
+	return lookup->is_unreachable ? "unreachable" : "timeout";
 }
 
 bool dns_lookup_failed(const struct dns_lookup *lookup)

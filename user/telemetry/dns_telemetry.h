@@ -7,7 +7,7 @@
 #include "telemetry/dns_lookups.h"
 #include "telemetry/span.h"
 
-/* "NOERROR", "NXDOMAIN", …, or "timeout". Constant. */
+/* "NOERROR", "NXDOMAIN", …, "timeout" or "unreachable". Constant. */
 const char *dns_lookup_code(const struct dns_lookup *lookup);
 
 bool dns_lookup_failed(const struct dns_lookup *lookup);
