@@ -25,6 +25,7 @@ test=(
 	libcmocka-dev clang-format libclang-rt-dev # what the fuzzers are linked with
 	python3 python3-pytest python3-protobuf protobuf-compiler
 	nginx apache2-bin lighttpd haproxy gunicorn uvicorn redis-server prometheus
+	unbound dnsmasq-base bind9-dnsutils busybox-static
 	wrk apache2-utils curl python3-requests # with those above, peers of the integration tests
 	liburing-dev                            # what one of their programs is built with
 	libbpf-tools                            # syscount, tcplife: what is compared with
@@ -40,7 +41,7 @@ command -v rustc >/dev/null || test+=(rustc)
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || test+=(golang-go)
 
 # Of the packages above, those that bring a service with them.
-services=(nginx redis-server prometheus lighttpd haproxy)
+services=(nginx redis-server prometheus lighttpd haproxy unbound)
 
 wanted=()
 for set in "$@"; do

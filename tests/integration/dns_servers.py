@@ -46,9 +46,10 @@ server:
     do-not-query-localhost: no
     access-control: 127.0.0.0/8 allow
 {ZONES}
-forward-zone:
+auth-zone:
     name: "fail.test"
-    forward-addr: 127.0.0.1@9
+    primary: 127.0.0.1@9
+    fallback-enabled: no
 remote-control:
     control-enable: no
 """

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """DNS lookups of real clients, against the log of the server that they asked."""
 import collections
+import contextlib
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import pytest
 
 from dns_servers import PROGRAMS, PYTHON, RESOLVER, dnsmasq, network, slow_server, unbound
-from harness import Metrics, Sonde, output_of, unique, wait_until
+from harness import Metrics, Sonde, clean_environment, output_of, unique, wait_until
 from span_collector import Collector
 
 DURATION = "sonde_dns_lookup_duration_seconds"
@@ -25,6 +26,14 @@ def net(tmp_path_factory):
             pytest.skip("no network namespace can be made here")
         with unbound(made):
             yield made
+
+
+@pytest.fixture(scope="module")
+def sonde(tmp_path_factory):
+    """One for most of these tests, so that the last one can look at all that they left."""
+    with Sonde(tmp_path_factory.mktemp("sonde")) as running:
+        running.expected = {}  # by service: (answered, failed)
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -54,20 +63,20 @@ def without_success(counts):
     return collections.Counter({key: n for key, n in counts.items() if key[1] != "NOERROR"})
 
 
+def shown(sonde, service):
+    metrics = sonde.metrics()
+    return answered(metrics, service), failed(metrics, service)
+
+
 def expect_lookups(sonde, service, answers, losses=()):
-    """Waits until Sonde shows these, and stays there for longer than a lookup can be open."""
+    """Waits until Sonde shows these."""
     wanted = answers, without_success(answers) + collections.Counter(dict(losses))
-
-    def shown():
-        metrics = sonde.metrics()
-        return answered(metrics, service), failed(metrics, service)
-
-    try:
-        wait_until(lambda: shown() == wanted, "lookups", TIMEOUT_SECONDS + 10)
-    except AssertionError:
-        pass
-    assert shown() == wanted
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: shown(sonde, service) == wanted, "lookups", TIMEOUT_SECONDS + 10)
+    assert shown(sonde, service) == wanted
     assert sonde.metrics().losses("dns") == {}
+    if hasattr(sonde, "expected"):
+        sonde.expected[service] = wanted
 
 
 def names(label, zones=ZONES, each=3):
@@ -148,12 +157,16 @@ def test_an_answer_too_long_for_udp_is_looked_up_again_over_tcp(sonde, net):
     expect_lookups(sonde, service, net.replied(service))
 
 
+def ask_in_vain(net, service):
+    subprocess.run([*net.inside, "dig", "+tries=1", "+time=1", f"{service}.silent.test"],
+                   env=clean_environment(OTEL_SERVICE_NAME=service), check=False, timeout=20,
+                   stdout=subprocess.DEVNULL)
+
+
 def test_lookups_without_an_answer_time_out(sonde, net):
     service = unique("dns-silent")
     for _ in range(3):
-        subprocess.run([*net.inside, "dig", "+tries=1", "+time=1", f"{service}.silent.test"],
-                       env={**os.environ, "OTEL_SERVICE_NAME": service}, check=False, timeout=20,
-                       stdout=subprocess.DEVNULL)
+        ask_in_vain(net, service)
     assert net.asked(service) == {"A": 3}
     expect_lookups(sonde, service, net.replied(service), {("A", "timeout"): 3})
 
@@ -173,13 +186,10 @@ def test_asked_again_on_the_same_socket_it_is_the_same_lookup(sonde, net):
 
 def test_a_server_that_is_not_there_is_unreachable(sonde, net):
     service = unique("dns-nobody")
-    net.use_server("127.0.0.99", "options attempts:1")
-    try:
-        output_of(*net.inside, PYTHON, f"{PROGRAMS}/lookup.py", "libc4", f"{service}.ok.test",
-                  name=service)
-    finally:
-        net.use_server(RESOLVER)
-    assert not net.asked(service)
+    result = subprocess.run([*net.inside, "dig", "+tries=1", "@127.0.0.99", f"{service}.ok.test"],
+                            env=clean_environment(OTEL_SERVICE_NAME=service), check=False,
+                            timeout=20, capture_output=True)
+    assert result.returncode and result.stdout.count(b"connection refused") == 1
     expect_lookups(sonde, service, collections.Counter(), {("A", "unreachable"): 1})
 
 
@@ -205,13 +215,27 @@ def test_a_forwarder_asks_as_often_as_it_is_asked(sonde, net):
             output_of(*net.inside, PYTHON, f"{PROGRAMS}/lookup.py", "libc", *names(service),
                       name=service)
             with open(log, encoding="utf-8") as file:
-                forwarded = re.findall(rf"forwarded {service}\.\S+ to {RESOLVER}", file.read())
+                text = file.read()
     finally:
         net.use_server(RESOLVER)
     replies = net.replied(service)
-    assert sum(replies.values()) == len(forwarded) >= len(names(service))
+    assert sum(replies.values()) == len(re.findall(rf"forwarded {service}\.\S+ to", text))
     expect_lookups(sonde, forwarder, replies)
-    assert sum(answered(sonde.metrics(), service).values()) >= len(forwarded)
+    asked = collections.Counter(re.findall(rf"query\[(\S+)\] {service}\.", text))
+    shown = collections.Counter()
+    for (kind, _), count in answered(sonde.metrics(), service).items():
+        shown[kind] += count
+    assert shown == asked and sum(asked.values()) >= 2 * len(names(service))
+
+
+def test_none_of_these_lookups_is_told_again_later(sonde, net):
+    """What is taken for another lookup times out: not later than one that is made now."""
+    service = unique("dns-last")
+    ask_in_vain(net, service)
+    expect_lookups(sonde, service, collections.Counter(), {("A", "timeout"): 1})
+    metrics = sonde.metrics()
+    for name, wanted in sonde.expected.items():
+        assert (answered(metrics, name), failed(metrics, name)) == wanted, name
 
 
 @pytest.mark.parametrize("flags", [("--no-http",), ("--no-syscalls",),
