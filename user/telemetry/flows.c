@@ -52,6 +52,7 @@ struct flows {
 	struct metric_family *const *families;
 	struct identity *identity;
 	struct peers *peers;
+	const struct dns_lookups *dns;
 	struct listeners *listeners;
 	flow_sink sink;
 	void *sink_context;
@@ -160,10 +161,24 @@ static const char *peer_service(const struct flows *flows, const struct flow *fl
 		flow->address.remote_port);
 }
 
+/* The name that was looked up for the other end, or NULL. */
+static const char *peer_looked_up(struct flows *flows, const struct flow *flow)
+{
+	const char *service = service_of(flows, flow), *name = NULL;
+
+	if (flow->direction == TCP_OUTBOUND)
+		name = dns_name_of(flows->dns, flow->address.remote, flow->workload, flows->now_ns);
+	if (!name || peers_admit(flows->peers, service, name))
+		return name;
+	metric_add(SERIES(flows->families, FAMILY_TCP_PEERS_FOLDED, service), 1);
+	return PEER_EXTERNAL;
+}
+
 /* The name of what is not a service of this node. */
 static const char *peer_elsewhere(struct flows *flows, const struct flow *flow)
 {
-	const char *name = peers_configured(flows->peers, flow->address.remote);
+	const char *name =
+		peers_configured(flows->peers, flow->address.remote) ?: peer_looked_up(flows, flow);
 
 	if (name)
 		return name;
@@ -506,8 +521,8 @@ void flows_set_sink(struct flows *flows, flow_sink sink, void *context, uint64_t
 	flows->interval_ns = interval_ns;
 }
 
-struct flows *flows_new(
-	struct metric_family *const *families, struct identity *identity, struct peers *peers)
+struct flows *flows_new(struct metric_family *const *families, struct identity *identity,
+	struct peers *peers, const struct dns_lookups *dns)
 {
 	struct flows *flows = calloc(1, sizeof(*flows));
 
@@ -516,6 +531,7 @@ struct flows *flows_new(
 	flows->families = families;
 	flows->identity = identity;
 	flows->peers = peers;
+	flows->dns = dns;
 	flows->listeners = listeners_new(families);
 	if (flows->listeners)
 		return flows;

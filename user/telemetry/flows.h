@@ -22,6 +22,7 @@
 
 #include "identity/service.h"
 #include "record.h"
+#include "telemetry/dns_lookups.h"
 #include "telemetry/metrics.h"
 #include "telemetry/peers.h"
 
@@ -81,8 +82,8 @@ const char *flow_result_name(const struct flow *flow);
 struct flows;
 
 /* All are borrowed; `families` has one for each enum family. NULL: no memory. */
-struct flows *flows_new(
-	struct metric_family *const *families, struct identity *identity, struct peers *peers);
+struct flows *flows_new(struct metric_family *const *families, struct identity *identity,
+	struct peers *peers, const struct dns_lookups *dns);
 void flows_free(struct flows *flows);
 
 /*

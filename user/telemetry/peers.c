@@ -115,7 +115,7 @@ static struct admitted_count *count_of(struct peers *peers, const char *service)
 	return count;
 }
 
-const char *peers_admit(struct peers *peers, const char *service, const char *name)
+bool peers_admit(struct peers *peers, const char *service, const char *name)
 {
 	size_t service_size = strlen(service) + 1, name_size = strlen(name) + 1;
 	char pair[service_size + name_size];
@@ -126,18 +126,18 @@ const char *peers_admit(struct peers *peers, const char *service, const char *na
 	memcpy(pair + service_size, name, name_size);
 	HASH_FIND(hh, peers->admitted, pair, sizeof(pair), admitted);
 	if (admitted)
-		return name;
+		return true;
 	count = count_of(peers, service);
 	if (!count || count->count >= peers->dns_names_per_service_max ||
 		HASH_COUNT(peers->admitted) >= ADMITTED_MAX)
-		return NULL;
+		return false;
 	admitted = malloc(sizeof(*admitted) + sizeof(pair));
 	if (!admitted)
-		return NULL;
+		return false;
 	memcpy(admitted->text, pair, sizeof(pair));
 	HASH_ADD_KEYPTR(hh, peers->admitted, admitted->text, sizeof(pair), admitted);
 	count->count++;
-	return name;
+	return true;
 }
 
 /* --- names that are kept --- */

@@ -32,11 +32,8 @@ int peers_configure(
 /* The configured name of an address (IPv4 mapped, as in records), or NULL. */
 const char *peers_configured(const struct peers *peers, const uint8_t address[16]);
 
-/*
- * `name` if this service may have it as a DNS name, or NULL when it has had too many others. The
- * caller counts that.
- */
-const char *peers_admit(struct peers *peers, const char *service, const char *name);
+/* False: this service may not have a DNS name as a peer, as it has had too many others. */
+bool peers_admit(struct peers *peers, const char *service, const char *name);
 
 /* A copy of a name that lives until it was released as often as it was kept; NULL: no memory. */
 const char *peers_keep(struct peers *peers, const char *name);

@@ -59,7 +59,8 @@ struct telemetry *telemetry_new(const struct config *config)
 	telemetry->flows = flows_new(
 		telemetry->families, telemetry->identity, telemetry->peers, telemetry->dns);
 	if (!telemetry->identity || !telemetry->routes || !telemetry->peers || !telemetry->dns ||
-		!telemetry->flows || !telemetry->metrics || telemetry_configure(telemetry, config)) {
+		!telemetry->flows || !telemetry->metrics ||
+		telemetry_configure(telemetry, config)) {
 		telemetry_free(telemetry);
 		return NULL;
 	}
@@ -140,7 +141,8 @@ static void take_event(
 		[OUTCOME_RECURSION] = "recursion",
 	};
 
-	metric_add(SERIES(telemetry->families, FAMILY_EVENTS, sources[source], outcomes[outcome]), count);
+	metric_add(SERIES(telemetry->families, FAMILY_EVENTS, sources[source], outcomes[outcome]),
+		count);
 }
 
 /* --- HTTP --- */
@@ -244,10 +246,13 @@ static void take_dns_lookup(void *context, const struct dns_lookup *lookup)
 	const char *code = dns_lookup_code(lookup);
 
 	if (lookup->answer)
-		metric_record(SERIES(telemetry->families, FAMILY_DNS_LOOKUP, service->name, type, code),
+		metric_record(
+			SERIES(telemetry->families, FAMILY_DNS_LOOKUP, service->name, type, code),
 			lookup->end_ns - lookup->start_ns);
 	if (dns_lookup_failed(lookup))
-		metric_add(SERIES(telemetry->families, FAMILY_DNS_FAILED, service->name, type, code), 1);
+		metric_add(
+			SERIES(telemetry->families, FAMILY_DNS_FAILED, service->name, type, code),
+			1);
 	if (telemetry->spans && telemetry->dns_spans) {
 		struct dns_span_room room;
 		struct span span;
