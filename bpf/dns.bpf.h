@@ -23,7 +23,7 @@ extern const volatile __u32 own_tgid;
 #ifdef SONDE_TABLES /* where the limit of memory is near */
 #	define DNS_SOCKETS_MAX 512
 #else
-#	define DNS_SOCKETS_MAX 4096
+#	define DNS_SOCKETS_MAX 2048
 #endif
 
 /* The port tells a socket from a closed one that was in its place. */
@@ -49,18 +49,14 @@ struct dns_scratch {
 	char overhang[BYTES_AT_ONCE]; /* of the last piece that is read */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct dns_scratch);
-} dns_scratch __weak SEC(".maps");
+_Static_assert(sizeof(struct dns_scratch) <= sizeof(((struct http_scratch *)0)->dns),
+	"it lies in the scratch of HTTP, as memory for each CPU is dear");
 
 static __always_inline struct dns_scratch *dns_scratch_get(void)
 {
-	__u32 zero = 0;
+	struct http_scratch *scratch = http_scratch_get();
 
-	return bpf_map_lookup_elem(&dns_scratch, &zero);
+	return scratch ? (struct dns_scratch *)scratch->dns : NULL;
 }
 
 /* --- which sockets ask --- */

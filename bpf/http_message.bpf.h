@@ -56,12 +56,18 @@ struct feed {
  * so it need not try all of them.
  */
 struct http_scratch {
-	struct feed feed;
-	struct transfer transfer;
 	struct rewind rewind;
-	struct record_http record;
-	/* carried bytes, then the window; as long as a masked index and an 8-byte load can reach */
-	char data[1024 + 8];
+	union {
+		struct {
+			struct feed feed;
+			struct transfer transfer;
+			struct record_http record;
+			/* carried bytes, then the window; as long as a masked index and an 8-byte
+			 * load can reach */
+			char data[1024 + 8];
+		};
+		__u64 dns[240]; /* an operation is either HTTP's or that of dns.bpf.h */
+	};
 };
 
 struct {
