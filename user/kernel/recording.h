@@ -11,7 +11,8 @@
  * frame, so any changed byte is found, and a file without its end was cut off. A recording is read
  * by a build whose records have the same layout; another one refuses it.
  *
- * Recordings hold command lines and request targets: they are created for their owner alone.
+ * Recordings hold command lines, request targets and names that were looked up: they are created
+ * for their owner alone.
  */
 #ifndef SONDE_RECORDING_H
 #define SONDE_RECORDING_H
