@@ -22,9 +22,12 @@
 
 struct config {
 	/* where it goes */
-	char *listen;        /* ADDR:PORT, default 127.0.0.1:9760 */
-	char *otlp_endpoint; /* URL of a collector, e.g. http://127.0.0.1:4318; "" = off */
-	bool quiet;          /* no live table even on a terminal */
+	char *listen;              /* ADDR:PORT, default 127.0.0.1:9760 */
+	char *otlp_endpoint;       /* URL of a collector, e.g. http://127.0.0.1:4318; "" = off */
+	char *flow_log;            /* file for flow records, "-" = standard output, "" = off */
+	uint64_t flow_interval_ns; /* key flow-interval: of open connections, default 60s; 0 = only
+				      at their end */
+	bool quiet;                /* no live table even on a terminal */
 	enum log_format log_format;
 	enum log_level log_level;
 

@@ -15,8 +15,8 @@
 
 #include "clock.h"
 #include "export/listener.h"
-#include "export/otlp.h"
 #include "export/table.h"
+#include "exports.h"
 #include "kernel/probes.h"
 #include "kernel/recording.h"
 #include "own_metrics.h"
@@ -35,9 +35,6 @@
  */
 #define NICENESS (-10)
 
-/* What a new configuration leaves an old exporter to flush: nothing is drained meanwhile. */
-#define RELOAD_FLUSH_NS 300000000ULL
-
 /* Records of a recording that are played back before others have their turn. */
 #define REPLAY_STEP 4096
 
@@ -52,7 +49,7 @@ struct daemon {
 	struct telemetry *telemetry;
 	struct own_metrics *own;
 	struct listener *listener;
-	struct otlp *otlp;
+	struct exports exports;
 	struct table *table;
 
 	int epoll, signals, ticks;
@@ -70,11 +67,6 @@ static void take(void *context, const struct record *record, size_t size)
 	if (daemon->recording)
 		recording_write(daemon->recording, record, size);
 	telemetry_take(daemon->telemetry, record, size);
-}
-
-static void take_span(void *context, const struct span *span)
-{
-	otlp_export(context, span);
 }
 
 static void recording_check(struct daemon *daemon, int result)
@@ -98,56 +90,28 @@ static void sweep(struct daemon *daemon)
 	daemon->swept_ns = clock_monotonic_ns();
 	if (daemon->recording)
 		recording_check(daemon, recording_flush(daemon->recording));
+	if (daemon->exports.flow_log)
+		flow_log_flush(daemon->exports.flow_log);
 }
 
 /* Everything that happened before a scrape is in it. */
 static void refresh(void *context)
 {
 	struct daemon *daemon = context;
-	struct otlp_counters counters;
+	const struct exports *exports = &daemon->exports;
+	struct flow_log_counters flows;
+	struct otlp_counters otlp;
 
 	sweep(daemon);
-	if (daemon->otlp)
-		otlp_counters(daemon->otlp, &counters);
-	own_metrics_update(daemon->own, daemon->probes, daemon->otlp ? &counters : NULL);
+	if (exports->otlp)
+		otlp_counters(exports->otlp, &otlp);
+	if (exports->flow_log)
+		flows = flow_log_counters(exports->flow_log);
+	own_metrics_update(daemon->own, daemon->probes, exports->otlp ? &otlp : NULL,
+		exports->flow_log ? &flows : NULL);
 }
 
 /* --- parts that can be started anew --- */
-
-static int otlp_begin(struct daemon *daemon, const struct config *config)
-{
-	char error[OTLP_ERROR_LEN], host[256] = "";
-	struct otlp_options options = {
-		.endpoint = config->otlp_endpoint,
-		.host_name = host,
-		.version = SONDE_VERSION,
-		.queue_bytes = config->otlp_queue_bytes,
-		.interval_ns = config->otlp_interval_ns,
-		.timeout_ns = config->otlp_timeout_ns,
-	};
-	int result;
-
-	if (!*config->otlp_endpoint || !config->spans)
-		return 0;
-	gethostname(host, sizeof(host) - 1);
-	result = otlp_start(&daemon->otlp, &options, error);
-	if (result) {
-		log_error("cannot start the export of spans", log_str("reason", error));
-		return result;
-	}
-	telemetry_set_spans(daemon->telemetry, take_span, daemon->otlp);
-	return 0;
-}
-
-/* The exporter says itself what it could not send by then. */
-static void otlp_end(struct daemon *daemon, uint64_t deadline_ns)
-{
-	if (!daemon->otlp)
-		return;
-	telemetry_set_spans(daemon->telemetry, NULL, NULL);
-	otlp_stop(daemon->otlp, deadline_ns, NULL);
-	daemon->otlp = NULL;
-}
 
 static int watch(struct daemon *daemon, int fd)
 {
@@ -184,7 +148,8 @@ static void table_begin(struct daemon *daemon)
 {
 	char url[128];
 
-	if (!daemon->config.quiet && isatty(STDOUT_FILENO))
+	if (!daemon->config.quiet && isatty(STDOUT_FILENO) &&
+		strcmp(daemon->config.flow_log, FLOW_LOG_STDOUT) != 0)
 		daemon->table = table_new(STDOUT_FILENO);
 	if (daemon->table)
 		return;
@@ -193,19 +158,6 @@ static void table_begin(struct daemon *daemon)
 }
 
 /* --- SIGHUP --- */
-
-static bool differs(const char *a, const char *b)
-{
-	return strcmp(a, b) != 0;
-}
-
-static bool otlp_differs(const struct config *old, const struct config *new)
-{
-	return differs(old->otlp_endpoint, new->otlp_endpoint) || old->spans != new->spans ||
-	       old->otlp_queue_bytes != new->otlp_queue_bytes ||
-	       old->otlp_interval_ns != new->otlp_interval_ns ||
-	       old->otlp_timeout_ns != new->otlp_timeout_ns;
-}
 
 static void reload(struct daemon *daemon)
 {
@@ -233,9 +185,10 @@ static void reload(struct daemon *daemon)
 		probes_set_slow_syscall(daemon->probes, new.slow_syscall_ns);
 		probes_set_long_request(daemon->probes, new.long_request_ns);
 	}
-	if (otlp_differs(old, &new)) {
-		otlp_end(daemon, clock_monotonic_ns() + RELOAD_FLUSH_NS);
-		otlp_begin(daemon, &new);
+	exports_configure(&daemon->exports, old, &new);
+	if (!strcmp(new.flow_log, FLOW_LOG_STDOUT)) {
+		table_free(daemon->table);
+		daemon->table = NULL;
 	}
 	config_free(old);
 	*old = new;
@@ -332,7 +285,7 @@ static int begin(struct daemon *daemon)
 		log_error("cannot start", log_str("reason", "no memory"));
 		return -ENOMEM;
 	}
-	result = listener_begin(daemon, &daemon->config) ?: otlp_begin(daemon, &daemon->config) ?:
+	result = listener_begin(daemon, &daemon->config) ?: exports_begin(&daemon->exports, daemon->telemetry, &daemon->config) ?:
 		recording_begin(daemon) ?: source_begin(daemon);
 	if (result)
 		return result;
@@ -350,10 +303,14 @@ static void on_signal(struct daemon *daemon)
 	struct signalfd_siginfo signal;
 
 	while (read(daemon->signals, &signal, sizeof(signal)) == sizeof(signal)) {
-		if (signal.ssi_signo == SIGHUP)
-			reload(daemon);
-		else
+		if (signal.ssi_signo != SIGHUP) {
 			daemon->stopping = true;
+			continue;
+		}
+		/* whoever rotated the log needs no configuration that is right */
+		if (daemon->exports.flow_log)
+			flow_log_reopen(daemon->exports.flow_log);
+		reload(daemon);
 	}
 }
 
@@ -379,6 +336,8 @@ static void replay_continue(struct daemon *daemon)
 	char error[RECORDING_ERROR_LEN];
 	int result = recording_read(daemon->replay, REPLAY_STEP, take, daemon, error);
 
+	if (daemon->exports.flow_log)
+		flow_log_flush(daemon->exports.flow_log);
 	if (result > 0)
 		return;
 	recording_reader_free(daemon->replay);
@@ -437,7 +396,7 @@ static void end(struct daemon *daemon)
 	if (daemon->listener)
 		listener_serve(
 			daemon->listener, telemetry_metrics(daemon->telemetry), refresh, daemon);
-	otlp_end(daemon, deadline);
+	exports_end(&daemon->exports, deadline);
 	table_free(daemon->table);
 	if (daemon->listener)
 		listener_stop(daemon->listener);

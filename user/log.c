@@ -19,15 +19,14 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "utf8.h"
+#include "json.h"
 
 #define LINE_LEN      PIPE_BUF /* the most that a pipe takes without mixing it with other writers */
 #define LINE_TAIL     64 /* kept free for what ends a line: "…", a quote, left_out, brace, newline */
 #define LINE_BODY_LEN (LINE_LEN - LINE_TAIL)
 
-#define NUMBER_LEN  32   /* in text, whatever it is */
-#define VALUE_LEN   1024 /* of one string, so that the fields after it have room too */
-#define ESCAPED_LEN 6    /* of one character: \u001b */
+#define NUMBER_LEN 32   /* in text, whatever it is */
+#define VALUE_LEN  1024 /* of one string, so that the fields after it have room too */
 
 /* Far more than the daemon has; should it run out, the ones without a place share the last. */
 #define MESSAGES_MAX 128
@@ -111,31 +110,6 @@ static void line_put_text(struct line *line, const char *text)
 	line_put(line, text, strlen(text));
 }
 
-/* Puts the character at `text` as a JSON string has it; returns how many bytes it was. */
-static size_t line_put_escaped(struct line *line, const char *text, size_t length)
-{
-	char escaped[ESCAPED_LEN + 1];
-	uint32_t code;
-	size_t step = utf8_decode(text, length, &code);
-
-	if (step == 0) {
-		line_put_text(line, "\xef\xbf\xbd"); /* U+FFFD */
-		return 1;
-	}
-	if (code == '"' || code == '\\') {
-		line_put_text(line, "\\");
-		line_put(line, text, 1);
-	} else if (code == '\n') {
-		line_put_text(line, "\\n");
-	} else if (code < 0x20 || (code >= 0x7f && code < 0xa0)) { /* a terminal obeys C1, too */
-		snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned)(code & 0xff));
-		line_put_text(line, escaped);
-	} else {
-		line_put(line, text, step);
-	}
-	return step;
-}
-
 static void line_put_quoted(struct line *line, const char *text)
 {
 	size_t end = line->length + VALUE_LEN;
@@ -145,11 +119,14 @@ static void line_put_quoted(struct line *line, const char *text)
 		end = LINE_BODY_LEN;
 	line_put_text(line, "\"");
 	while (left > 0) {
-		if (line->length + ESCAPED_LEN > end) {
+		if (line->length + JSON_ESCAPED_LEN - 1 > end) {
 			line_put_text(line, "…");
 			break;
 		}
-		size_t step = line_put_escaped(line, text, left);
+		char escaped[JSON_ESCAPED_LEN];
+		size_t step = json_escape(text, left, escaped);
+
+		line_put_text(line, escaped);
 		text += step;
 		left -= step;
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#include "export/flow_log.h"
 #include "export/otlp.h"
 #include "kernel/probes.h"
 #include "telemetry/metrics.h"
@@ -24,6 +25,7 @@ enum own_family {
 	OWN_OTLP_QUEUE_BYTES,
 	OWN_OTLP_REQUESTS,
 	OWN_OTLP_RETRIES,
+	OWN_FLOW_LOG_RECORDS,
 	OWN_FAMILIES
 };
 
@@ -81,6 +83,12 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 		.help = "Export requests that were not the first with their spans.",
 		.unit = "",
 		.type = METRIC_COUNTER},
+	[OWN_FLOW_LOG_RECORDS] = {.name = "sonde_flow_log_records_total",
+		.help = "Flow records for the flow log: written, or dropped as it did not take "
+			"them.",
+		.unit = "",
+		.type = METRIC_COUNTER,
+		.labels = {"outcome"}},
 };
 
 struct own_metrics {
@@ -146,14 +154,18 @@ static void otlp_update(struct own_metrics *own, const struct otlp_counters *otl
 	set(own, OWN_OTLP_RETRIES, NULL, (double)otlp->retries);
 }
 
-void own_metrics_update(
-	struct own_metrics *own, const struct probes *probes, const struct otlp_counters *otlp)
+void own_metrics_update(struct own_metrics *own, const struct probes *probes,
+	const struct otlp_counters *otlp, const struct flow_log_counters *flows)
 {
 	self_update(&own->self);
 	if (probes)
 		probes_update(own, probes);
 	if (otlp)
 		otlp_update(own, otlp);
+	if (flows) {
+		set(own, OWN_FLOW_LOG_RECORDS, "written", (double)flows->written);
+		set(own, OWN_FLOW_LOG_RECORDS, "dropped", (double)flows->dropped);
+	}
 	set(own, OWN_SERIES, NULL, (double)metrics_series_count(own->metrics));
 	set(own, OWN_SERIES_OVERFLOWED, NULL, (double)metrics_overflowed(own->metrics));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sonde's figures of itself: its process, its probes in the kernel, and its exporter. They are read
+ * Sonde's figures of itself: its process, its probes in the kernel, and its exports. They are read
  * where they arise, at each scrape. Main thread.
  */
 #ifndef SONDE_OWN_METRICS_H
@@ -9,14 +9,15 @@
 struct metrics;
 struct probes;
 struct otlp_counters;
+struct flow_log_counters;
 struct own_metrics;
 
 /* NULL: no memory. Its families live as long as `metrics`. */
 struct own_metrics *own_metrics_new(struct metrics *metrics);
 void own_metrics_free(struct own_metrics *own);
 
-/* `probes` is NULL in a replay, `otlp` when no spans are exported. */
-void own_metrics_update(
-	struct own_metrics *own, const struct probes *probes, const struct otlp_counters *otlp);
+/* NULL are `probes` in a replay, `otlp` when no spans are exported, `flows` without a flow log. */
+void own_metrics_update(struct own_metrics *own, const struct probes *probes,
+	const struct otlp_counters *otlp, const struct flow_log_counters *flows);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "log.h"
 #include "telemetry/address.h"
 #include "utf8.h"
