@@ -58,8 +58,8 @@ static void test_closed_connection_is_told_in_full(void **state)
 		"\"received_segments\":13,\"retransmitted_segments\":1,"
 		"\"retransmitted_bytes\":100,\"lost_segments\":2,\"out_of_order_segments\":3,"
 		"\"zero_window_events\":4,\"unsent_bytes\":5,\"unacknowledged_bytes\":6,"
-		"\"rtt_seconds\":0.00025,\"min_rtt_seconds\":0.000099,"
-		"\"congestion_window_segments\":10,\"connect_seconds\":0.00012,"
+		"\"congestion_window_segments\":10,\"rtt_seconds\":0.00025,"
+		"\"min_rtt_seconds\":0.000099,\"connect_seconds\":0.00012,"
 		"\"first_byte_seconds\":0.002000001,\"result\":\"established\","
 		"\"closed_by\":\"peer\",\"reason\":\"reset_received\","
 		"\"error\":\"ECONNRESET\"}\n");
@@ -130,11 +130,14 @@ static void test_failed_connection_has_no_figures_that_nobody_counted(void **sta
 		.end_ns = sample.flow.end_ns,
 		.reason = TCP_TIMED_OUT,
 		.error = ETIMEDOUT,
+		.unacknowledged_bytes = 1, /* the SYN */
+		.congestion_window = 10,
 		.total = {.retransmitted_segments = 6}};
 	json_of(&sample.view);
 	assert_has("\"event\":\"failed\"");
 	assert_has_no("bytes");
 	assert_has_no("\"sent_segments");
+	assert_has_no("congestion");
 	assert_has("\"retransmitted_segments\":6,");
 	assert_has("\"result\":\"timeout\"");
 	assert_has("\"error\":\"ETIMEDOUT\"}");

@@ -122,33 +122,40 @@ static void put_life(const struct fields *fields, const struct flow_view *view)
 		until_ns > flow->start_ns ? until_ns - flow->start_ns : 0);
 }
 
-/* Of one that never was established the kernel counts next to nothing: a 0 would be invented. */
+/*
+ * Of one that never was established the kernel counts its own segments only, and keeps no state
+ * worth telling: a 0 would be invented.
+ */
 static void put_figures(const struct fields *fields, const struct flow_view *view)
 {
-	const struct flow *flow = view->flow;
+	const struct tcp_figures *total = &view->flow->total;
 	const struct {
 		const char *name;
 		uint64_t value;
 	} figures[] = {
-		{"sent_bytes", flow->total.sent_bytes},
-		{"received_bytes", flow->total.received_bytes},
-		{"sent_segments", flow->total.sent_segments},
-		{"received_segments", flow->total.received_segments},
-		{"retransmitted_segments", flow->total.retransmitted_segments},
-		{"retransmitted_bytes", flow->total.retransmitted_bytes},
-		{"lost_segments", flow->total.lost_segments},
-		{"out_of_order_segments", flow->total.out_of_order_segments},
-		{"zero_window_events", flow->total.zero_windows},
-		{"unsent_bytes", flow->unsent_bytes},
-		{"unacknowledged_bytes", flow->unacknowledged_bytes},
+		{"sent_bytes", total->sent_bytes},
+		{"received_bytes", total->received_bytes},
+		{"sent_segments", total->sent_segments},
+		{"received_segments", total->received_segments},
+		{"retransmitted_segments", total->retransmitted_segments},
+		{"retransmitted_bytes", total->retransmitted_bytes},
+		{"lost_segments", total->lost_segments},
+		{"out_of_order_segments", total->out_of_order_segments},
+		{"zero_window_events", total->zero_windows},
 	};
 
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
 		if (view->event != FLOW_FAILED || figures[i].value)
 			put_number(fields, figures[i].name, figures[i].value);
+}
+
+static void put_condition(const struct fields *fields, const struct flow *flow)
+{
+	put_number(fields, "unsent_bytes", flow->unsent_bytes);
+	put_number(fields, "unacknowledged_bytes", flow->unacknowledged_bytes);
+	put_known(fields, "congestion_window_segments", flow->congestion_window);
 	put_seconds(fields, "rtt_seconds", flow->srtt_us * 1000ull);
 	put_seconds(fields, "min_rtt_seconds", flow->min_rtt_us * 1000ull);
-	put_known(fields, "congestion_window_segments", flow->congestion_window);
 	put_seconds(fields, "connect_seconds", flow->connect_ns);
 	put_seconds(fields, "first_byte_seconds", flow->first_byte_ns);
 }
@@ -173,5 +180,7 @@ void flow_fields_visit(const struct flow_view *view, flow_field_sink sink, void 
 	put_ends(&fields, view);
 	put_life(&fields, view);
 	put_figures(&fields, view);
+	if (view->event != FLOW_FAILED)
+		put_condition(&fields, view->flow);
 	put_end(&fields, view);
 }

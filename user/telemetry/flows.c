@@ -509,6 +509,18 @@ void flows_visit(const struct flows *flows, flow_sink visit, void *context)
 	}
 }
 
+bool flows_show(const struct flows *flows, uint64_t connection, flow_sink visit, void *context)
+{
+	const struct entry *entry = entry_find(flows, connection);
+	struct flow_view view;
+
+	if (!entry || !entry->is_open || entry->flow.end_ns)
+		return false;
+	view = view_of(flows, entry, FLOW_OPEN);
+	visit(context, &view);
+	return true;
+}
+
 size_t flows_count(const struct flows *flows)
 {
 	return HASH_CNT(by_connection, flows->connections);

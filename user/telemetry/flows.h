@@ -98,6 +98,9 @@ void flows_settle(struct flows *flows, const struct record_clock *clock);
 
 /* Those that are open, in no order. */
 void flows_visit(const struct flows *flows, flow_sink visit, void *context);
+
+/* One of them; false: it is open no longer. */
+bool flows_show(const struct flows *flows, uint64_t connection, flow_sink visit, void *context);
 size_t flows_count(const struct flows *flows);
 
 #endif
