@@ -111,6 +111,16 @@ static void refresh(void *context)
 		exports->flow_log ? &flows : NULL);
 }
 
+static void serve(struct daemon *daemon)
+{
+	struct scrape_source source = {
+		.metrics = telemetry_metrics(daemon->telemetry),
+		.flows = telemetry_flows(daemon->telemetry),
+	};
+
+	listener_serve(daemon->listener, &source, refresh, daemon);
+}
+
 /* --- parts that can be started anew --- */
 
 static int watch(struct daemon *daemon, int fd)
@@ -367,8 +377,7 @@ static void run(struct daemon *daemon)
 			else if (events[i].data.fd == daemon->ticks)
 				on_tick(daemon);
 			else if (events[i].data.fd == listener_fd(daemon->listener))
-				listener_serve(daemon->listener,
-					telemetry_metrics(daemon->telemetry), refresh, daemon);
+				serve(daemon);
 		}
 		if (daemon->probes) /* whatever woke us */
 			more = probes_drain(daemon->probes);
@@ -394,8 +403,7 @@ static void end(struct daemon *daemon)
 	if (daemon->recording)
 		recording_check(daemon, recording_close(daemon->recording));
 	if (daemon->listener)
-		listener_serve(
-			daemon->listener, telemetry_metrics(daemon->telemetry), refresh, daemon);
+		serve(daemon);
 	exports_end(&daemon->exports, deadline);
 	table_free(daemon->table);
 	if (daemon->listener)

@@ -64,6 +64,7 @@ struct fixture {
 	struct listener *listener;
 	struct metrics *metrics;
 	struct metric_family *family;
+	struct flows *flows;
 	int refreshed;
 };
 
@@ -73,6 +74,13 @@ static void refresh(void *context)
 
 	fixture->refreshed++;
 	metric_add(metrics_series(fixture->family, (const char *const[]){"refreshed"}), 1);
+}
+
+static void serve(struct fixture *fixture)
+{
+	struct scrape_source source = {.metrics = fixture->metrics, .flows = fixture->flows};
+
+	listener_serve(fixture->listener, &source, refresh, fixture);
 }
 
 static int set_up(void **state)
@@ -162,7 +170,7 @@ static struct buffer receive_all(struct fixture *fixture, int fd, enum main_thre
 
 		assert_true(poll(fds, main_thread == SERVES ? 2 : 1, PATIENCE_MS) > 0);
 		if (fds[1].revents)
-			listener_serve(fixture->listener, fixture->metrics, refresh, fixture);
+			serve(fixture);
 		if (!fds[0].revents)
 			continue;
 		char *end = buffer_reserve(&answer, 65536);
@@ -427,7 +435,7 @@ static void test_a_scrape_that_is_given_up_half_way_is_not_taken_for_whole(void 
 
 	for (int pieces = 0; pieces < 2; pieces++) {
 		await_scrapes(fixture, 1);
-		listener_serve(fixture->listener, fixture->metrics, refresh, fixture);
+		serve(fixture);
 	}
 	await_scrapes(fixture, 1);
 	skip_seconds(LISTENER_WAIT_SECONDS + 1);
@@ -448,7 +456,7 @@ static void test_on_stop_a_scrape_that_was_begun_is_finished(void **state)
 	fill(fixture, 2000); /* several pieces, and yet the socket takes it all */
 	int fd = ask(fixture, "GET /metrics", "");
 	await_scrapes(fixture, 1);
-	listener_serve(fixture->listener, fixture->metrics, refresh, fixture);
+	serve(fixture);
 	await_scrapes(fixture, 1);
 	expected = rendered(fixture, EXPOSITION_TEXT);
 	listener_stop(fixture->listener);

@@ -26,6 +26,8 @@
 #include <utlist.h>
 
 #include "clock.h"
+#include "export/clients.h"
+#include "export/flow_request.h"
 #include "export/listen_socket.h"
 #include "export/negotiation.h"
 #include "export/pages.h"
@@ -41,11 +43,6 @@
  * just when the next scrape comes.
  */
 #define IDLE_SECONDS 25
-/*
- * From a connection's start or its last answer to the end of the next one: who sends a byte now and
- * then is not idle, but must not keep a place for ever.
- */
-#define REQUEST_SECONDS 45
 
 /*
  * How often deadlines are looked at. Also without any connection: after there were too many,
@@ -57,7 +54,7 @@
 
 enum turn { TURN_LISTENER, TURN_MAIN };
 
-/* A `GET /metrics` that is being answered. The listener's thread makes and frees it. */
+/* A `GET` of what the main thread renders. The listener's thread makes and frees it. */
 struct request {
 	struct request *next; /* these three under the lock */
 	enum turn turn;
@@ -73,11 +70,6 @@ struct request {
 	struct scrape scrape; /* whose turn it is */
 };
 
-struct client {
-	int fd; /* -1: free place */
-	uint64_t since_ms;
-};
-
 struct listener {
 	struct MHD_Daemon *daemon;
 	pthread_t thread;
@@ -85,8 +77,8 @@ struct listener {
 	int wake_fd; /* eventfd: something changed for the listener's thread */
 	char address[LISTEN_ADDRESS_LEN];
 	struct pages pages;
-	struct client clients[LISTENER_CONNECTIONS_MAX]; /* the listener's thread's */
-	bool is_ending;                                  /* the listener's thread's */
+	struct clients clients; /* these two are the listener's thread's */
+	bool is_ending;
 
 	pthread_mutex_t lock;
 	struct request *requests;
@@ -117,7 +109,7 @@ static void ask_main(struct request *request)
 /* At the end the main thread waits for this one: what it has begun can be finished here. */
 static void finish_for_main(struct request *request)
 {
-	scrape_render(&request->scrape, request->scrape.exposition.metrics);
+	scrape_render(&request->scrape, &request->scrape.source);
 }
 
 static ssize_t read_scrape(void *context, uint64_t position, char *to, size_t room)
@@ -153,7 +145,7 @@ static enum MHD_Result answer_scrape(struct request *request)
 		MHD_SIZE_UNKNOWN, ANSWER_BLOCK, read_scrape, request, NULL);
 	if (response) {
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-			exposition_content_type(request->scrape.format));
+			scrape_content_type(&request->scrape));
 		MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
 		if (request->scrape.is_gzip)
 			MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
@@ -165,10 +157,13 @@ static enum MHD_Result answer_scrape(struct request *request)
 	return pages_answer_response(request->connection, MHD_HTTP_OK, response);
 }
 
+/* `query`: for the pages of flows; NULL: metrics. */
 static enum MHD_Result begin_scrape(struct listener *listener, struct MHD_Connection *connection,
-	bool is_head, void **request_context)
+	bool is_head, const struct flow_query *query, void **request_context)
 {
 	struct request *request = listener->is_ending ? NULL : calloc(1, sizeof(*request));
+	bool want_gzip = negotiate_gzip(MHD_lookup_connection_value(
+		connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING));
 
 	if (!request)
 		return pages_answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
@@ -177,17 +172,44 @@ static enum MHD_Result begin_scrape(struct listener *listener, struct MHD_Connec
 	request->connection = connection;
 	request->is_new = true;
 	request->is_head = is_head;
-	scrape_begin(&request->scrape,
-		negotiate_format(MHD_lookup_connection_value(
-			connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT)),
-		negotiate_gzip(MHD_lookup_connection_value(
-			connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING)));
+	if (query)
+		scrape_begin_flows(&request->scrape, query, want_gzip);
+	else
+		scrape_begin_metrics(&request->scrape,
+			negotiate_format(MHD_lookup_connection_value(
+				connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT)),
+			want_gzip);
 	*request_context = request;
 	pthread_mutex_lock(&listener->lock);
 	LL_PREPEND(listener->requests, request);
 	pthread_mutex_unlock(&listener->lock);
 	ask_main(request);
 	return MHD_YES;
+}
+
+/* Only the listener's thread changes the list, so it reads it without the lock. */
+static bool has_too_many_flow_pages(const struct listener *listener)
+{
+	const struct request *request;
+	int count = 0;
+
+	LL_FOREACH(listener->requests, request)
+		count += request->scrape.is_of_flows;
+	return count >= LISTENER_FLOW_PAGES_MAX;
+}
+
+static enum MHD_Result begin_flow_page(struct listener *listener, struct MHD_Connection *connection,
+	bool is_head, struct flow_query *query, void **request_context)
+{
+	char error[FLOW_REQUEST_ERROR_LEN];
+	unsigned status = flow_request_read(connection, query, error);
+
+	if (status != MHD_HTTP_OK)
+		return pages_answer_text(connection, status, error);
+	if (has_too_many_flow_pages(listener))
+		return pages_answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			"too many others ask for this page\n");
+	return begin_scrape(listener, connection, is_head, query, request_context);
 }
 
 /* Lets go on what came back from the main thread, or what it left waiting for too long. */
@@ -228,6 +250,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 {
 	struct listener *listener = context;
 	bool is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+	struct flow_query query;
 	(void)version, (void)body;
 
 	if (!is_head && strcmp(method, MHD_HTTP_METHOD_GET))
@@ -241,7 +264,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		return answer_scrape(*request_context);
 
 	if (strcmp(url, "/metrics") == 0)
-		return begin_scrape(listener, connection, is_head, request_context);
+		return begin_scrape(listener, connection, is_head, NULL, request_context);
+	if (flow_query_begin(&query, url))
+		return begin_flow_page(listener, connection, is_head, &query, request_context);
 	return pages_answer(&listener->pages, connection, url);
 }
 
@@ -255,7 +280,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	if (info && info->socket_context)
-		((struct client *)info->socket_context)->since_ms = now_ms();
+		client_renew(info->socket_context);
 
 	if (!request || *request_context == &head_was_seen)
 		return;
@@ -270,39 +295,17 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 	enum MHD_ConnectionNotificationCode code)
 {
 	struct listener *listener = context;
-	struct client *client = *socket_context;
+	const union MHD_ConnectionInfo *info;
 
-	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (client)
-			client->fd = -1;
-		return;
-	}
-	for (int i = 0; i < LISTENER_CONNECTIONS_MAX; i++) {
-		client = &listener->clients[i];
-		if (client->fd >= 0)
-			continue;
-		client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-				     ->connect_fd;
-		client->since_ms = now_ms();
-		*socket_context = client;
-		return;
+	if (code != MHD_CONNECTION_NOTIFY_CLOSED) {
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		*socket_context = clients_add(&listener->clients, info->connect_fd);
+	} else if (*socket_context) {
+		client_remove(*socket_context);
 	}
 }
 
 /* --- the thread --- */
-
-/* libmicrohttpd then sees their end. */
-static void cut_off_slow_clients(struct listener *listener)
-{
-	uint64_t now = now_ms();
-
-	for (int i = 0; i < LISTENER_CONNECTIONS_MAX; i++) {
-		const struct client *client = &listener->clients[i];
-
-		if (client->fd >= 0 && now - client->since_ms > REQUEST_SECONDS * 1000)
-			shutdown(client->fd, SHUT_RDWR);
-	}
-}
 
 static void wait_for_events(struct listener *listener, int timeout_ms)
 {
@@ -327,7 +330,7 @@ static void *run_listener(void *context)
 
 	while (!listener->is_ending) {
 		wait_for_events(listener, TICK_MS);
-		cut_off_slow_clients(listener);
+		clients_cut_off_slow(&listener->clients); /* libmicrohttpd then sees their end */
 		resume_scrapes(listener);
 		MHD_run(listener->daemon);
 	}
@@ -386,8 +389,7 @@ int listener_start(struct listener **started, const char *address, const char *v
 		return -ENOMEM;
 	}
 	pthread_mutex_init(&listener->lock, NULL);
-	for (int i = 0; i < LISTENER_CONNECTIONS_MAX; i++)
-		listener->clients[i].fd = -1;
+	clients_begin(&listener->clients);
 	pages_begin(&listener->pages, version);
 	listener->main_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	listener->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -444,7 +446,7 @@ static bool take_new_requests(struct listener *listener)
 	return has_new;
 }
 
-void listener_serve(struct listener *listener, const struct metrics *metrics,
+void listener_serve(struct listener *listener, const struct scrape_source *source,
 	void (*refresh)(void *context), void *context)
 {
 	struct request *request;
@@ -459,7 +461,7 @@ void listener_serve(struct listener *listener, const struct metrics *metrics,
 	LL_FOREACH(listener->requests, request) {
 		if (request->turn != TURN_MAIN || request->is_new)
 			continue;
-		scrape_render(&request->scrape, metrics);
+		scrape_render(&request->scrape, source);
 		request->turn = TURN_LISTENER;
 	}
 	pthread_mutex_unlock(&listener->lock);

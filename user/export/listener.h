@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The HTTP server: /metrics for Prometheus, /healthz and /readyz for an orchestrator, / for a
- * person. It has a thread of its own, in which libmicrohttpd runs; but the series belong to the
- * main thread, which is asked for each piece of a scrape (scrape.h) through a file descriptor:
+ * person, and, for clients on this machine only, /flows and /connections (flow_page.h). It has a
+ * thread of its own, in which libmicrohttpd runs; but the series belong to the main thread, which
+ * is asked for each piece of a scrape (scrape.h) through a file descriptor:
  *
  *   listener_start(&listener, "127.0.0.1:9760", version, error);
  *   … epoll on listener_fd(listener); when it is readable:
- *   listener_serve(listener, metrics, sweep, daemon);
+ *   listener_serve(listener, &source, sweep, daemon);
  *   …
  *   listener_stop(listener);
  *
@@ -18,10 +19,12 @@
 
 #include <stdbool.h>
 
-#include "telemetry/metrics.h"
+#include "export/clients.h"
+#include "export/scrape.h"
 
 #define LISTENER_ERROR_LEN       256
-#define LISTENER_CONNECTIONS_MAX 32
+#define LISTENER_CONNECTIONS_MAX CLIENTS_MAX
+#define LISTENER_FLOW_PAGES_MAX  4  /* at a time, as they take up to 1 MiB each */
 #define LISTENER_WAIT_SECONDS    10 /* for the main thread, then a scrape fails: 503 */
 
 struct listener;
@@ -41,11 +44,11 @@ const char *listener_address(const struct listener *listener);
 int listener_fd(const struct listener *listener);
 
 /*
- * On the main thread, which owns `metrics`: renders the next piece of each scrape that waits.
- * Before the first piece of a new one it calls `refresh` (once for all new ones), so that what
- * happened before the request is in it.
+ * On the main thread, which owns what `source` points to: renders the next piece of each scrape
+ * that waits. Before the first piece of a new one it calls `refresh` (once for all new ones), so
+ * that what happened before the request is in it.
  */
-void listener_serve(struct listener *listener, const struct metrics *metrics,
+void listener_serve(struct listener *listener, const struct scrape_source *source,
 	void (*refresh)(void *context), void *context);
 
 /*
@@ -56,7 +59,7 @@ void listener_set_ready(struct listener *listener, bool is_ready, const char *re
 void listener_set_healthy(struct listener *listener, bool is_healthy, const char *reason);
 
 /*
- * Within a second. Scrapes that were begun are finished, for which the registry must still be
+ * Within a second. Scrapes that were begun are finished, for which their source must still be
  * there; others are answered 503.
  */
 void listener_stop(struct listener *listener);

@@ -24,6 +24,8 @@ void pages_begin(struct pages *pages, const char *version)
 		"machine.</p>\n"
 		"<ul>\n"
 		"<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n"
+		"<li><a href=\"/flows\">/flows</a>, <a href=\"/connections\">/connections</a>: "
+		"TCP, for this machine's own users</li>\n"
 		"<li><a href=\"/readyz\">/readyz</a>: is everything attached?</li>\n"
 		"<li><a href=\"/healthz\">/healthz</a>: does it work?</li>\n"
 		"</ul>\n"

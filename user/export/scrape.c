@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One answer to `GET /metrics`, piece by piece (scrape.h). */
+/* See scrape.h. */
 #define ZLIB_CONST /* for input that deflate() only reads */
 #include "export/scrape.h"
 
@@ -13,24 +13,49 @@
 #define GZIP_HEADER       16 /* added to the window bits: gzip instead of zlib's own framing */
 #define GZIP_MEMORY_LEVEL 6
 
-void scrape_begin(struct scrape *scrape, enum exposition_format format, bool want_gzip)
+static void begin(struct scrape *scrape, bool want_gzip)
 {
 	memset(scrape, 0, sizeof(*scrape));
-	scrape->format = format;
 	scrape->is_gzip = want_gzip && deflateInit2(&scrape->stream, Z_DEFAULT_COMPRESSION,
 					       Z_DEFLATED, GZIP_WINDOW_BITS + GZIP_HEADER,
 					       GZIP_MEMORY_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK;
 }
 
-void scrape_render(struct scrape *scrape, const struct metrics *metrics)
+void scrape_begin_metrics(struct scrape *scrape, enum exposition_format format, bool want_gzip)
 {
-	if (!scrape->has_begun)
-		exposition_begin(&scrape->exposition, metrics, scrape->format);
+	begin(scrape, want_gzip);
+	scrape->format = format;
+}
+
+void scrape_begin_flows(struct scrape *scrape, const struct flow_query *query, bool want_gzip)
+{
+	begin(scrape, want_gzip);
+	scrape->is_of_flows = true;
+	flow_page_begin(&scrape->page, query);
+}
+
+const char *scrape_content_type(const struct scrape *scrape)
+{
+	return scrape->is_of_flows ? flow_page_content_type(&scrape->page.query)
+				   : exposition_content_type(scrape->format);
+}
+
+void scrape_render(struct scrape *scrape, const struct scrape_source *source)
+{
+	struct buffer *piece = &scrape->piece;
+	bool more;
+
+	if (!scrape->has_begun && !scrape->is_of_flows)
+		exposition_begin(&scrape->exposition, source->metrics, scrape->format);
 	scrape->has_begun = true;
-	scrape->piece.length = 0;
+	scrape->source = *source;
+	piece->length = 0;
 	scrape->taken = 0;
-	scrape->is_last =
-		!exposition_continue(&scrape->exposition, &scrape->piece, SCRAPE_PIECE_BYTES);
+	if (scrape->is_of_flows)
+		more = flow_page_continue(&scrape->page, source->flows, piece, SCRAPE_PIECE_BYTES);
+	else
+		more = exposition_continue(&scrape->exposition, piece, SCRAPE_PIECE_BYTES);
+	scrape->is_last = !more;
 }
 
 static ssize_t read_plain(struct scrape *scrape, char *to, size_t room)
@@ -76,6 +101,7 @@ ssize_t scrape_read(struct scrape *scrape, char *to, size_t room)
 void scrape_end(struct scrape *scrape)
 {
 	exposition_end(&scrape->exposition);
+	flow_page_end(&scrape->page);
 	buffer_free(&scrape->piece);
 	if (scrape->is_gzip)
 		deflateEnd(&scrape->stream);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One answer to `GET /metrics`, made in turns: the main thread renders a piece, then the listener's
- * thread hands it to the client, gzipped there if asked for. So an answer of any length takes the
- * memory of one piece, and keeps the main thread for some 50 µs at a time.
+ * One answer to `GET /metrics`, /flows or /connections, made in turns: the main thread renders a
+ * piece, then the listener's thread hands it to the client, gzipped there if asked for. So an
+ * answer of any length takes the memory of one piece, and keeps the main thread for some 50 µs at a
+ * time.
  *
  * A scrape belongs to the thread whose turn it is; listener.c passes it to and fro under its lock.
  */
@@ -17,13 +18,23 @@
 
 #include "export/buffer.h"
 #include "export/exposition.h"
+#include "export/flow_page.h"
 
 /* Long enough that changing threads costs less than rendering it, short beside 16 MiB in all. */
 #define SCRAPE_PIECE_BYTES 32768
 
+/* What the answers are made of; the main thread's. */
+struct scrape_source {
+	const struct metrics *metrics;
+	const struct flows *flows;
+};
+
 struct scrape {
+	bool is_of_flows; /* else of metrics */
 	enum exposition_format format;
 	struct exposition exposition;
+	struct flow_page page;
+	struct scrape_source source; /* once it has begun */
 	struct buffer piece;
 	size_t taken; /* of the piece */
 	bool has_begun;
@@ -34,10 +45,13 @@ struct scrape {
 };
 
 /* Without memory for gzip, it will be plain (is_gzip). */
-void scrape_begin(struct scrape *scrape, enum exposition_format format, bool want_gzip);
+void scrape_begin_metrics(struct scrape *scrape, enum exposition_format format, bool want_gzip);
+void scrape_begin_flows(struct scrape *scrape, const struct flow_query *query, bool want_gzip);
 
-/* The main thread's turn: the next piece. */
-void scrape_render(struct scrape *scrape, const struct metrics *metrics);
+const char *scrape_content_type(const struct scrape *scrape);
+
+/* The main thread's turn: the next piece. `source` is the same each time. */
+void scrape_render(struct scrape *scrape, const struct scrape_source *source);
 
 enum { SCRAPE_USED_UP = 0, SCRAPE_END = -1, SCRAPE_FAILED = -2 };
 
