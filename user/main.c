@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "daemon.h"
+#include "export/flow_command.h"
 #include "kernel/check.h"
 #include "version.h"
 
@@ -14,6 +15,8 @@ static void help_print(void)
 {
 	puts("Usage: sonde [run] [FLAGS]   observe this machine (needs root, or CAP_BPF and "
 	     "CAP_PERFMON)\n"
+	     "       sonde flows           open TCP connections by service, peer or process\n"
+	     "       sonde connections     each open TCP connection; both ask a Sonde that runs\n"
 	     "       sonde check           what this kernel offers, and what Sonde will use of it\n"
 	     "       sonde version         version and revision\n"
 	     "\n"
@@ -60,6 +63,8 @@ int main(int argc, char **argv)
 		return run(argc - 1, argv + 1);
 	if (!strcmp(name, "run"))
 		return run(argc > 1 ? argc - 2 : 0, argv + (argc > 1 ? 2 : 1));
+	if (!strcmp(name, "flows") || !strcmp(name, "connections"))
+		return flow_command_run(argc - 1, argv + 1);
 	if (!strcmp(name, "check"))
 		return without_flags(name, argc - 2) ?: check_run(stdout);
 	if (!strcmp(name, "version")) {
@@ -69,6 +74,9 @@ int main(int argc, char **argv)
 			printf("sonde %s (%s)\n", SONDE_VERSION, SONDE_REVISION);
 		return status;
 	}
-	fprintf(stderr, "sonde: unknown subcommand `%s`; there are run, check and version\n", name);
+	fprintf(stderr,
+		"sonde: unknown subcommand `%s`; there are run, flows, connections, check and "
+		"version\n",
+		name);
 	return STATUS_USAGE;
 }

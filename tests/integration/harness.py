@@ -99,12 +99,13 @@ class Metrics:
 class Sonde:
     """`sonde run` with a free port, ready when the constructor returns; command: what starts it."""
 
-    def __init__(self, tmp_path, *flags, wait=True, command=(SONDE,), **environment):
+    def __init__(self, tmp_path, *flags, wait=True, command=(SONDE,), address="127.0.0.1",
+                 **environment):
         self.stderr_path = os.path.join(str(tmp_path), f"sonde-{time.monotonic_ns()}.log")
         self.port = free_port()
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(
-                [*command, "run", "--quiet", "--listen", f"127.0.0.1:{self.port}", *flags],
+                [*command, "run", "--quiet", "--listen", f"{address}:{self.port}", *flags],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
                 env=clean_environment(**environment))
         if wait:

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl, loaded when the OTLP exporter starts instead of linked: with the libraries that it draws
- * in, it costs 3 MiB resident, which who exports no traces should not pay. Headers are needed to
- * build, so the types are libcurl's own.
+ * libcurl, loaded when something is to be sent or asked instead of linked: with the libraries that
+ * it draws in, it costs 3 MiB resident, which who exports no traces should not pay. Headers are
+ * needed to build, so the types are libcurl's own.
  *
- * curl_easy_init() is called as curl.easy_init(), and so on. Used by otlp_http.c only.
+ * curl_easy_init() is called as curl.easy_init(), and so on. Used by otlp_http.c and
+ * flow_command.c.
  */
 #ifndef SONDE_CURL_API_H
 #define SONDE_CURL_API_H
@@ -28,6 +29,7 @@
 	FUNCTION(url_set)                                                                          \
 	FUNCTION(easy_init)                                                                        \
 	FUNCTION(easy_cleanup)                                                                     \
+	FUNCTION(easy_perform)                                                                     \
 	FUNCTION(easy_setopt)                                                                      \
 	FUNCTION(easy_getinfo)                                                                     \
 	FUNCTION(easy_strerror)                                                                    \

@@ -13,7 +13,7 @@
 #define DIRECTION_COLUMNS 4
 #define SERVICE_COLUMNS   21
 #define PROCESS_COLUMNS   24 /* a whole command name and most numbers */
-#define STATE_COLUMNS     11
+#define STATE_COLUMNS     12
 
 static struct text_line begin_line(FILE *out, unsigned columns)
 {

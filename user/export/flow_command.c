@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See flow_command.h. */
+#include "export/flow_command.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "export/buffer.h"
+#include "export/curl_api.h"
+#include "export/flow_query.h"
+
+#define DEFAULT_URL "http://127.0.0.1:9760"
+#define TIMEOUT_MS  15000L /* the daemon gives up sooner, and says why */
+#define URL_LEN     1024
+#define FRAME_LINES                                                                                \
+	4 /* above and below the rows: summary, header, what is left out, the cursor               \
+	   */
+
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+struct command {
+	const char *name;
+	const char *server; /* URL */
+	struct flow_query query;
+	bool once;
+};
+
+/* --- flags --- */
+
+static void print_help(const struct command *command)
+{
+	if (command->query.path == FLOW_PATH_FLOWS)
+		puts("Usage: sonde flows [--by service|peer|process] [--sort "
+		     "bytes|retransmits|rtt]\n"
+		     "                   [--limit N] [--once] [--url URL]\n"
+		     "\n"
+		     "Open TCP connections added up, as the Sonde at URL sees them; on a terminal "
+		     "each\n"
+		     "second anew, until Ctrl-C.\n");
+	else
+		puts("Usage: sonde connections [--json] [--sort bytes|retransmits|rtt] [--limit "
+		     "N]\n"
+		     "                         [--url URL]\n"
+		     "\n"
+		     "Each open TCP connection, as the Sonde at URL sees it: as a table, or with\n"
+		     "--json as a line of JSON.\n");
+	puts("  --sort   which come first: most bytes both ways (default), segments sent again,\n"
+	     "           or longest round trip\n"
+	     "  --limit  most rows\n"
+	     "  --url    of the Sonde that is asked, default " DEFAULT_URL);
+}
+
+static int fail_usage(const struct command *command, const char *flag, const char *reason)
+{
+	fprintf(stderr, "sonde: %s%s; `sonde %s --help` lists the flags\n", flag, reason,
+		command->name);
+	return STATUS_USAGE;
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int read_flags(struct command *command, int argc, char *const *argv)
+{
+	static const struct option options[] = {{"sort", required_argument, NULL, 'p'},
+		{"limit", required_argument, NULL, 'p'}, {"url", required_argument, NULL, 'u'},
+		{"help", no_argument, NULL, 'h'}, {"by", required_argument, NULL, 'p'},
+		{"once", no_argument, NULL, 'o'}, {"json", no_argument, NULL, 'j'}, {0}};
+	bool is_flows = command->query.path == FLOW_PATH_FLOWS;
+	char error[FLOW_QUERY_ERROR_LEN];
+	int flag, index;
+
+	opterr = 0;
+	while ((flag = getopt_long(argc, argv, "+h", options, &index)) != -1) {
+		if (flag == 'h') {
+			print_help(command);
+			return STATUS_OK;
+		}
+		if (flag == '?')
+			return fail_usage(command, argv[optind - 1],
+				": no such flag, or its value is missing");
+		if ((flag == 'o' && !is_flows) || (flag == 'j' && is_flows))
+			return fail_usage(
+				command, argv[optind - 1], " is no flag of this subcommand");
+		if (flag == 'p' &&
+			!flow_query_set(&command->query, options[index].name, optarg, error))
+			return fail_usage(command, "--", error);
+		if (flag == 'u')
+			command->server = optarg;
+		command->once |= flag == 'o';
+		if (flag == 'j')
+			command->query.format = FLOW_FORMAT_JSON;
+	}
+	return optind < argc ? fail_usage(command, argv[optind], " belongs to no flag") : -1;
+}
+
+/* --- asking --- */
+
+struct answer {
+	CURL *easy;
+	bool streams;       /* a good one goes to standard output as it comes */
+	struct buffer text; /* else it is kept */
+};
+
+static size_t on_body(char *data, size_t one, size_t size, void *context)
+{
+	struct answer *answer = context;
+	long status = 0;
+
+	curl.easy_getinfo(answer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (answer->streams && status == 200)
+		return fwrite(data, one, size, stdout);
+	buffer_append(&answer->text, data, one * size);
+	return answer->text.failed ? 0 : one * size;
+}
+
+/* Says what went wrong with the request, if anything. */
+static int judge(const struct command *command, const struct answer *answer, CURLcode code)
+{
+	size_t length = answer->text.length;
+	const char *end = length ? memchr(answer->text.text, '\n', length) : NULL;
+	long status = 0;
+
+	if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST) {
+		fprintf(stderr, "sonde: no Sonde answers at %s: start it with `sonde run`\n",
+			command->server);
+		return STATUS_FAILED;
+	}
+	if (code != CURLE_OK) {
+		fprintf(stderr, "sonde: %s: %s\n", command->server, curl.easy_strerror(code));
+		return STATUS_FAILED;
+	}
+	curl.easy_getinfo(answer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 200)
+		return STATUS_OK;
+	if (end)
+		length = (size_t)(end - answer->text.text);
+	fprintf(stderr, "sonde: %s answers %ld: %.*s\n", command->server, status, (int)length,
+		answer->text.text ? answer->text.text : "");
+	return STATUS_FAILED;
+}
+
+static int ask(const struct command *command, struct answer *answer)
+{
+	char url[URL_LEN] = "";
+
+	flow_query_url(&command->query, command->server, url, sizeof(url));
+	answer->text.length = 0;
+	curl.easy_setopt(answer->easy, CURLOPT_URL, url);
+	curl.easy_setopt(answer->easy, CURLOPT_PROXY, "");
+	curl.easy_setopt(answer->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	curl.easy_setopt(answer->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl.easy_setopt(answer->easy, CURLOPT_WRITEDATA, answer);
+	return judge(command, answer, curl.easy_perform(answer->easy));
+}
+
+/* --- showing --- */
+
+static int show_once(const struct command *command, struct answer *answer)
+{
+	answer->streams = true;
+	return ask(command, answer);
+}
+
+/* Over what the last one left, from the top of the screen, so that nothing flickers. */
+static void draw(const struct buffer *text, bool is_first)
+{
+	fputs(is_first ? "\033[2J\033[H" : "\033[H", stdout);
+	for (size_t i = 0; i < text->length; i++) {
+		if (text->text[i] == '\n')
+			fputs("\033[K", stdout);
+		putchar(text->text[i]);
+	}
+	fputs("\033[J", stdout);
+	fflush(stdout);
+}
+
+static int show_live(struct command *command, struct answer *answer)
+{
+	const struct timespec second = {.tv_sec = 1};
+	unsigned limit = command->query.limit;
+	struct winsize size;
+
+	for (bool is_first = true;; is_first = false) {
+		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > FRAME_LINES) {
+			unsigned room = size.ws_row - FRAME_LINES;
+
+			command->query.columns = size.ws_col;
+			command->query.limit = limit && limit < room ? limit : room;
+		}
+		int status = ask(command, answer);
+
+		if (status != STATUS_OK)
+			return status;
+		draw(&answer->text, is_first);
+		nanosleep(&second, NULL);
+	}
+}
+
+int flow_command_run(int argc, char *const *argv)
+{
+	struct command command = {.name = argv[0], .server = DEFAULT_URL};
+	struct answer answer = {0};
+	char path[32], error[256];
+	int status;
+
+	snprintf(path, sizeof(path), "/%s", command.name);
+	flow_query_begin(&command.query, path);
+	if (command.query.path == FLOW_PATH_CONNECTIONS)
+		command.query.format = FLOW_FORMAT_TEXT;
+	status = read_flags(&command, argc, argv);
+	if (status >= 0)
+		return status;
+	if (curl_api_load(error, sizeof(error)) < 0) {
+		fprintf(stderr, "sonde: %s\n", error);
+		return STATUS_FAILED;
+	}
+	answer.easy = curl.easy_init();
+	if (!answer.easy) {
+		fprintf(stderr, "sonde: no memory\n");
+		return STATUS_FAILED;
+	}
+	if (command.query.path == FLOW_PATH_FLOWS && !command.once && isatty(STDOUT_FILENO))
+		status = show_live(&command, &answer);
+	else
+		status = show_once(&command, &answer);
+	curl.easy_cleanup(answer.easy);
+	buffer_free(&answer.text);
+	return status;
+}
