@@ -64,7 +64,7 @@ struct fixture {
 	struct listener *listener;
 	struct metrics *metrics;
 	struct metric_family *family;
-	struct flows *flows;
+	struct flows *flows; /* without any */
 	int refreshed;
 };
 
@@ -90,6 +90,7 @@ static int set_up(void **state)
 
 	fixture->metrics = metrics_new(NO_LIMIT, NO_LIMIT);
 	fixture->family = metrics_family(fixture->metrics, &requests);
+	fixture->flows = flows_new(NULL, NULL, NULL); /* none, so it asks nobody */
 	*state = fixture;
 	return listener_start(&fixture->listener, "127.0.0.1:0", "1.2.3", error);
 }
@@ -100,6 +101,7 @@ static int tear_down(void **state)
 
 	listener_stop(fixture->listener);
 	metrics_free(fixture->metrics);
+	flows_free(fixture->flows);
 	free(fixture);
 	return 0;
 }
@@ -487,6 +489,55 @@ static void test_on_stop_a_waiting_scrape_is_told(void **state)
 	close(fd);
 }
 
+/* --- pages of flows --- */
+
+static void test_flows_are_served_to_loopback_clients(void **state)
+{
+	struct buffer answer = receive_all(*state, ask(*state, "GET /flows?by=peer", ""), SERVES);
+
+	join_chunks(&answer);
+	assert_begins(answer.text, "HTTP/1.1 200 OK\r\n");
+	assert_holds(answer.text, "\r\nContent-Type: text/plain; charset=utf-8\r\n");
+	assert_begins(body_of(&answer), "0 connections\nPEER ");
+	buffer_free(&answer);
+	answer = receive_all(*state, ask(*state, "GET /connections", ""), SERVES);
+	assert_begins(answer.text, "HTTP/1.1 200 OK\r\n");
+	assert_holds(answer.text, "\r\nContent-Type: application/x-ndjson\r\n");
+	buffer_free(&answer);
+}
+
+static void test_a_wrong_parameter_of_flows_is_refused(void **state)
+{
+	assert_answer(*state, "GET /flows?by=port", "HTTP/1.1 400 ",
+		"by is one of service, peer, process\n");
+	assert_answer(*state, "GET /connections?limit", "HTTP/1.1 400 ",
+		"limit is a number up to 1000000\n");
+}
+
+static void test_only_so_many_pages_of_flows_are_made_at_a_time(void **state)
+{
+	struct fixture *fixture = *state;
+	struct buffer answer;
+	int fds[LISTENER_FLOW_PAGES_MAX];
+
+	for (int i = 0; i < LISTENER_FLOW_PAGES_MAX; i++)
+		fds[i] = ask(fixture, "GET /connections", "");
+	await_scrapes(fixture, LISTENER_FLOW_PAGES_MAX);
+	assert_answer(
+		fixture, "GET /flows", "HTTP/1.1 503 ", "too many others ask for this page\n");
+	answer = scrape(fixture, ""); /* which does not count */
+	assert_begins(answer.text, "HTTP/1.1 200 OK\r\n");
+	buffer_free(&answer);
+	for (int i = 0; i < LISTENER_FLOW_PAGES_MAX; i++) {
+		answer = receive_all(fixture, fds[i], SERVES);
+		assert_begins(answer.text, "HTTP/1.1 200 OK\r\n");
+		buffer_free(&answer);
+	}
+	answer = receive_all(fixture, ask(fixture, "GET /flows", ""), SERVES);
+	assert_begins(answer.text, "HTTP/1.1 200 OK\r\n");
+	buffer_free(&answer);
+}
+
 /* --- other pages --- */
 
 static void test_the_landing_page_has_the_version_and_links(void **state)
@@ -673,6 +724,9 @@ int main(void)
 		TEST(test_a_scrape_that_is_given_up_half_way_is_not_taken_for_whole),
 		TEST(test_on_stop_a_scrape_that_was_begun_is_finished),
 		TEST(test_on_stop_a_waiting_scrape_is_told),
+		TEST(test_flows_are_served_to_loopback_clients),
+		TEST(test_a_wrong_parameter_of_flows_is_refused),
+		TEST(test_only_so_many_pages_of_flows_are_made_at_a_time),
 		TEST(test_the_landing_page_has_the_version_and_links),
 		TEST(test_readiness_and_health_are_what_they_were_set_to),
 		TEST(test_an_unknown_path_is_not_found),
