@@ -90,7 +90,7 @@ static int set_up(void **state)
 
 	fixture->metrics = metrics_new(NO_LIMIT, NO_LIMIT);
 	fixture->family = metrics_family(fixture->metrics, &requests);
-	fixture->flows = flows_new(NULL, NULL, NULL); /* none, so it asks nobody */
+	fixture->flows = flows_new(NULL, NULL, NULL, NULL); /* none, so it asks nobody */
 	*state = fixture;
 	return listener_start(&fixture->listener, "127.0.0.1:0", "1.2.3", error);
 }

@@ -3,7 +3,7 @@
 #ifndef SONDE_DNS_TELEMETRY_H
 #define SONDE_DNS_TELEMETRY_H
 
-#include "telemetry/address.h"
+#include "address.h"
 #include "telemetry/dns_lookups.h"
 #include "telemetry/span.h"
 

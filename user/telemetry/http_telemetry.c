@@ -8,7 +8,6 @@
 
 #include "address.h"
 #include "log.h"
-#include "telemetry/address.h"
 #include "utf8.h"
 
 #define HTTP_NOT_FOUND 404
