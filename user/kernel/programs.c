@@ -171,19 +171,25 @@ static bool shell_leave(struct programs *programs, const struct program *program
 	return true;
 }
 
-/* What it served, and cannot be without it. */
+/* What it served cannot be without it: one line, also where those are two. */
 static void sources_end(struct programs *programs, const struct program *program)
 {
+	const char *message = NULL, *also = NULL;
 	char hook[PROGRAM_HOOK_LEN];
 
-	program_hook(program, hook);
 	for (enum source source = 0; source < SOURCES; source++) {
 		if (!program_serves(program, source) || !source_serves(programs, source))
 			continue;
 		programs->source_off[source] = program;
-		log_warn(source_is_off[source], log_str("program", program->name),
-			log_str("hook", hook), log_str("reason", why_off(programs, program)));
+		*(message ? &also : &message) = source_is_off[source];
 	}
+	program_hook(program, hook);
+	if (also)
+		log_warn(message, log_str("program", program->name), log_str("hook", hook),
+			log_str("reason", why_off(programs, program)), log_str("also", also));
+	else
+		log_warn(message, log_str("program", program->name), log_str("hook", hook),
+			log_str("reason", why_off(programs, program)));
 }
 
 static void give_up(struct programs *programs, const struct program *program)
