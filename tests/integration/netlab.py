@@ -62,15 +62,17 @@ class Link:
     def __init__(self):
         subnet = random.randrange(1 << 15)  # /30 of 198.18.0.0/15
         base = (198 << 24 | 18 << 16) + 4 * subnet
-        self.near, self.far = (".".join(str(base + i >> shift & 255) for shift in (24, 16, 8, 0))
-                               for i in (1, 2))
+        network, self.near, self.far = (
+            ".".join(str(base + i >> shift & 255) for shift in (24, 16, 8, 0)) for i in range(3))
+        self.subnet = f"{network}/30"
         prefix = f"2001:db8:{random.randrange(1 << 16):x}:{subnet:x}"
         self.near6, self.far6 = f"{prefix}::1", f"{prefix}::2"
 
     def configure(self, namespace, device, address, address6):
-        namespace.run("ip", "address", "add", f"{address}/30", "dev", device)
-        namespace.run("ip", "address", "add", f"{address6}/64", "dev", device, "nodad")
-        namespace.run("ip", "link", "set", device, "up")
+        namespace.run("ip", "-batch", "-", text=f"""
+            address add {address}/30 dev {device}
+            address add {address6}/64 dev {device} nodad
+            link set {device} up""")
 
 
 class Lab(contextlib.ExitStack):
@@ -136,8 +138,12 @@ class Lab(contextlib.ExitStack):
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.callback(self.end, relay)
         assert relay.stdout.readline() == b"ready\n"
-        link.configure(near, devices[0], link.near, link.near6)
-        link.configure(far, devices[1], link.far, link.far6)
+        for namespace, device, *addresses in ((near, devices[0], link.near, link.near6),
+                                              (far, devices[1], link.far, link.far6)):
+            link.configure(namespace, device, *addresses)
+            # An acknowledgement that waits for the program's answer would add to the delay.
+            namespace.run("ip", "route", "change", link.subnet, "dev", device, "src", addresses[0],
+                          "scope", "link", "proto", "kernel", "quickack", "1")
         return link
 
     def routed(self):
@@ -149,8 +155,9 @@ class Lab(contextlib.ExitStack):
             router.sysctl(name, value)
         for end, own, gateway, gateway6 in ((near, first, first.far, first.far6),
                                             (far, second, second.near, second.near6)):
-            end.run("ip", "route", "add", "default", "via", gateway)
-            end.run("ip", "-6", "route", "add", "default", "via", gateway6)
+            end.run("ip", "-batch", "-", text=f"""
+                route add default via {gateway}
+                route add default via {gateway6}""")
         return near, router, far, Path(first, second)
 
 

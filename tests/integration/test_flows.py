@@ -197,6 +197,10 @@ def test_connect_time_and_rtt_are_those_of_the_path(sonde, lab, there, back):
     pair = Pair(lab, names(), near, far, link.far, connections=4, request=500, response=900,
                 rounds=50)
     moved = pair.moved()
+    for namespace in (near, far):
+        kernel = [one["rtt"] / 1000 for one in settled(namespace, pair.port).values()]
+        assert sum(kernel) / len(kernel) == pytest.approx(there + back, rel=RTT_TOLERANCE), (
+            "the path is not as long as it was set")
     expect(sonde, *byte_figures(pair, moved))
     pair.finish()
     expect(sonde, *open_figures(pair, 0))
