@@ -134,8 +134,8 @@ class Lab(contextlib.ExitStack):
         settings = {"there": there, "back": back, "hold_every": hold_every,
                     "hold_seconds": hold_seconds,
                     "ends": [[near.path, devices[0]], [far.path, devices[1]]]}
-        relay = subprocess.Popen([PYTHON, os.path.join(PROGRAMS, "tun_relay.py"), json.dumps(settings)],
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = [PYTHON, os.path.join(PROGRAMS, "tun_relay.py"), json.dumps(settings)]
+        relay = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.callback(self.end, relay)
         assert relay.stdout.readline() == b"ready\n"
         for namespace, device, *addresses in ((near, devices[0], link.near, link.near6),

@@ -3,8 +3,8 @@
  * More TCP connections than a script could make: both ends of each, in one thread on loopback.
  *
  *   tcp_crowd burst COUNT   opens and closes so many, one after the other as fast as it can
- *   tcp_crowd hold COUNT    opens so many, moves a byte each way over each, says "open", and ends
- *                           with its standard input
+ *   tcp_crowd hold COUNT    opens so many, moves a byte each way over each and says "moved"; does
+ *                           the latter again for each line on its standard input, and ends with it
  *
  * The addresses 127.0.0.1 … 127.0.0.16 take turns, so that the ports of connections that linger in
  * TIME_WAIT are not in the way.
@@ -68,29 +68,49 @@ static void files_allow(rlim_t files)
 		err(1, "a limit of %ju open files", (uintmax_t)files);
 }
 
+static void burst(int listener, struct sockaddr_in *address, unsigned count)
+{
+	int ends[2];
+
+	for (unsigned i = 0; i < count; i++) {
+		connect_both(listener, address, i, ends);
+		if (close(ends[0]) || close(ends[1]))
+			err(1, "close");
+	}
+}
+
+static void hold(int listener, struct sockaddr_in *address, unsigned count)
+{
+	int(*ends)[2] = calloc(count, sizeof(*ends));
+	int line;
+
+	if (!ends)
+		err(1, "calloc");
+	for (unsigned i = 0; i < count; i++)
+		connect_both(listener, address, i, ends[i]);
+	do {
+		for (unsigned i = 0; i < count; i++) {
+			move_byte(ends[i][0], ends[i][1]);
+			move_byte(ends[i][1], ends[i][0]);
+		}
+		puts("moved");
+		fflush(stdout);
+		line = getchar();
+	} while (line == '\n');
+	free(ends);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned count = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
-	const bool hold = argc == 3 && !strcmp(argv[1], "hold");
+	const bool holds = argc == 3 && !strcmp(argv[1], "hold");
 	struct sockaddr_in address;
-	int listener = listener_open(&address);
-	int ends[2];
+	int listener;
 
 	if (!count)
 		errx(2, "usage: tcp_crowd burst|hold COUNT");
-	files_allow(hold ? 2 * (rlim_t)count + 16 : 64);
-	for (unsigned i = 0; i < count; i++) {
-		connect_both(listener, &address, i, ends);
-		if (hold) {
-			move_byte(ends[0], ends[1]);
-			move_byte(ends[1], ends[0]);
-		} else if (close(ends[0]) || close(ends[1])) {
-			err(1, "close");
-		}
-	}
-	puts(hold ? "open" : "done");
-	fflush(stdout);
-	if (hold)
-		getchar();
+	files_allow(holds ? 2 * (rlim_t)count + 16 : 64);
+	listener = listener_open(&address);
+	(holds ? hold : burst)(listener, &address, count);
 	return 0;
 }

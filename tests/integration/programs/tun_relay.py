@@ -58,7 +58,7 @@ class Relay:
             heapq.heappush(self.under_way, (due, self.taken, other, packet))
 
     def deliver(self):
-        """Delivers what is due; returns the seconds until the next one is, None if there is none."""
+        """Delivers what is due; returns the seconds until more is, None if nothing will be."""
         while self.under_way:
             wait = self.under_way[0][0] - time.monotonic()
             if wait > 0:
