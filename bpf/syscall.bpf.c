@@ -176,7 +176,7 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 
 	if (result < 0 && result >= -4095) {
 		error_count(thread->workload, number, result);
-		if (number == NR_CONNECT && tells_tcp && is_without_way(result))
+		if (number == NR_CONNECT && tells_tcp)
 			connect_fails(
 				thread, SYSCALL_FD(regs), SYSCALL_ARGUMENT(regs), begin, result);
 	}

@@ -5,7 +5,10 @@
  * Nothing is paid per packet: the kernel counts bytes and segments in the socket anyway, so it is
  * enough to read them when the state changes and at each sweep, and to tell what grew since.
  */
+#include "tcp_connect.bpf.h"
 #include "workload.bpf.h"
+
+const volatile bool sees_calls SETTING = false;
 
 /* False: only what other probes want to know of a connection's beginning is kept. */
 const volatile bool tells_tcp SETTING = true;
@@ -110,6 +113,70 @@ static __always_inline void owner_set(struct socket_state *state)
 	bpf_get_current_comm(state->comm, COMM_LEN);
 }
 
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+
+struct owner {
+	__u32 workload;
+	__u32 tgid;
+	char comm[COMM_LEN];
+};
+
+static __always_inline void owner_get(const struct socket_state *state, struct owner *owner)
+{
+	owner->workload = state->workload;
+	owner->tgid = state->tgid;
+	__builtin_memcpy(owner->comm, state->comm, COMM_LEN);
+}
+
+static __always_inline void owner_put(struct socket_state *state, const struct owner *owner)
+{
+	state->workload = owner->workload;
+	state->tgid = owner->tgid;
+	__builtin_memcpy(state->comm, owner->comm, COMM_LEN);
+}
+
+/* Who made the first subflow of an MPTCP connection: the kernel adds others by itself. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 512);
+	__type(key, __u64); /* the connection's address */
+	__type(value, struct owner);
+} mptcp_owners SEC(".maps");
+
+struct mptcp_subflow_context___part {
+	struct sock *conn;
+} RELOCATED;
+
+static __always_inline __u64 mptcp_connection(const struct sock *sk)
+{
+	const struct tcp_sock___mptcp *mptcp = (const void *)sk;
+	struct mptcp_subflow_context___part *subflow;
+
+	if (!bpf_core_field_exists(mptcp->is_mptcp) || !BPF_CORE_READ(mptcp, is_mptcp))
+		return 0;
+	subflow = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_data);
+	return (__u64)BPF_CORE_READ(subflow, conn);
+}
+
+/* The process that connects the socket now becomes its owner. */
+static __always_inline void owner_connects(const struct sock *sk, struct socket_state *state)
+{
+	__u64 connection = mptcp_connection(sk);
+	struct owner owner, *first;
+
+	owner_set(state);
+	if (!connection)
+		return;
+	if (!(READ(task_current(), flags) & PF_KTHREAD)) {
+		owner_get(state, &owner);
+		bpf_map_update_elem(&mptcp_owners, &connection, &owner, BPF_ANY);
+		return;
+	}
+	first = bpf_map_lookup_elem(&mptcp_owners, &connection);
+	if (first)
+		owner_put(state, first);
+}
+
 /* A connection that is accepted belongs to its listener's owner, until a process uses it. */
 #ifdef SONDE_TABLES
 
@@ -118,17 +185,11 @@ struct listener_key {
 	__u32 port;
 };
 
-struct listener_owner {
-	__u32 workload;
-	__u32 tgid;
-	char comm[COMM_LEN];
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct listener_key);
-	__type(value, struct listener_owner);
+	__type(value, struct owner);
 } listeners SEC(".maps");
 
 static __always_inline struct listener_key listener_key(const struct sock *sk)
@@ -142,22 +203,19 @@ static __always_inline struct listener_key listener_key(const struct sock *sk)
 static __always_inline void listener_note(const struct sock *sk, const struct socket_state *state)
 {
 	struct listener_key key = listener_key(sk);
-	struct listener_owner owner = {.workload = state->workload, .tgid = state->tgid};
+	struct owner owner;
 
-	__builtin_memcpy(owner.comm, state->comm, COMM_LEN);
+	owner_get(state, &owner);
 	bpf_map_update_elem(&listeners, &key, &owner, BPF_ANY);
 }
 
 static __always_inline void owner_inherit(const struct sock *sk, struct socket_state *state)
 {
 	struct listener_key key = listener_key(sk);
-	struct listener_owner *owner = bpf_map_lookup_elem(&listeners, &key);
+	struct owner *owner = bpf_map_lookup_elem(&listeners, &key);
 
-	if (!owner)
-		return;
-	state->workload = owner->workload;
-	state->tgid = owner->tgid;
-	__builtin_memcpy(state->comm, owner->comm, COMM_LEN);
+	if (owner)
+		owner_put(state, owner);
 }
 
 #else /* socket storage is cloned */
@@ -319,17 +377,17 @@ static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
 	case TCP_SYN_SENT:
 		state->direction = TCP_OUTBOUND;
 		state->connect_ns = bpf_ktime_get_ns();
-		owner_set(state);
+		owner_connects(sk, state);
 		thread = thread_find(task_current());
 		if (thread)
 			thread->connect_ns = state->connect_ns;
 		break;
 	case TCP_ESTABLISHED: connection_begins(sk, state, from); break;
 	case TCP_CLOSE:
-		if (from == TCP_SYN_SENT)
-			tell(sk, state, TCP_FAILED, TCP_ERROR);
-		else
+		if (from != TCP_SYN_SENT)
 			connection_ends(sk, state, from);
+		else if (!connect_is_untold(sk, bpf_skc_to_tcp_sock(sk), state->connect_ns))
+			tell(sk, state, TCP_FAILED, TCP_ERROR);
 	}
 	return 0;
 }
@@ -399,6 +457,14 @@ static __always_inline __u8 last_direction(
 	return 0;
 }
 
+/* Of such a connection: connect() marks the port that it picks itself, and listeners theirs not. */
+static __always_inline enum tcp_direction found_direction(const struct tcp_sock *tcp)
+{
+	signed char reuse = BPF_CORE_READ(tcp, inet_conn.icsk_bind_hash, fastreuse);
+
+	return reuse < 0 ? TCP_OUTBOUND : TCP_INBOUND;
+}
+
 /* Counts each time that the sweep finds the receive window closed anew. */
 static __always_inline void window_look(struct socket_state *state, const struct tcp_sock *tcp)
 {
@@ -438,6 +504,8 @@ static __always_inline bool sweep_connection(struct seq_file *seq, struct sock *
 		tcp->segs_out == state->told.sent_segments &&
 		tcp->segs_in == state->told.received_segments && !state->told.zero_windows)
 		return true;
+	if (!state->direction)
+		state->direction = found_direction(tcp);
 	record_fill(&record, &now, sk, tcp, state);
 	record.event = !(record.flags & TCP_FIRST) ? TCP_PROGRESS
 		       : state->start_ns           ? TCP_OPENED

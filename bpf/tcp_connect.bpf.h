@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * TCP connections that fail before their first packet, as there is no way to the peer, no local
- * port is left or a rule forbids it. The socket does not even change its state, so this is seen at
- * the end of the system call.
+ * port is left or a rule forbids it. Mostly the socket does not even change its state, and the
+ * error is nowhere but in the result of connect(): so this is seen at the end of that system call.
  */
 #ifndef SONDE_TCP_CONNECT_BPF_H
 #define SONDE_TCP_CONNECT_BPF_H
@@ -11,18 +11,41 @@
 
 #define EPERM         1
 #define EACCES        13
+#define EINVAL        22
 #define EADDRNOTAVAIL 99
 #define ENETDOWN      100
 #define ENETUNREACH   101
 #define EHOSTUNREACH  113
 
 extern const volatile bool tells_tcp;
+extern const volatile bool sees_calls; /* the end of system calls is seen */
+
+/* In place of the time of a SYN: the socket has begun to connect, and ended with nothing sent. */
+#define CONNECT_UNTOLD 1
+
+/* True, and left to the end of the call, for a connection that ends within connect() without one.
+ */
+static __always_inline bool connect_is_untold(
+	const struct sock *sk, const struct tcp_sock *tcp, __u64 connect_ns)
+{
+	struct thread *thread;
+
+	if (!sees_calls || sk->sk_err || !tcp || tcp->segs_out)
+		return false;
+	thread = thread_find(task_current());
+	if (!thread || thread->connect_ns != connect_ns || !thread->syscall_start_ns ||
+		thread->syscall_start_ns > connect_ns)
+		return false;
+	thread->connect_ns = CONNECT_UNTOLD;
+	return true;
+}
 
 /* Other errors say that the program is wrong, or come after a packet was sent. */
 static __always_inline bool is_without_way(long result)
 {
-	return result == -ENETUNREACH || result == -EHOSTUNREACH || result == -ENETDOWN ||
-	       result == -EADDRNOTAVAIL || result == -EACCES || result == -EPERM;
+	return result == -EINVAL /* a blackhole */ || result == -ENETUNREACH ||
+	       result == -EHOSTUNREACH || result == -ENETDOWN || result == -EADDRNOTAVAIL ||
+	       result == -EACCES || result == -EPERM;
 }
 
 /* The socket behind a descriptor of the current process, to be read by probe reads only. */
@@ -65,7 +88,11 @@ static __noinline void connect_fails(
 	struct record_tcp record = {};
 	struct sock *sk;
 
-	if (!thread || thread->connect_ns >= begin_ns)
+	if (!thread)
+		return;
+	if (thread->connect_ns == CONNECT_UNTOLD)
+		thread->connect_ns = 0;
+	else if (thread->connect_ns >= begin_ns || !is_without_way(result))
 		return;
 	sk = socket_behind(task_current(), descriptor);
 	if (BPF_CORE_READ(sk, sk_type) != SOCK_STREAM ||

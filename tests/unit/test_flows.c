@@ -191,7 +191,7 @@ static void take_listener(__u64 id, __u16 port, __u32 length, __u32 limit, __u64
 {
 	struct record_tcp_listener record = {
 		.record = {.type = RECORD_TCP_LISTENER, .workload = BANK},
-		.address = {.local_port = port, .netns = HOST},
+		.address = {.local = {[10] = 0xff, 0xff}, .local_port = port, .netns = HOST},
 		.listener = id,
 		.overflows = overflows,
 		.queue_length = length,
@@ -307,7 +307,6 @@ static void test_what_was_before_sonde_is_in_no_counter(void **state)
 
 	(void)state;
 	found.start_ns = 0;
-	found.direction = TCP_UNKNOWN;
 	take_bytes(found, 1000, 2000);
 	sweep_ends();
 	assert_series(BYTES " sonde_tcp_connections_total sonde_tcp_open_connections",
@@ -319,23 +318,23 @@ static void test_what_was_before_sonde_is_in_no_counter(void **state)
 			     "sonde_tcp_received_bytes_total{shop,outbound,lab,80} 2\n");
 }
 
-static void test_the_listening_end_of_what_was_before_sonde_is_the_server(void **state)
+static void test_who_listens_is_the_server_of_what_was_before_sonde(void **state)
 {
 	struct record_tcp found = client(1, TCP_FOUND);
 
 	(void)state;
 	found.start_ns = 0;
-	found.direction = TCP_UNKNOWN;
-	found.address.remote_port = 50000;
-	take_listener(9, found.address.local_port, 0, 10, 0);
+	found.direction = TCP_INBOUND; /* as far as the kernel knows */
 	take_tcp(found);
-	found.connection = 2; /* nobody listens, and both ports may be a client's */
+	found.connection = 2;
 	found.address.local_port++;
+	found.address.remote_port = 8080;
+	take_listener(9, 8080, 0, 10, 0);
 	take_tcp(found);
 	sweep_ends();
 	assert_series("sonde_tcp_open_connections",
 		"sonde_tcp_open_connections{shop,inbound,lab,40001} 1\n"
-		"sonde_tcp_open_connections{shop,unknown,lab,} 1\n");
+		"sonde_tcp_open_connections{shop,outbound,bank,8080} 1\n");
 }
 
 static void test_failures_have_the_name_of_their_reason(void **state)
@@ -467,7 +466,7 @@ int main(void)
 		TEST(a_connection_that_ended_is_open_no_more),
 		TEST(a_beginning_told_after_the_end_counts_once),
 		TEST(what_was_before_sonde_is_in_no_counter),
-		TEST(the_listening_end_of_what_was_before_sonde_is_the_server),
+		TEST(who_listens_is_the_server_of_what_was_before_sonde),
 		TEST(failures_have_the_name_of_their_reason),
 		TEST(resets_count_with_the_connection_and_without_one),
 		TEST(a_connection_whose_end_was_lost_ends_with_the_sweep_of_its_namespace),

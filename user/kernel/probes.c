@@ -109,6 +109,8 @@ static void programs_apply(struct probes *probes)
 	skeleton->rodata_settings->tells_tcp = programs_has_source(&probes->programs, SOURCE_TCP);
 	skeleton->rodata_settings->tells_http = programs_has_source(&probes->programs, SOURCE_HTTP);
 	skeleton->rodata_settings->tells_dns = programs_has_source(&probes->programs, SOURCE_DNS);
+	skeleton->rodata_settings->sees_calls =
+		programs_has_source(&probes->programs, SOURCE_SYSCALL);
 	skeleton->rodata_settings->holds_cpu = probes->holds_cpu;
 	skeleton->rodata_settings->notes_accepts =
 		programs_has_source(&probes->programs, SOURCE_HTTP);

@@ -16,9 +16,6 @@
 /* Connections that have ended and wait for the end of a sweep: more are settled before. */
 #define ENDED_MAX 16384
 
-/* The kernel's default for net.ipv4.ip_local_port_range. */
-#define CLIENT_PORT_LEAST 32768
-
 /* What is to be counted when the connection is settled next. */
 struct pending {
 	uint64_t sent_bytes;
@@ -204,24 +201,18 @@ static void peer_look(struct flows *flows, struct entry *entry)
 }
 
 /*
- * Of a connection from before Sonde: the server is where something listens; else the end whose port
- * is below those that the kernel picks for clients, if only one is.
+ * Of a connection from before Sonde the kernel knows only whether it picked the port. One that was
+ * bound to a port before it was connected is told by who listens.
  */
 static void direction_look(const struct flows *flows, struct flow *flow)
 {
 	const struct record_address *address = &flow->address;
-	bool local = address->local_port < CLIENT_PORT_LEAST;
-	bool remote = address->remote_port < CLIENT_PORT_LEAST;
 
-	if (flow->direction != TCP_UNKNOWN)
-		return;
-	if (listeners_has(flows->listeners, address->netns, address->local_port))
-		flow->direction = TCP_INBOUND;
-	else if (listeners_service_at(
-			 flows->listeners, address->netns, address->remote, address->remote_port))
+	if (!flow->start_ns && flow->direction == TCP_INBOUND &&
+		!listeners_has(flows->listeners, address->netns, address->local_port) &&
+		listeners_service_at(
+			flows->listeners, address->netns, address->remote, address->remote_port))
 		flow->direction = TCP_OUTBOUND;
-	else if (local != remote)
-		flow->direction = local ? TCP_INBOUND : TCP_OUTBOUND;
 }
 
 /* --- settling --- */
