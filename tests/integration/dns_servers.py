@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network of its own for DNS: a namespace whose port 53 is free, with a resolv.conf of its own, and
-the servers in it, whose logs are the truth of what they were asked and what they answered."""
+"""A network of its own for DNS: a namespace whose port 53 is free, with a resolv.conf of its own,
+and the servers in it, whose logs are the truth of what they were asked and what they answered."""
 import collections
 import contextlib
 import os
