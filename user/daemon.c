@@ -399,6 +399,7 @@ static void end(struct daemon *daemon)
 		while (probes_drain(daemon->probes) && clock_monotonic_ns() < deadline)
 			;
 		sweep(daemon);
+		sweep(daemon); /* settles what was held for what other rings might bring */
 	}
 	if (daemon->recording)
 		recording_check(daemon, recording_close(daemon->recording));

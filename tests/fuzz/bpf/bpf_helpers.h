@@ -18,6 +18,7 @@
 #ifndef NULL
 #	define NULL ((void *)0)
 #endif
+#define offsetof(type, member) __builtin_offsetof(type, member)
 
 #undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
