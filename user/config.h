@@ -27,7 +27,8 @@ struct config {
 	char *flow_log;            /* file for flow records, "-" = standard output, "" = off */
 	uint64_t flow_interval_ns; /* key flow-interval: of open connections, default 60s; 0 = only
 				      at their end */
-	bool quiet;                /* no live table even on a terminal */
+	bool flow_otlp; /* flow records as log records when otlp-endpoint is set, default false */
+	bool quiet;     /* no live table even on a terminal */
 	enum log_format log_format;
 	enum log_level log_level;
 

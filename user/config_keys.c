@@ -57,6 +57,13 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		.help = "how often flow records tell of open connections; 0: only when they end",
 	},
 	{
+		.name = "flow-otlp",
+		.type = CONFIG_BOOLEAN,
+		FIELD(flow_otlp),
+		.fallback = "false",
+		.help = "send them to otlp-endpoint as log records",
+	},
+	{
 		.name = "quiet",
 		.type = CONFIG_BOOLEAN,
 		FIELD(quiet),
@@ -277,7 +284,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		.fallback = "1MiB",
 		.least = "64KiB",
 		.most = "64MiB",
-		.help = "memory for spans that wait to be sent",
+		.help = "memory for spans that wait to be sent, and as much for flow records",
 	},
 	{
 		.name = "otlp-interval",
@@ -287,7 +294,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		.fallback = "1s",
 		.least = "10ms",
 		.most = "5m",
-		.help = "longest that a span waits for company",
+		.help = "longest that a span or flow record waits for company",
 	},
 	{
 		.name = "otlp-timeout",

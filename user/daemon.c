@@ -99,16 +99,24 @@ static void refresh(void *context)
 {
 	struct daemon *daemon = context;
 	const struct exports *exports = &daemon->exports;
-	struct flow_log_counters flows;
-	struct otlp_counters otlp;
+	struct own_sources sources = {.probes = daemon->probes};
+	struct otlp_counters spans, flows;
+	struct flow_log_counters flow_log;
 
 	sweep(daemon);
-	if (exports->otlp)
-		otlp_counters(exports->otlp, &otlp);
-	if (exports->flow_log)
-		flows = flow_log_counters(exports->flow_log);
-	own_metrics_update(daemon->own, daemon->probes, exports->otlp ? &otlp : NULL,
-		exports->flow_log ? &flows : NULL);
+	if (exports->spans) {
+		otlp_counters(exports->spans, &spans);
+		sources.spans = &spans;
+	}
+	if (exports->flows) {
+		otlp_counters(exports->flows, &flows);
+		sources.flows = &flows;
+	}
+	if (exports->flow_log) {
+		flow_log = flow_log_counters(exports->flow_log);
+		sources.flow_log = &flow_log;
+	}
+	own_metrics_update(daemon->own, &sources);
 }
 
 static void serve(struct daemon *daemon)

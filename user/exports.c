@@ -18,17 +18,19 @@ static bool differs(const char *a, const char *b)
 	return strcmp(a, b) != 0;
 }
 
-/* --- OTLP --- */
+/* --- OTLP, and spans --- */
 
 static void take_span(void *context, const struct span *span)
 {
 	otlp_export(context, span);
 }
 
-static int otlp_begin(struct exports *exports, const struct config *config)
+static int otlp_begin(
+	struct otlp **otlp, const struct otlp_signal *signal, const struct config *config)
 {
 	char error[OTLP_ERROR_LEN], host[256] = "";
 	struct otlp_options options = {
+		.signal = signal,
 		.endpoint = config->otlp_endpoint,
 		.host_name = host,
 		.version = SONDE_VERSION,
@@ -38,95 +40,133 @@ static int otlp_begin(struct exports *exports, const struct config *config)
 	};
 	int result;
 
-	if (!*config->otlp_endpoint || !config->spans)
-		return 0;
 	gethostname(host, sizeof(host) - 1);
-	result = otlp_start(&exports->otlp, &options, error);
-	if (result) {
-		log_error("cannot start the export of spans", log_str("reason", error));
-		return result;
-	}
-	telemetry_set_spans(exports->telemetry, take_span, exports->otlp);
-	return 0;
+	result = otlp_start(otlp, &options, error);
+	if (result)
+		log_error("cannot start the export by OTLP", log_str("of", signal->items),
+			log_str("reason", error));
+	return result;
 }
 
 /* The exporter says itself what it could not send by then. */
-static void otlp_end(struct exports *exports, uint64_t deadline_ns)
+static void otlp_end(struct otlp **otlp, uint64_t deadline_ns)
 {
-	if (!exports->otlp)
-		return;
-	telemetry_set_spans(exports->telemetry, NULL, NULL);
-	otlp_stop(exports->otlp, deadline_ns, NULL);
-	exports->otlp = NULL;
+	if (*otlp)
+		otlp_stop(*otlp, deadline_ns, NULL);
+	*otlp = NULL;
 }
 
 static bool otlp_differs(const struct config *old, const struct config *new)
 {
-	return differs(old->otlp_endpoint, new->otlp_endpoint) || old->spans != new->spans ||
+	return differs(old->otlp_endpoint, new->otlp_endpoint) ||
 	       old->otlp_queue_bytes != new->otlp_queue_bytes ||
 	       old->otlp_interval_ns != new->otlp_interval_ns ||
 	       old->otlp_timeout_ns != new->otlp_timeout_ns;
 }
 
-/* --- flow log --- */
+static int spans_begin(struct exports *exports, const struct config *config)
+{
+	int result;
+
+	if (!*config->otlp_endpoint || !config->spans)
+		return 0;
+	result = otlp_begin(&exports->spans, &otlp_spans, config);
+	if (!result)
+		telemetry_set_spans(exports->telemetry, take_span, exports->spans);
+	return result;
+}
+
+static void spans_end(struct exports *exports, uint64_t deadline_ns)
+{
+	telemetry_set_spans(exports->telemetry, NULL, NULL);
+	otlp_end(&exports->spans, deadline_ns);
+}
+
+/* --- flow records --- */
+
+static void take_flow(void *context, const struct flow_view *view)
+{
+	const struct exports *exports = context;
+
+	if (exports->flow_log)
+		flow_log_take(exports->flow_log, view);
+	if (exports->flows)
+		otlp_export(exports->flows, &(struct otlp_flow){*view, *view->flow});
+}
 
 static int flow_log_begin(struct exports *exports, const struct config *config)
 {
 	char error[FLOW_LOG_ERROR_LEN];
-	struct flow_log *log;
 	int result;
 
 	if (!*config->flow_log)
 		return 0;
-	result = flow_log_open(&log, config->flow_log, error);
-	if (result) {
+	result = flow_log_open(&exports->flow_log, config->flow_log, error);
+	if (result)
 		log_error("cannot write flow records", log_str("reason", error));
-		return result;
-	}
-	exports->flow_log = log;
-	telemetry_set_flows(exports->telemetry, flow_log_take, log, config->flow_interval_ns);
-	return 0;
+	return result;
 }
 
 static void flow_log_end(struct exports *exports)
 {
-	telemetry_set_flows(exports->telemetry, NULL, NULL, 0);
 	flow_log_close(exports->flow_log);
 	exports->flow_log = NULL;
 }
 
-static void flow_log_configure(
-	struct exports *exports, const struct config *old, const struct config *new)
+static int flows_begin(struct exports *exports, const struct config *config)
 {
-	if (differs(old->flow_log, new->flow_log)) {
-		flow_log_end(exports);
-		flow_log_begin(exports, new);
-	} else if (exports->flow_log) {
-		telemetry_set_flows(exports->telemetry, flow_log_take, exports->flow_log,
-			new->flow_interval_ns);
-	}
+	if (!*config->otlp_endpoint || !config->flow_otlp)
+		return 0;
+	return otlp_begin(&exports->flows, &otlp_flows, config);
+}
+
+/* Nobody makes records that nobody wants. */
+static void flows_connect(struct exports *exports, const struct config *config)
+{
+	bool wanted = exports->flow_log || exports->flows;
+
+	telemetry_set_flows(
+		exports->telemetry, wanted ? take_flow : NULL, exports, config->flow_interval_ns);
 }
 
 /* --- all of them --- */
 
 int exports_begin(struct exports *exports, struct telemetry *telemetry, const struct config *config)
 {
+	int result;
+
 	*exports = (struct exports){.telemetry = telemetry};
-	return otlp_begin(exports, config) ?: flow_log_begin(exports, config);
+	result = spans_begin(exports, config) ?: flows_begin(exports, config)
+			 ?: flow_log_begin(exports, config);
+	flows_connect(exports, config);
+	return result;
 }
 
 void exports_configure(struct exports *exports, const struct config *old, const struct config *new)
 {
-	if (otlp_differs(old, new)) {
-		otlp_end(exports, clock_monotonic_ns() + RELOAD_FLUSH_NS);
-		otlp_begin(exports, new);
+	uint64_t deadline = clock_monotonic_ns() + RELOAD_FLUSH_NS;
+
+	if (otlp_differs(old, new) || old->spans != new->spans) {
+		spans_end(exports, deadline);
+		spans_begin(exports, new);
 	}
-	flow_log_configure(exports, old, new);
+	if (otlp_differs(old, new) || old->flow_otlp != new->flow_otlp) {
+		otlp_end(&exports->flows, deadline);
+		flows_begin(exports, new);
+	}
+	if (differs(old->flow_log, new->flow_log)) {
+		flow_log_end(exports);
+		flow_log_begin(exports, new);
+	}
+	flows_connect(exports, new);
 }
 
 void exports_end(struct exports *exports, uint64_t deadline_ns)
 {
-	otlp_end(exports, deadline_ns);
-	if (exports->flow_log)
-		flow_log_end(exports);
+	if (!exports->telemetry)
+		return;
+	spans_end(exports, deadline_ns);
+	telemetry_set_flows(exports->telemetry, NULL, NULL, 0);
+	otlp_end(&exports->flows, deadline_ns);
+	flow_log_end(exports);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where spans and flow records go: the OTLP exporter and the flow log, started and stopped as the
+ * Where spans and flow records go: the OTLP exporters and the flow log, started and stopped as the
  * configuration says. Part of the daemon's wiring, on the main thread.
  */
 #ifndef SONDE_EXPORTS_H
@@ -15,7 +15,8 @@
 
 struct exports {
 	struct telemetry *telemetry;
-	struct otlp *otlp; /* these two may be NULL */
+	struct otlp *spans; /* these may be NULL */
+	struct otlp *flows;
 	struct flow_log *flow_log;
 };
 

@@ -22,6 +22,8 @@ enum own_family {
 	OWN_SERIES_OVERFLOWED,
 	OWN_OTLP_SPANS,
 	OWN_OTLP_QUEUED,
+	OWN_OTLP_FLOWS,
+	OWN_OTLP_QUEUED_FLOWS,
 	OWN_OTLP_QUEUE_BYTES,
 	OWN_OTLP_REQUESTS,
 	OWN_OTLP_RETRIES,
@@ -70,8 +72,17 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 		.help = "Spans that wait to be exported.",
 		.unit = "",
 		.type = METRIC_GAUGE},
+	[OWN_OTLP_FLOWS] = {.name = "sonde_otlp_flow_records_total",
+		.help = "Flow records by what became of them: exported, or the reason why not.",
+		.unit = "",
+		.type = METRIC_COUNTER,
+		.labels = {"outcome"}},
+	[OWN_OTLP_QUEUED_FLOWS] = {.name = "sonde_otlp_queued_flow_records",
+		.help = "Flow records that wait to be exported.",
+		.unit = "",
+		.type = METRIC_GAUGE},
 	[OWN_OTLP_QUEUE_BYTES] = {.name = "sonde_otlp_queue_bytes",
-		.help = "Memory that waiting spans take.",
+		.help = "Memory that waiting spans and flow records take.",
 		.unit = "bytes",
 		.type = METRIC_GAUGE},
 	[OWN_OTLP_REQUESTS] = {.name = "sonde_otlp_requests_total",
@@ -80,7 +91,7 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 		.type = METRIC_COUNTER,
 		.labels = {"result"}},
 	[OWN_OTLP_RETRIES] = {.name = "sonde_otlp_retries_total",
-		.help = "Export requests that were not the first with their spans.",
+		.help = "Export requests that were not the first with what they hold.",
 		.unit = "",
 		.type = METRIC_COUNTER},
 	[OWN_FLOW_LOG_RECORDS] = {.name = "sonde_flow_log_records_total",
@@ -142,29 +153,48 @@ static void probes_update(struct own_metrics *own, const struct probes *probes)
 	set(own, OWN_RING_PEAK, NULL, (double)ring.peak_bytes);
 }
 
-static void otlp_update(struct own_metrics *own, const struct otlp_counters *otlp)
+static void otlp_update(struct own_metrics *own, const struct otlp_counters *otlp,
+	enum own_family items, enum own_family queued)
 {
-	set(own, OWN_OTLP_SPANS, "exported", (double)otlp->exported_spans);
+	set(own, items, "exported", (double)otlp->exported);
 	for (int i = 0; i < OTLP_DROPS; i++)
-		set(own, OWN_OTLP_SPANS, otlp_drop_names[i], (double)otlp->dropped_spans[i]);
-	set(own, OWN_OTLP_QUEUED, NULL, (double)otlp->queued_spans);
-	set(own, OWN_OTLP_QUEUE_BYTES, NULL, (double)otlp->queue_bytes);
-	set(own, OWN_OTLP_REQUESTS, "ok", (double)otlp->requests_ok);
-	set(own, OWN_OTLP_REQUESTS, "failed", (double)otlp->requests_failed);
-	set(own, OWN_OTLP_RETRIES, NULL, (double)otlp->retries);
+		set(own, items, otlp_drop_names[i], (double)otlp->dropped[i]);
+	set(own, queued, NULL, (double)otlp->queued);
 }
 
-void own_metrics_update(struct own_metrics *own, const struct probes *probes,
-	const struct otlp_counters *otlp, const struct flow_log_counters *flows)
+static void requests_update(struct own_metrics *own, const struct own_sources *sources)
+{
+	const struct otlp_counters *const exporters[] = {sources->spans, sources->flows};
+	uint64_t queue_bytes = 0, ok = 0, failed = 0, retries = 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (!exporters[i])
+			continue;
+		queue_bytes += exporters[i]->queue_bytes;
+		ok += exporters[i]->requests_ok;
+		failed += exporters[i]->requests_failed;
+		retries += exporters[i]->retries;
+	}
+	set(own, OWN_OTLP_QUEUE_BYTES, NULL, (double)queue_bytes);
+	set(own, OWN_OTLP_REQUESTS, "ok", (double)ok);
+	set(own, OWN_OTLP_REQUESTS, "failed", (double)failed);
+	set(own, OWN_OTLP_RETRIES, NULL, (double)retries);
+}
+
+void own_metrics_update(struct own_metrics *own, const struct own_sources *sources)
 {
 	self_update(&own->self);
-	if (probes)
-		probes_update(own, probes);
-	if (otlp)
-		otlp_update(own, otlp);
-	if (flows) {
-		set(own, OWN_FLOW_LOG_RECORDS, "written", (double)flows->written);
-		set(own, OWN_FLOW_LOG_RECORDS, "dropped", (double)flows->dropped);
+	if (sources->probes)
+		probes_update(own, sources->probes);
+	if (sources->spans)
+		otlp_update(own, sources->spans, OWN_OTLP_SPANS, OWN_OTLP_QUEUED);
+	if (sources->flows)
+		otlp_update(own, sources->flows, OWN_OTLP_FLOWS, OWN_OTLP_QUEUED_FLOWS);
+	if (sources->spans || sources->flows)
+		requests_update(own, sources);
+	if (sources->flow_log) {
+		set(own, OWN_FLOW_LOG_RECORDS, "written", (double)sources->flow_log->written);
+		set(own, OWN_FLOW_LOG_RECORDS, "dropped", (double)sources->flow_log->dropped);
 	}
 	set(own, OWN_SERIES, NULL, (double)metrics_series_count(own->metrics));
 	set(own, OWN_SERIES_OVERFLOWED, NULL, (double)metrics_overflowed(own->metrics));

@@ -16,8 +16,14 @@ struct own_metrics;
 struct own_metrics *own_metrics_new(struct metrics *metrics);
 void own_metrics_free(struct own_metrics *own);
 
-/* NULL are `probes` in a replay, `otlp` when no spans are exported, `flows` without a flow log. */
-void own_metrics_update(struct own_metrics *own, const struct probes *probes,
-	const struct otlp_counters *otlp, const struct flow_log_counters *flows);
+/* Where figures are read; NULL is what there is not. */
+struct own_sources {
+	const struct probes *probes;
+	const struct otlp_counters *spans; /* of the exporters */
+	const struct otlp_counters *flows;
+	const struct flow_log_counters *flow_log;
+};
+
+void own_metrics_update(struct own_metrics *own, const struct own_sources *sources);
 
 #endif

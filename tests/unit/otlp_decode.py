@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Prints the body of an OTLP trace request (gzipped protobuf, in a file) as text, line by line.
+"""Prints the body of an OTLP request (gzipped protobuf, in a file) as text, line by line: one for
+traces, or, with the argument `logs`, for logs.
 
 A second opinion on the encoder: Google's protobuf library, with message types written down here from
-the OpenTelemetry protocol's own definitions (opentelemetry-proto 1.x) and not from trace.proto. Fails
-on what does not parse, on text that is not UTF-8, and on any field that the protocol does not have.
+the OpenTelemetry protocol's own definitions (opentelemetry-proto 1.x) and not from our .proto. Fails on
+what does not parse, on text that is not UTF-8, and on any field that the protocol does not have.
 """
 
 import gzip
@@ -16,7 +17,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 COMMON = "opentelemetry.proto.common.v1"
 RESOURCE = "opentelemetry.proto.resource.v1"
 TRACE = "opentelemetry.proto.trace.v1"
+LOGS = "opentelemetry.proto.logs.v1"
 COLLECTOR = "opentelemetry.proto.collector.trace.v1"
+LOGS_COLLECTOR = "opentelemetry.proto.collector.logs.v1"
 
 # package → message → number → (type, name); a leading "*" means repeated, "|" a member of the oneof.
 PROTOCOL = {
@@ -75,8 +78,36 @@ PROTOCOL = {
         },
         "Status": {2: ("string", "message"), 3: ("int32", "code")},
     },
+    LOGS: {
+        "ResourceLogs": {
+            1: (f".{RESOURCE}.Resource", "resource"),
+            2: (f"*.{LOGS}.ScopeLogs", "scope_logs"),
+            3: ("string", "schema_url"),
+        },
+        "ScopeLogs": {
+            1: (f".{COMMON}.InstrumentationScope", "scope"),
+            2: (f"*.{LOGS}.LogRecord", "log_records"),
+            3: ("string", "schema_url"),
+        },
+        "LogRecord": {
+            1: ("fixed64", "time_unix_nano"),
+            2: ("int32", "severity_number"),
+            3: ("string", "severity_text"),
+            5: (f".{COMMON}.AnyValue", "body"),
+            6: (f"*.{COMMON}.KeyValue", "attributes"),
+            7: ("uint32", "dropped_attributes_count"),
+            8: ("fixed32", "flags"),
+            9: ("bytes", "trace_id"),
+            10: ("bytes", "span_id"),
+            11: ("fixed64", "observed_time_unix_nano"),
+            12: ("string", "event_name"),
+        },
+    },
     COLLECTOR: {
         "ExportTraceServiceRequest": {1: (f"*.{TRACE}.ResourceSpans", "resource_spans")},
+    },
+    LOGS_COLLECTOR: {
+        "ExportLogsServiceRequest": {1: (f"*.{LOGS}.ResourceLogs", "resource_logs")},
     },
 }
 
@@ -97,19 +128,19 @@ def add_field(message, number, kind, name):
         field.type = getattr(field, "TYPE_" + kind.upper())
 
 
-def request_class():
+def request_class(name=COLLECTOR + ".ExportTraceServiceRequest"):
     pool = descriptor_pool.DescriptorPool()
     for package, messages in PROTOCOL.items():
         file = descriptor_pb2.FileDescriptorProto(name=package, package=package, syntax="proto3")
         file.dependency.extend(other for other in pool_order(package))
-        for name, fields in messages.items():
-            message = file.message_type.add(name=name)
+        for message_name, fields in messages.items():
+            message = file.message_type.add(name=message_name)
             if any(kind[0] == "|" for kind, _ in fields.values()):
                 message.oneof_decl.add(name="value")
             for number, (kind, field_name) in fields.items():
                 add_field(message, number, kind, field_name)
         pool.Add(file)
-    descriptor = pool.FindMessageTypeByName(COLLECTOR + ".ExportTraceServiceRequest")
+    descriptor = pool.FindMessageTypeByName(name)
     return message_factory.MessageFactory(pool).GetPrototype(descriptor)
 
 
@@ -139,21 +170,51 @@ def print_span(span):
     print_attributes("      ", span.attributes)
 
 
+def print_log_record(record):
+    print(f"    log record {json.dumps(record.event_name)} severity {record.severity_number}")
+    print(f"      time {record.time_unix_nano} observed {record.observed_time_unix_nano}")
+    print_attributes("      ", record.attributes)
+
+
+def print_resource(resource):
+    print(f"resource {resource.schema_url}")
+    print_attributes("  ", resource.resource.attributes)
+
+
+def print_scope(scope):
+    print(f"  scope {scope.scope.name} {scope.scope.version} {scope.schema_url}")
+
+
+def print_traces(request):
+    for resource in request.resource_spans:
+        print_resource(resource)
+        for scope in resource.scope_spans:
+            print_scope(scope)
+            for span in scope.spans:
+                print_span(span)
+
+
+def print_logs(request):
+    for resource in request.resource_logs:
+        print_resource(resource)
+        for scope in resource.scope_logs:
+            print_scope(scope)
+            for record in scope.log_records:
+                print_log_record(record)
+
+
 def main():
+    is_logs = sys.argv[2:] == ["logs"]
     with gzip.open(sys.argv[1]) as file:
-        request = request_class().FromString(file.read())
+        body = file.read()
+    if is_logs:
+        request = request_class(LOGS_COLLECTOR + ".ExportLogsServiceRequest").FromString(body)
+    else:
+        request = request_class().FromString(body)
     size = request.ByteSize()
     request.DiscardUnknownFields()
     assert request.ByteSize() == size, "it has fields that the protocol does not have"
-
-    for resource_spans in request.resource_spans:
-        print(f"resource {resource_spans.schema_url}")
-        print_attributes("  ", resource_spans.resource.attributes)
-        for scope_spans in resource_spans.scope_spans:
-            scope = scope_spans.scope
-            print(f"  scope {scope.name} {scope.version} {scope_spans.schema_url}")
-            for span in scope_spans.spans:
-                print_span(span)
+    (print_logs if is_logs else print_traces)(request)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ void pair_prepare(struct pair *pair, const struct backend_reply *script, size_t 
 	snprintf(pair->endpoint, sizeof(pair->endpoint), "http://127.0.0.1:%d",
 		backend_port(pair->backend));
 	pair->options = (struct otlp_options){
+		.signal = &otlp_spans,
 		.endpoint = pair->endpoint,
 		.host_name = "node-1",
 		.version = "1.2.3",
@@ -58,10 +59,10 @@ void pair_start(struct pair *pair)
 
 void pair_assert_sum_exact(const struct otlp_counters *counters)
 {
-	uint64_t sum = counters->exported_spans + counters->queued_spans;
+	uint64_t sum = counters->exported + counters->queued;
 	for (int i = 0; i < OTLP_DROPS; i++)
-		sum += counters->dropped_spans[i];
-	assert_int_equal(sum, counters->offered_spans);
+		sum += counters->dropped[i];
+	assert_int_equal(sum, counters->offered);
 }
 
 void pair_close(struct pair *pair)
@@ -70,7 +71,7 @@ void pair_close(struct pair *pair)
 
 	otlp_stop(pair->otlp, pair_now_ns(), &last);
 	pair_assert_sum_exact(&last);
-	assert_int_equal(last.queued_spans, 0);
+	assert_int_equal(last.queued, 0);
 	assert_int_equal(last.queue_bytes, 0);
 	backend_free(pair->backend);
 }
@@ -109,7 +110,7 @@ void pair_wait_a_little(void)
 struct otlp_counters pair_wait_idle(struct pair *pair)
 {
 	struct otlp_counters counters;
-	while ((counters = pair_counters(pair)).queued_spans)
+	while ((counters = pair_counters(pair)).queued)
 		pair_wait_a_little();
 	return counters;
 }

@@ -28,7 +28,7 @@ static void test_spans_arrive_as_the_protocol_wants_them(void **state)
 	pair_open(&pair, pair_ok);
 	pair_export(&pair, 3);
 	counters = pair_wait_idle(&pair);
-	assert_int_equal(counters.exported_spans, 3);
+	assert_int_equal(counters.exported, 3);
 	assert_int_equal(counters.requests_failed, 0);
 	assert_int_equal(counters.retries, 0);
 	assert_int_equal(backend_spans(pair.backend), 3);
@@ -52,7 +52,7 @@ static void test_a_full_batch_does_not_wait_for_the_interval(void **state)
 	backend_start(pair.backend);
 	pair_start(&pair);
 	pair_export(&pair, 1000);
-	while (pair_counters(&pair).exported_spans == 0)
+	while (pair_counters(&pair).exported == 0)
 		pair_wait_a_little();
 	pair_close(&pair);
 }
@@ -88,10 +88,10 @@ static void *watch_counters(void *context)
 		uint64_t sum;
 
 		otlp_counters(watch->otlp, &counters);
-		sum = counters.exported_spans + counters.queued_spans;
+		sum = counters.exported + counters.queued;
 		for (int i = 0; i < OTLP_DROPS; i++)
-			sum += counters.dropped_spans[i];
-		watch->exact &= sum == counters.offered_spans;
+			sum += counters.dropped[i];
+		watch->exact &= sum == counters.offered;
 	}
 	return NULL;
 }
@@ -117,8 +117,8 @@ static void test_the_sum_is_exact_at_any_time(void **state)
 	atomic_store(&watch.done, true);
 	pthread_join(thread, NULL);
 	assert_true(watch.exact);
-	assert_int_equal(counters.offered_spans, 50000);
-	assert_int_equal(counters.exported_spans, backend_spans(pair.backend));
+	assert_int_equal(counters.offered, 50000);
+	assert_int_equal(counters.exported, backend_spans(pair.backend));
 	pair_close(&pair);
 }
 
@@ -142,7 +142,7 @@ static void test_unavailable_backends_are_tried_again(void **state)
 		pair_open(&pair, scripts[i]);
 		pair_export(&pair, 1);
 		counters = pair_wait_idle(&pair);
-		assert_int_equal(counters.exported_spans, 1);
+		assert_int_equal(counters.exported, 1);
 		assert_int_equal(counters.requests_ok, 1);
 		assert_int_equal(counters.requests_failed, 1);
 		assert_int_equal(counters.retries, 1);
@@ -166,7 +166,7 @@ static void test_other_answers_reject_the_spans_for_good(void **state)
 		pair_open(&pair, script);
 		pair_export(&pair, 1);
 		counters = pair_wait_idle(&pair);
-		assert_int_equal(counters.dropped_spans[OTLP_DROP_REJECTED], 1);
+		assert_int_equal(counters.dropped[OTLP_DROP_REJECTED], 1);
 		assert_int_equal(counters.requests_failed, 1);
 		assert_int_equal(backend_requests(pair.backend), 1);
 		pair_close(&pair);
@@ -191,8 +191,8 @@ static void test_a_partial_success_counts_what_was_refused(void **state)
 	pair_export(&pair, 5);
 	otlp_stop(pair.otlp, pair_now_ns() + HOUR, &last);
 	pair_assert_sum_exact(&last);
-	assert_int_equal(last.exported_spans, 3);
-	assert_int_equal(last.dropped_spans[OTLP_DROP_REJECTED], 2);
+	assert_int_equal(last.exported, 3);
+	assert_int_equal(last.dropped[OTLP_DROP_REJECTED], 2);
 	assert_int_equal(last.requests_ok, 1);
 	assert_int_equal(backend_requests(pair.backend), 1);
 	backend_free(pair.backend);
@@ -213,10 +213,10 @@ static void test_a_partial_success_cannot_refuse_more_than_was_sent(void **state
 	pair_open(&pair, script);
 	pair_export(&pair, 1);
 	counters = pair_wait_idle(&pair);
-	assert_int_equal(counters.dropped_spans[OTLP_DROP_REJECTED], 1);
+	assert_int_equal(counters.dropped[OTLP_DROP_REJECTED], 1);
 	pair_export(&pair, 1);
 	counters = pair_wait_idle(&pair);
-	assert_int_equal(counters.exported_spans, 1);
+	assert_int_equal(counters.exported, 1);
 	pair_close(&pair);
 }
 
@@ -239,8 +239,8 @@ static void test_an_answer_of_any_size_or_content_is_survived(void **state)
 		pair_export(&pair, 1);
 		counters = pair_wait_idle(&pair);
 	}
-	assert_int_equal(counters.exported_spans, 3);
-	assert_int_equal(counters.dropped_spans[OTLP_DROP_REJECTED], 1);
+	assert_int_equal(counters.exported, 3);
+	assert_int_equal(counters.dropped[OTLP_DROP_REJECTED], 1);
 	assert_int_equal(backend_connections(pair.backend), 1);
 	pair_close(&pair);
 }
@@ -256,7 +256,7 @@ static void test_retry_after_in_seconds_is_honoured(void **state)
 	(void)state;
 	pair_open(&pair, script);
 	pair_export(&pair, 1);
-	assert_int_equal(pair_wait_idle(&pair).exported_spans, 1);
+	assert_int_equal(pair_wait_idle(&pair).exported, 1);
 	waited_ns = backend_request(pair.backend, 1)->time_ns -
 		    backend_request(pair.backend, 0)->time_ns;
 	assert_true(waited_ns >= SECOND);
@@ -276,7 +276,7 @@ static void test_retry_after_as_a_date_is_honoured(void **state)
 		gmtime_r(&date, &utc));
 	pair_open(&pair, script);
 	pair_export(&pair, 1);
-	assert_int_equal(pair_wait_idle(&pair).exported_spans, 1);
+	assert_int_equal(pair_wait_idle(&pair).exported, 1);
 	/* whole seconds are told, so it may be one early */
 	assert_true(time(NULL) >= date - 1);
 	pair_close(&pair);

@@ -40,7 +40,7 @@ static char *decoded(const struct span *spans, size_t count)
 	ssize_t got;
 
 	assert_true(file >= 0);
-	assert_int_equal(otlp_encode(&body, &about, spans, count), 0);
+	assert_int_equal(otlp_encode(&body, &about, &otlp_spans, spans, count), 0);
 	assert_int_equal(write(file, body.data, body.size), body.size);
 	close(file);
 	free(body.data);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "export/otlp.h"
+#include "flow_sample.h"
 #include "otlp_pair.h"
 
 static void test_the_traces_path_is_appended_once(void **state)
@@ -23,6 +24,7 @@ static void test_the_traces_path_is_appended_once(void **state)
 		{"/v1/traces/", "POST /v1/traces "},
 		{"/otlp", "POST /otlp/v1/traces "},
 		{"/otlp/", "POST /otlp/v1/traces "},
+		{"/v1/logs", "POST /v1/traces "},
 	};
 
 	(void)state;
@@ -42,6 +44,31 @@ static void test_the_traces_path_is_appended_once(void **state)
 	}
 }
 
+static void test_flow_records_go_to_the_path_of_logs(void **state)
+{
+	static const char *const paths[] = {"", "/", "/v1/traces", "/v1/logs/"};
+	struct flow_sample sample;
+
+	(void)state;
+	flow_sample_make(&sample);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		struct pair pair;
+		const char *head;
+
+		pair_prepare(&pair, pair_ok, 1);
+		strcat(pair.endpoint, paths[i]);
+		pair.options.signal = &otlp_flows;
+		backend_start(pair.backend);
+		pair_start(&pair);
+		otlp_export(pair.otlp, &(struct otlp_flow){sample.view, sample.flow});
+		pair_wait_idle(&pair);
+		assert_int_equal(pair_counters(&pair).exported, 1);
+		head = backend_request(pair.backend, 0)->head;
+		assert_ptr_equal(strstr(head, "POST /v1/logs "), head);
+		pair_close(&pair);
+	}
+}
+
 static void test_an_endpoint_that_is_no_url_is_an_error_that_names_it(void **state)
 {
 	static const char *const endpoints[] = {
@@ -49,8 +76,10 @@ static void test_an_endpoint_that_is_no_url_is_an_error_that_names_it(void **sta
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++) {
-		struct otlp_options options = {
-			.endpoint = endpoints[i], .version = "1", .queue_bytes = 1 << 20};
+		struct otlp_options options = {.signal = &otlp_spans,
+			.endpoint = endpoints[i],
+			.version = "1",
+			.queue_bytes = 1 << 20};
 		struct otlp *otlp;
 		char error[OTLP_ERROR_LEN] = "";
 
@@ -62,7 +91,8 @@ static void test_an_endpoint_that_is_no_url_is_an_error_that_names_it(void **sta
 
 static void test_a_queue_that_holds_nothing_is_an_error(void **state)
 {
-	struct otlp_options options = {.endpoint = "http://127.0.0.1:1",
+	struct otlp_options options = {.signal = &otlp_spans,
+		.endpoint = "http://127.0.0.1:1",
 		.version = "1",
 		.queue_bytes = OTLP_QUEUE_BYTES_MIN - 1};
 	struct otlp *otlp;
@@ -99,8 +129,10 @@ static void test_bad_headers_are_an_error_that_keeps_the_secret(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		struct otlp_options options = {
-			.endpoint = "http://127.0.0.1:1", .version = "1", .queue_bytes = 1 << 20};
+		struct otlp_options options = {.signal = &otlp_spans,
+			.endpoint = "http://127.0.0.1:1",
+			.version = "1",
+			.queue_bytes = 1 << 20};
 		struct otlp *otlp;
 		char error[OTLP_ERROR_LEN] = "";
 
@@ -129,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_traces_path_is_appended_once),
+		cmocka_unit_test(test_flow_records_go_to_the_path_of_logs),
 		cmocka_unit_test(test_an_endpoint_that_is_no_url_is_an_error_that_names_it),
 		cmocka_unit_test(test_a_queue_that_holds_nothing_is_an_error),
 		cmocka_unit_test(test_headers_of_the_environment_are_sent_decoded),

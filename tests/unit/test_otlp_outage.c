@@ -26,7 +26,7 @@ static void test_export_recovers_when_the_backend_comes(void **state)
 		pair_wait_a_little();
 	backend_start(pair.backend);
 	counters = pair_wait_idle(&pair);
-	assert_int_equal(counters.exported_spans, 3);
+	assert_int_equal(counters.exported, 3);
 	assert_int_equal(backend_spans(pair.backend), 3);
 	pair_close(&pair);
 }
@@ -44,7 +44,7 @@ static void test_a_request_that_hangs_is_cut_off_and_tried_again(void **state)
 	pair_start(&pair);
 	pair_export(&pair, 2);
 	counters = pair_wait_idle(&pair);
-	assert_int_equal(counters.exported_spans, 2);
+	assert_int_equal(counters.exported, 2);
 	assert_true(counters.requests_failed >= 1);
 	pair_close(&pair);
 }
@@ -61,23 +61,23 @@ static void test_the_queue_is_bounded_and_drops_what_comes_last(void **state)
 	pair_start(&pair);
 	pair_export(&pair, 20000);
 	counters = pair_counters(&pair);
-	dropped = counters.dropped_spans[OTLP_DROP_QUEUE_FULL];
-	assert_int_equal(counters.offered_spans, 20000);
-	assert_int_equal(counters.exported_spans, 0);
+	dropped = counters.dropped[OTLP_DROP_QUEUE_FULL];
+	assert_int_equal(counters.offered, 20000);
+	assert_int_equal(counters.exported, 0);
 	assert_true(dropped > 19000);
-	assert_true(counters.queued_spans > 100);
+	assert_true(counters.queued > 100);
 	assert_true(counters.queue_bytes <= 64 << 10);
 
 	/* what had found room arrives */
 	backend_start(pair.backend);
 	counters = pair_wait_idle(&pair);
-	assert_int_equal(counters.exported_spans, 20000 - dropped);
+	assert_int_equal(counters.exported, 20000 - dropped);
 	assert_int_equal(backend_spans(pair.backend), 20000 - dropped);
 	assert_int_equal(counters.queue_bytes, 0);
 
 	/* and there is room again */
 	pair_export(&pair, 10);
-	assert_int_equal(pair_wait_idle(&pair).exported_spans, 20010 - dropped);
+	assert_int_equal(pair_wait_idle(&pair).exported, 20010 - dropped);
 	pair_close(&pair);
 }
 
@@ -100,8 +100,8 @@ static void test_a_span_larger_than_a_batch_is_dropped_alone(void **state)
 	pair_export(&pair, 1);
 	otlp_export(pair.otlp, &span);
 	counters = pair_wait_idle(&pair);
-	assert_int_equal(counters.dropped_spans[OTLP_DROP_QUEUE_FULL], 3);
-	assert_int_equal(counters.exported_spans, 1);
+	assert_int_equal(counters.dropped[OTLP_DROP_QUEUE_FULL], 3);
+	assert_int_equal(counters.exported, 1);
 	pair_close(&pair);
 }
 
@@ -118,7 +118,7 @@ static void test_a_batch_is_given_up_when_it_is_too_old(void **state)
 	pair_start(&pair);
 	pair_export(&pair, 4);
 	counters = pair_wait_idle(&pair);
-	assert_int_equal(counters.dropped_spans[OTLP_DROP_RETRIES_EXHAUSTED], 4);
+	assert_int_equal(counters.dropped[OTLP_DROP_RETRIES_EXHAUSTED], 4);
 	assert_true(counters.requests_failed >= 1);
 	pair_close(&pair);
 }
@@ -138,7 +138,7 @@ static void test_stop_sends_what_is_queued(void **state)
 	pair_export(&pair, 700); /* two full batches, a third one begun */
 	otlp_stop(pair.otlp, pair_now_ns() + HOUR, &last);
 	pair_assert_sum_exact(&last);
-	assert_int_equal(last.exported_spans, 700);
+	assert_int_equal(last.exported, 700);
 	assert_int_equal(backend_spans(pair.backend), 700);
 	backend_free(pair.backend);
 }
@@ -151,7 +151,7 @@ static void test_stop_without_any_span_returns(void **state)
 	(void)state;
 	pair_open(&pair, pair_ok);
 	otlp_stop(pair.otlp, pair_now_ns() + HOUR, &last);
-	assert_int_equal(last.offered_spans, 0);
+	assert_int_equal(last.offered, 0);
 	assert_int_equal(backend_connections(pair.backend), 0);
 	backend_free(pair.backend);
 }
@@ -169,7 +169,7 @@ static void test_stop_wakes_a_long_wait_for_one_more_try(void **state)
 	pair_wait_requests(&pair, 1);
 	otlp_stop(pair.otlp, pair_now_ns() + HOUR, &last);
 	pair_assert_sum_exact(&last);
-	assert_int_equal(last.exported_spans, 1);
+	assert_int_equal(last.exported, 1);
 	backend_free(pair.backend);
 }
 
@@ -186,7 +186,7 @@ static void test_stop_gives_up_when_the_next_try_would_come_too_late(void **stat
 	pair_wait_requests(&pair, 1);
 	otlp_stop(pair.otlp, pair_now_ns() + HOUR - SECOND, &last);
 	pair_assert_sum_exact(&last);
-	assert_int_equal(last.dropped_spans[OTLP_DROP_SHUTDOWN], 1);
+	assert_int_equal(last.dropped[OTLP_DROP_SHUTDOWN], 1);
 	assert_int_equal(backend_requests(pair.backend), 2);
 	backend_free(pair.backend);
 }
@@ -198,7 +198,7 @@ static void assert_stop_drops(struct pair *pair, uint64_t spans)
 
 	otlp_stop(pair->otlp, pair_now_ns() + 100 * MS, &last);
 	pair_assert_sum_exact(&last);
-	assert_int_equal(last.dropped_spans[OTLP_DROP_SHUTDOWN], spans);
+	assert_int_equal(last.dropped[OTLP_DROP_SHUTDOWN], spans);
 	backend_free(pair->backend);
 }
 
@@ -242,7 +242,7 @@ static void test_stop_with_a_deadline_in_the_past_drops_the_queue(void **state)
 	pair_start(&pair);
 	pair_export(&pair, 3);
 	otlp_stop(pair.otlp, 0, &last);
-	assert_int_equal(last.dropped_spans[OTLP_DROP_SHUTDOWN], 3);
+	assert_int_equal(last.dropped[OTLP_DROP_SHUTDOWN], 3);
 	backend_free(pair.backend);
 }
 

@@ -2,9 +2,13 @@
 /* See flow_fields.h. */
 #include "export/flow_fields.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "address.h"
+
+#define NS_PER_SECOND 1000000000ull
 
 struct fields {
 	flow_field_sink sink;
@@ -47,6 +51,18 @@ static uint64_t wall_time_ns(const struct flow_view *view, uint64_t monotonic_ns
 uint64_t flow_record_time_ns(const struct flow_view *view)
 {
 	return wall_time_ns(view, view->event == FLOW_OPEN ? view->now_ns : view->flow->end_ns);
+}
+
+void flow_time_text(char text[FLOW_TIME_LEN], uint64_t unix_ns)
+{
+	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
+	struct tm utc;
+	size_t length;
+
+	gmtime_r(&seconds, &utc);
+	length = strftime(text, FLOW_TIME_LEN, "%FT%T", &utc);
+	snprintf(text + length, FLOW_TIME_LEN - length, ".%09uZ",
+		(unsigned)(unix_ns % NS_PER_SECOND));
 }
 
 const char *flow_event_name(enum flow_event event)

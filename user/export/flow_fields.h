@@ -36,6 +36,11 @@ typedef void (*flow_field_sink)(void *context, const struct flow_field *field);
 uint64_t flow_record_time_ns(const struct flow_view *view);
 const char *flow_event_name(enum flow_event event);
 
+#define FLOW_TIME_LEN 40
+
+/* RFC 3339, in UTC, with nanoseconds. */
+void flow_time_text(char text[FLOW_TIME_LEN], uint64_t unix_ns);
+
 /* All others. */
 void flow_fields_visit(const struct flow_view *view, flow_field_sink sink, void *context);
 

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "export/flow_fields.h"
 #include "json.h"
@@ -27,17 +26,12 @@ static void append_string(struct buffer *out, const char *text)
 	buffer_append_text(out, "\"");
 }
 
-/* RFC 3339, in UTC. */
 static void append_time(struct buffer *out, uint64_t unix_ns)
 {
-	char second[32], text[64];
-	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
-	struct tm utc;
+	char text[FLOW_TIME_LEN];
 
-	gmtime_r(&seconds, &utc);
-	strftime(second, sizeof(second), "%FT%T", &utc);
-	snprintf(text, sizeof(text), "\"%s.%09uZ\"", second, (unsigned)(unix_ns % NS_PER_SECOND));
-	buffer_append_text(out, text);
+	flow_time_text(text, unix_ns);
+	append_string(out, text);
 }
 
 /* To the nanosecond, which a double is not beyond 100 days. */

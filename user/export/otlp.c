@@ -2,7 +2,7 @@
 /*
  * The exporter (otlp.h): thread, retries and accounting. The main thread adds to the queue; the
  * exporter's thread takes full batches from it, or the open one when its time has come. One lock
- * guards the queue and the counters, and nobody keeps it for longer than it takes to copy a span.
+ * guards the queue and the counters, and nobody keeps it for longer than it takes to copy an item.
  */
 #include "export/otlp.h"
 
@@ -18,8 +18,7 @@
 
 #include "clock.h"
 #include "export/otlp_encode.h"
-#include "export/span_queue.h"
-#include "export/trace.pb-c.h"
+#include "export/otlp_messages.pb-c.h"
 #include "log.h"
 
 #define STACK_BYTES (256 * 1024) /* a TLS handshake needs a tenth; the default is 8 MB */
@@ -37,6 +36,7 @@ const char *const otlp_drop_names[OTLP_DROPS] = {
 };
 
 struct otlp {
+	const struct otlp_signal *signal;
 	struct otlp_about about;
 	struct otlp_http *http;
 	uint64_t interval_ns;
@@ -47,7 +47,7 @@ struct otlp {
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake;  /* of the exporter's thread */
-	struct span_queue queue;
+	struct otlp_queue queue;
 	bool stopping;
 	uint64_t deadline_ns; /* when stopping */
 	struct otlp_counters counters;
@@ -61,20 +61,20 @@ struct otlp {
 /* --- the main thread's side --- */
 
 /* Under the lock. */
-static void count_drop(struct otlp *otlp, enum otlp_drop reason, size_t spans)
+static void count_drop(struct otlp *otlp, enum otlp_drop reason, size_t items)
 {
-	otlp->counters.dropped_spans[reason] += spans;
-	otlp->counters.queued_spans -= spans;
+	otlp->counters.dropped[reason] += items;
+	otlp->counters.queued -= items;
 }
 
-void otlp_export(struct otlp *otlp, const struct span *span)
+void otlp_export(struct otlp *otlp, const void *item)
 {
 	int error;
 
 	pthread_mutex_lock(&otlp->lock);
-	otlp->counters.offered_spans++;
-	otlp->counters.queued_spans++;
-	error = span_queue_add(&otlp->queue, span);
+	otlp->counters.offered++;
+	otlp->counters.queued++;
+	error = otlp_queue_add(&otlp->queue, item);
 	if (error) {
 		count_drop(otlp, error == -ENOMEM ? OTLP_DROP_NO_MEMORY : OTLP_DROP_QUEUE_FULL, 1);
 	} else if (otlp->queue.open->count == 1) {
@@ -106,17 +106,17 @@ static void wait_until(struct otlp *otlp, uint64_t time_ns)
 }
 
 /* Waits for a batch that is full or due. NULL: it is time to stop. */
-static struct span_batch *next_batch(struct otlp *otlp)
+static struct otlp_batch *next_batch(struct otlp *otlp)
 {
-	struct span_batch *batch = NULL;
+	struct otlp_batch *batch = NULL;
 
 	pthread_mutex_lock(&otlp->lock);
 	while (!otlp->stopping || clock_monotonic_ns() < otlp->deadline_ns) {
-		const struct span_batch *open = otlp->queue.open;
+		const struct otlp_batch *open = otlp->queue.open;
 		bool filling = open && open->count;
 		uint64_t due_ns = filling ? open->opened_ns + otlp->interval_ns : 0;
 
-		batch = span_queue_take(
+		batch = otlp_queue_take(
 			&otlp->queue, otlp->stopping || clock_monotonic_ns() >= due_ns);
 		if (batch || otlp->stopping)
 			break;
@@ -183,32 +183,33 @@ static enum verdict verdict_of(int status)
 	}
 }
 
-static void on_accepted(struct otlp *otlp, const struct otlp_answer *answer, size_t spans)
+/* The answer about logs has the same fields by the same numbers. */
+static void on_accepted(struct otlp *otlp, const struct otlp_answer *answer, size_t items)
 {
 	Otlp__ExportTraceServiceResponse *response =
 		otlp__export_trace_service_response__unpack(NULL, answer->body_size, answer->body);
 	Otlp__ExportTracePartialSuccess *partial = response ? response->partial_success : NULL;
 	int64_t refused = partial && partial->rejected_spans > 0 ? partial->rejected_spans : 0;
-	size_t dropped = (uint64_t)refused < spans ? (size_t)refused : spans;
+	size_t dropped = (uint64_t)refused < items ? (size_t)refused : items;
 	uint64_t lost;
 
 	pthread_mutex_lock(&otlp->lock);
 	count_drop(otlp, OTLP_DROP_REJECTED, dropped);
-	otlp->counters.exported_spans += spans - dropped;
-	otlp->counters.queued_spans -= spans - dropped;
-	lost = otlp->counters.dropped_spans[OTLP_DROP_QUEUE_FULL] - otlp->dropped_at_fail;
+	otlp->counters.exported += items - dropped;
+	otlp->counters.queued -= items - dropped;
+	lost = otlp->counters.dropped[OTLP_DROP_QUEUE_FULL] - otlp->dropped_at_fail;
 	pthread_mutex_unlock(&otlp->lock);
 
 	otlp->backoff_ns = otlp->retry_first_ns;
 	if (otlp->failing)
 		log_info("OTLP export works again", log_str("endpoint", otlp_http_url(otlp->http)),
-			log_int("spans_dropped_meanwhile", (int64_t)lost));
+			log_int("dropped_meanwhile", (int64_t)lost));
 	otlp->failing = false;
 	if (refused)
-		log_warn("the OTLP backend refused some spans", log_int("spans", refused),
-			log_str("reason", partial->error_message));
+		log_warn("the OTLP backend refused a part", log_str("of", otlp->signal->items),
+			log_int("count", refused), log_str("reason", partial->error_message));
 	else if (partial && *partial->error_message)
-		log_warn("the OTLP backend took the spans with a warning",
+		log_warn("the OTLP backend warns", log_str("of", otlp->signal->items),
 			log_str("warning", partial->error_message));
 	if (response)
 		otlp__export_trace_service_response__free_unpacked(response, NULL);
@@ -236,15 +237,15 @@ static void on_unavailable(struct otlp *otlp, const struct otlp_answer *answer)
 		return;
 	otlp->failing = true;
 	pthread_mutex_lock(&otlp->lock);
-	otlp->dropped_at_fail = otlp->counters.dropped_spans[OTLP_DROP_QUEUE_FULL];
+	otlp->dropped_at_fail = otlp->counters.dropped[OTLP_DROP_QUEUE_FULL];
 	pthread_mutex_unlock(&otlp->lock);
 	log_failure(otlp, "OTLP export fails and will be tried again", answer);
 }
 
-static void drop(struct otlp *otlp, enum otlp_drop reason, size_t spans)
+static void drop(struct otlp *otlp, enum otlp_drop reason, size_t items)
 {
 	pthread_mutex_lock(&otlp->lock);
-	count_drop(otlp, reason, spans);
+	count_drop(otlp, reason, items);
 	pthread_mutex_unlock(&otlp->lock);
 }
 
@@ -257,9 +258,9 @@ static void count_request(struct otlp *otlp, enum verdict verdict, bool first)
 	pthread_mutex_unlock(&otlp->lock);
 }
 
-/* Tries until the backend took the body, refused it, or time is up; accounts for its spans. */
+/* Tries until the backend took the body, refused it, or time is up; accounts for its items. */
 static void deliver(
-	struct otlp *otlp, const struct otlp_body *body, size_t spans, uint64_t give_up_ns)
+	struct otlp *otlp, const struct otlp_body *body, size_t items, uint64_t give_up_ns)
 {
 	for (bool first = true;; first = false) {
 		bool stopping = is_stopping(otlp);
@@ -271,23 +272,23 @@ static void deliver(
 		verdict = verdict_of(answer.status);
 		count_request(otlp, verdict, first);
 		if (verdict == ACCEPTED) {
-			on_accepted(otlp, &answer, spans);
+			on_accepted(otlp, &answer, items);
 			return;
 		}
 		if (verdict == REFUSED) {
-			log_failure(otlp, "the OTLP backend refused spans", &answer);
-			drop(otlp, OTLP_DROP_REJECTED, spans);
+			log_failure(otlp, "the OTLP backend refused a request", &answer);
+			drop(otlp, OTLP_DROP_REJECTED, items);
 			return;
 		}
 		on_unavailable(otlp, &answer);
 		wait_ns = answer.retry_after_ns ? answer.retry_after_ns : next_backoff_ns(otlp);
 		if (!wait_to_retry(otlp, wait_ns, stopping)) {
-			drop(otlp, OTLP_DROP_SHUTDOWN, spans);
+			drop(otlp, OTLP_DROP_SHUTDOWN, items);
 			return;
 		}
 		/* after the wait, so that the next batch, as old perhaps, does not try at once */
 		if (clock_monotonic_ns() >= give_up_ns) {
-			drop(otlp, OTLP_DROP_RETRIES_EXHAUSTED, spans);
+			drop(otlp, OTLP_DROP_RETRIES_EXHAUSTED, items);
 			return;
 		}
 	}
@@ -296,24 +297,24 @@ static void deliver(
 static void *export_thread(void *context)
 {
 	struct otlp *otlp = context;
-	struct span_batch *batch;
+	struct otlp_batch *batch;
 
 	while ((batch = next_batch(otlp))) {
 		struct otlp_body body;
-		size_t spans = batch->count;
+		size_t items = batch->count;
 		uint64_t give_up_ns = batch->opened_ns + otlp->retry_for_ns;
-		int error = otlp_encode(&body, &otlp->about, batch->spans, spans);
+		int error = otlp_encode(&body, &otlp->about, otlp->signal, batch->items, items);
 
-		/* encoded it is a quarter of the size: its place is better used for new spans */
+		/* encoded it is a quarter of the size: its place is better used for new items */
 		free(batch);
 		pthread_mutex_lock(&otlp->lock);
-		span_queue_freed(&otlp->queue);
+		otlp_queue_freed(&otlp->queue);
 		pthread_mutex_unlock(&otlp->lock);
 
 		if (error)
-			drop(otlp, OTLP_DROP_NO_MEMORY, spans);
+			drop(otlp, OTLP_DROP_NO_MEMORY, items);
 		else
-			deliver(otlp, &body, spans, give_up_ns);
+			deliver(otlp, &body, items, give_up_ns);
 		free(body.data);
 	}
 	return NULL;
@@ -328,12 +329,13 @@ static uint64_t or_default(uint64_t value, uint64_t standard)
 
 static void set_options(struct otlp *otlp, const struct otlp_options *options)
 {
+	otlp->signal = options->signal;
 	otlp->interval_ns = options->interval_ns;
 	otlp->retry_first_ns = or_default(options->retry_first_ns, RETRY_FIRST_NS);
 	otlp->retry_most_ns = or_default(options->retry_most_ns, RETRY_MOST_NS);
 	otlp->retry_for_ns = or_default(options->retry_for_ns, RETRY_FOR_NS);
 	otlp->backoff_ns = otlp->retry_first_ns;
-	span_queue_init(&otlp->queue, options->queue_bytes);
+	otlp_queue_init(&otlp->queue, options->signal, options->queue_bytes);
 }
 
 static void otlp_free(struct otlp *otlp)
@@ -403,8 +405,8 @@ int otlp_start(struct otlp **out, const struct otlp_options *options, char error
 		snprintf(error, OTLP_ERROR_LEN, "no memory for the OTLP exporter");
 		return -ENOMEM;
 	}
-	result = otlp_http_open(
-		&otlp->http, options->endpoint, options->version, options->timeout_ns, error);
+	result = otlp_http_open(&otlp->http, options->endpoint, options->signal->path,
+		options->version, options->timeout_ns, error);
 	if (result == 0) {
 		result = start_thread(otlp);
 		if (result < 0)
@@ -431,11 +433,11 @@ void otlp_stop(struct otlp *otlp, uint64_t deadline_ns, struct otlp_counters *la
 	otlp_http_set_deadline(otlp->http, deadline_ns);
 	pthread_join(otlp->thread, NULL);
 
-	count_drop(otlp, OTLP_DROP_SHUTDOWN, span_queue_clear(&otlp->queue));
-	lost = otlp->counters.dropped_spans[OTLP_DROP_SHUTDOWN];
+	count_drop(otlp, OTLP_DROP_SHUTDOWN, otlp_queue_clear(&otlp->queue));
+	lost = otlp->counters.dropped[OTLP_DROP_SHUTDOWN];
 	if (lost)
-		log_warn("spans were lost: the OTLP backend did not take them before the end",
-			log_int("spans", (int64_t)lost));
+		log_warn("telemetry was lost: the OTLP backend did not take it before the end",
+			log_str("of", otlp->signal->items), log_int("count", (int64_t)lost));
 	if (last)
 		otlp_counters(otlp, last);
 	otlp_free(otlp);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The OTLP trace exporter: takes finished spans from the main thread, and sends them in batches
- * from a thread of its own to a collector, over OTLP/HTTP (protobuf, gzip).
+ * The OTLP exporter of one signal: takes finished items (spans, flow records) from the main thread,
+ * and sends them in batches from a thread of its own to a collector, over OTLP/HTTP (protobuf,
+ * gzip).
  *
- * Where spans wait is bounded: eight batches or more, together `queue_bytes`. When the backend is
- * down they fill up; the spans that wait are kept and new ones dropped, since a span says most
+ * Where items wait is bounded: eight batches or more, together `queue_bytes`. When the backend is
+ * down they fill up; the items that wait are kept and new ones dropped, since a span says most
  * beside the others of its time, and dropping costs nothing where it is decided. A batch is sent
  * again after 429, 502, 503, 504 and failed connections, at intervals that double (with jitter; a
- * server's Retry-After goes first), until its first span is `retry_for_ns` old.
+ * server's Retry-After goes first), until its first item is `retry_for_ns` old.
  *
- * Every span counts exactly once: offered = exported + the sum of dropped + queued, at any time.
+ * Every item counts exactly once: offered = exported + the sum of dropped + queued, at any time.
  */
 #ifndef SONDE_OTLP_H
 #define SONDE_OTLP_H
@@ -18,19 +19,18 @@
 #include <stdint.h>
 
 #include "export/otlp_http.h"
-#include "export/span_queue.h"
-#include "telemetry/span.h"
-
-#define OTLP_QUEUE_BYTES_MIN SPAN_QUEUE_BYTES_MIN
+#include "export/otlp_queue.h"
+#include "export/otlp_signal.h"
 
 struct otlp;
 
 struct otlp_options {
-	const char *endpoint;  /* http or https URL; /v1/traces is appended unless it ends so */
+	const struct otlp_signal *signal;
+	const char *endpoint;  /* see otlp_http_open() */
 	const char *host_name; /* host.name, or NULL */
 	const char *version;   /* of Sonde */
 	uint64_t queue_bytes;  /* ≥ OTLP_QUEUE_BYTES_MIN */
-	uint64_t interval_ns;  /* longest wait of a span in a batch that is not full */
+	uint64_t interval_ns;  /* longest wait of an item in a batch that is not full */
 	uint64_t timeout_ns;   /* for one request */
 	/* 0 takes the default */
 	uint64_t retry_first_ns; /* first interval between tries: 500 ms */
@@ -51,14 +51,14 @@ enum otlp_drop {
 extern const char *const otlp_drop_names[OTLP_DROPS];
 
 struct otlp_counters {
-	uint64_t offered_spans;
-	uint64_t exported_spans;
-	uint64_t dropped_spans[OTLP_DROPS];
-	uint64_t queued_spans; /* waiting or under way now */
-	uint64_t queue_bytes;  /* memory of the waiting ones now */
+	uint64_t offered;
+	uint64_t exported;
+	uint64_t dropped[OTLP_DROPS];
+	uint64_t queued;      /* waiting or under way now */
+	uint64_t queue_bytes; /* memory of the waiting ones now */
 	uint64_t requests_ok;
-	uint64_t requests_failed; /* every other one, whatever came of its spans */
-	uint64_t retries;         /* requests that were not the first with their spans */
+	uint64_t requests_failed; /* every other one, whatever came of its items */
+	uint64_t retries;         /* requests that were not the first with their items */
 };
 
 /*
@@ -68,9 +68,9 @@ struct otlp_counters {
  */
 int otlp_start(struct otlp **out, const struct otlp_options *options, char error[OTLP_ERROR_LEN]);
 
-/* Takes a copy of `span`. Main thread. Neither waits for the backend nor fails: drops are counted.
+/* Takes a copy of `item`. Main thread. Neither waits for the backend nor fails: drops are counted.
  */
-void otlp_export(struct otlp *otlp, const struct span *span);
+void otlp_export(struct otlp *otlp, const void *item);
 
 /* A consistent snapshot. Any thread. */
 void otlp_counters(struct otlp *otlp, struct otlp_counters *out);

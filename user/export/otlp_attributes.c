@@ -164,9 +164,9 @@ void attribute_real(struct attributes *attributes, const char *key, double value
 	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_DOUBLE_VALUE)->double_value = value;
 }
 
-void attribute_true(struct attributes *attributes, const char *key)
+void attribute_boolean(struct attributes *attributes, const char *key, bool value)
 {
-	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_BOOL_VALUE)->bool_value = true;
+	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_BOOL_VALUE)->bool_value = value;
 }
 
 void attribute_endpoint(struct attributes *attributes, const char *address_key, const char *address,

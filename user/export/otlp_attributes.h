@@ -6,7 +6,7 @@
  * Every string from outside goes through here, and comes out as valid UTF-8 (U+FFFD for what is
  * not), since a receiver refuses a whole request for one bad string.
  *
- * Called by the encoder (otlp_encode.c).
+ * Called by the encoders (otlp_encode.c, otlp_span.c, otlp_flow.c).
  */
 #ifndef SONDE_OTLP_ATTRIBUTES_H
 #define SONDE_OTLP_ATTRIBUTES_H
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "export/trace.pb-c.h"
+#include "export/otlp_messages.pb-c.h"
 #include "record.h"
 
 /*
@@ -29,7 +29,7 @@ struct text {
 	char bytes[TEXT_LEN];
 };
 
-#define ATTRIBUTES_MAX 32 /* a span with everything has 25 */
+#define ATTRIBUTES_MAX 40 /* a flow with everything has 33, a span 25 */
 #define WORDS_MAX      32 /* as many addresses as are kept of a DNS answer */
 
 struct attributes {
@@ -59,7 +59,7 @@ void attribute_text(struct attributes *attributes, const char *key, const char *
 void attribute_words(struct attributes *attributes, const char *key, const char *value);
 void attribute_integer(struct attributes *attributes, const char *key, uint64_t value);
 void attribute_real(struct attributes *attributes, const char *key, double value);
-void attribute_true(struct attributes *attributes, const char *key);
+void attribute_boolean(struct attributes *attributes, const char *key, bool value);
 /* Address and port of a socket; an unknown one ("", 0) is left out. */
 void attribute_endpoint(struct attributes *attributes, const char *address_key, const char *address,
 	const char *port_key, uint16_t port);

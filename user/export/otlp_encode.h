@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spans → the gzipped body of an OTLP trace request, by the HTTP and DNS semantic conventions
- * v1.44.
- *
- * Of each span's attributes, the conventions' required and recommended ones are there as far as a
- * socket tells them; of the opt-in ones, body sizes, `client.port`, `network.local.…` (both ends of
- * a connection can so be matched), `network.transport` of Unix sockets and, on a client span with a
- * route, `url.template`. Our own are the times `sonde.http.…` (seconds) and `sonde.truncated`.
- * Values of query parameters that carry signatures are replaced by REDACTED.
+ * Items of one signal (otlp_signal.h) → the gzipped body of an OTLP request. What an item becomes
+ * is told by otlp_span.c and otlp_flow.c.
  *
  * Called by the exporter's thread (otlp.c); keeps no state.
  */
@@ -16,7 +10,7 @@
 
 #include <stddef.h>
 
-#include "telemetry/span.h"
+#include "export/otlp_signal.h"
 
 /* What is the same in every request. */
 struct otlp_about {
@@ -30,10 +24,13 @@ struct otlp_body {
 };
 
 /*
- * Encodes `count` > 0 spans, grouped by resource (service and process) and in the given order
- * within one. Returns 0, or -ENOMEM with nothing in *body.
+ * Encodes `count` > 0 items, which lie side by side, grouped by resource (service and process) and
+ * in the given order within one. Returns 0, or -ENOMEM with nothing in *body.
  */
-int otlp_encode(struct otlp_body *body, const struct otlp_about *about, const struct span *spans,
-	size_t count);
+int otlp_encode(struct otlp_body *body, const struct otlp_about *about,
+	const struct otlp_signal *signal, const void *items, size_t count);
+
+/* Appends an encoded message; for those who pack an item. */
+void otlp_pack(struct buffer *buffer, const ProtobufCMessage *message);
 
 #endif

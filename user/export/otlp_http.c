@@ -17,7 +17,6 @@
 #include "clock.h"
 #include "export/curl_api.h"
 
-#define TRACES_PATH             "/v1/traces"
 #define HEADERS_ENV             "OTEL_EXPORTER_OTLP_HEADERS"
 #define RETRY_AFTER_SECONDS_MAX 3600 /* more is taken for a mistake */
 #define WAIT_MS_MAX             60000 /* keeps the wait in an int; waking up once a minute costs nothing */
@@ -41,16 +40,27 @@ static bool ends_with(const char *string, const char *end)
 	return length >= end_length && strcmp(string + length - end_length, end) == 0;
 }
 
-static bool set_traces_path(CURLU *parts)
+/* An endpoint that names the path of a signal stands for all of them. */
+static void cut_signal_path(char *base)
+{
+	static const char *const paths[] = {"/v1/traces", "/v1/logs"};
+
+	for (size_t length = strlen(base); length > 0 && base[length - 1] == '/'; length--)
+		base[length - 1] = '\0';
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (ends_with(base, paths[i]))
+			base[strlen(base) - strlen(paths[i])] = '\0';
+}
+
+static bool set_path(CURLU *parts, const char *signal_path)
 {
 	char *base = NULL, *path = NULL;
 	bool done = false;
 
 	if (curl.url_get(parts, CURLUPART_PATH, &base, 0) != CURLUE_OK)
 		return false;
-	for (size_t length = strlen(base); length > 0 && base[length - 1] == '/'; length--)
-		base[length - 1] = '\0';
-	if (asprintf(&path, "%s%s", base, ends_with(base, TRACES_PATH) ? "" : TRACES_PATH) >= 0) {
+	cut_signal_path(base);
+	if (asprintf(&path, "%s%s", base, signal_path) >= 0) {
 		done = curl.url_set(parts, CURLUPART_PATH, path, 0) == CURLUE_OK;
 		free(path);
 	}
@@ -71,7 +81,8 @@ static bool is_loopback(CURLU *parts)
 	return loopback;
 }
 
-static int set_endpoint(struct otlp_http *http, const char *endpoint, char error[OTLP_ERROR_LEN])
+static int set_endpoint(
+	struct otlp_http *http, const char *endpoint, const char *path, char error[OTLP_ERROR_LEN])
 {
 	CURLU *parts = curl.url();
 	char *scheme = NULL, *url = NULL;
@@ -80,7 +91,7 @@ static int set_endpoint(struct otlp_http *http, const char *endpoint, char error
 	valid = parts && curl.url_set(parts, CURLUPART_URL, endpoint, 0) == CURLUE_OK &&
 		curl.url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
 		(strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
-		set_traces_path(parts) && curl.url_get(parts, CURLUPART_URL, &url, 0) == CURLUE_OK;
+		set_path(parts, path) && curl.url_get(parts, CURLUPART_URL, &url, 0) == CURLUE_OK;
 	if (valid) {
 		curl.easy_setopt(http->easy, CURLOPT_URL, url);
 		if (is_loopback(parts))
@@ -212,8 +223,8 @@ static void set_options(struct otlp_http *http, const char *version, uint64_t ti
 	curl.multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 1L);
 }
 
-int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *version,
-	uint64_t timeout_ns, char error[OTLP_ERROR_LEN])
+int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *path,
+	const char *version, uint64_t timeout_ns, char error[OTLP_ERROR_LEN])
 {
 	struct otlp_http *http;
 	int result = curl_api_load(error, OTLP_ERROR_LEN);
@@ -230,7 +241,7 @@ int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *ver
 	http->multi = curl.multi_init();
 	http->easy = curl.easy_init();
 	if (http->multi && http->easy)
-		result = set_endpoint(http, endpoint, error);
+		result = set_endpoint(http, endpoint, path, error);
 	if (result == 0)
 		result = set_headers(http, error);
 	if (result < 0) {

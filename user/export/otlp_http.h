@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OTLP/HTTP's transport: POSTs the body of a trace request to an endpoint over one kept connection.
+ * OTLP/HTTP's transport: POSTs the bodies of requests to an endpoint over one kept connection.
  * It knows nothing of spans or retries. Environment: OTEL_EXPORTER_OTLP_HEADERS (`key=value,…`,
  * values percent-encoded) is added to each request; proxies as libcurl takes them, but for
  * loopback.
  *
- * The exporter (otlp.c) opens and closes it on the main thread, with none of its other threads
+ * The exporter (otlp.c) opens and closes it on the main thread, with none of its own other threads
  * around, and posts on its own thread.
  */
 #ifndef SONDE_OTLP_HTTP_H
@@ -30,11 +30,12 @@ struct otlp_answer {
 };
 
 /*
- * `endpoint`: http or https URL; /v1/traces is appended unless it ends so. Returns 0, or -EINVAL or
+ * `endpoint`: http or https URL, to which `path` ("/v1/traces") is appended; it may end in that, or
+ * in another signal's, already. Returns 0, or -EINVAL or
  * -ENOMEM, or -ELIBACC when libcurl cannot be loaded, with one line in error[].
  */
-int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *version,
-	uint64_t timeout_ns, char error[OTLP_ERROR_LEN]);
+int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *path,
+	const char *version, uint64_t timeout_ns, char error[OTLP_ERROR_LEN]);
 void otlp_http_close(struct otlp_http *http);
 
 /* Sends `size` gzipped bytes, and waits for the answer. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/span_queue.h promises. */
+/* What user/export/otlp_queue.h promises. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/span_queue.h"
+#include "export/otlp_queue.h"
 
 #define QUEUE_BYTES (256 * 1024)
 
@@ -64,38 +64,39 @@ static void assert_is_sample(const struct span *span, const char *service, uint3
 	assert_string_equal(span->local_address, "10.0.0.5");
 }
 
-static void release(struct span_queue *queue, struct span_batch *batch)
+static void release(struct otlp_queue *queue, struct otlp_batch *batch)
 {
 	free(batch);
-	span_queue_freed(queue);
+	otlp_queue_freed(queue);
 }
 
 static void test_a_full_queue_stays_within_its_bytes_and_keeps_the_oldest(void **state)
 {
-	static const size_t sizes[] = {SPAN_QUEUE_BYTES_MIN, 100001, QUEUE_BYTES, 4 << 20};
+	static const size_t sizes[] = {OTLP_QUEUE_BYTES_MIN, 100001, QUEUE_BYTES, 4 << 20};
 	static const struct service service = {.name = "shop"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		struct span_queue queue;
-		struct span_batch *batch;
+		struct otlp_queue queue;
+		struct otlp_batch *batch;
 		struct sample sample;
 		uint32_t added = 0, taken = 0;
 		int error;
 
-		span_queue_init(&queue, sizes[i]);
+		otlp_queue_init(&queue, &otlp_spans, sizes[i]);
 		for (;; added++) {
 			sample_make(&sample, &service, added);
-			error = span_queue_add(&queue, &sample.span);
+			error = otlp_queue_add(&queue, &sample.span);
 			if (error)
 				break;
 			assert_true(queue.batches * queue.batch_bytes <= sizes[i]);
 		}
 		assert_int_equal(error, -ENOSPC);
 		assert_true(added >= 8);
-		while ((batch = span_queue_take(&queue, true))) {
+		while ((batch = otlp_queue_take(&queue, true))) {
 			for (size_t j = 0; j < batch->count; j++)
-				assert_is_sample(&batch->spans[j], "shop", taken++);
+				assert_is_sample(
+					&((const struct span *)batch->items)[j], "shop", taken++);
 			release(&queue, batch);
 		}
 		assert_int_equal(taken, added);
@@ -106,77 +107,78 @@ static void test_a_full_queue_stays_within_its_bytes_and_keeps_the_oldest(void *
 static void test_room_comes_back_when_a_batch_was_freed(void **state)
 {
 	static const struct service service = {.name = "shop"};
-	struct span_queue queue;
-	struct span_batch *batch;
+	struct otlp_queue queue;
+	struct otlp_batch *batch;
 	struct sample sample;
 
 	(void)state;
-	span_queue_init(&queue, QUEUE_BYTES);
+	otlp_queue_init(&queue, &otlp_spans, QUEUE_BYTES);
 	sample_make(&sample, &service, 1);
-	while (span_queue_add(&queue, &sample.span) == 0)
+	while (otlp_queue_add(&queue, &sample.span) == 0)
 		;
-	batch = span_queue_take(&queue, false);
-	assert_int_equal(span_queue_add(&queue, &sample.span), -ENOSPC);
+	batch = otlp_queue_take(&queue, false);
+	assert_int_equal(otlp_queue_add(&queue, &sample.span), -ENOSPC);
 	release(&queue, batch);
-	assert_int_equal(span_queue_add(&queue, &sample.span), 0);
-	span_queue_clear(&queue);
+	assert_int_equal(otlp_queue_add(&queue, &sample.span), 0);
+	otlp_queue_clear(&queue);
 }
 
 static void test_the_open_batch_is_taken_only_when_asked_for(void **state)
 {
 	static const struct service service = {.name = "shop"};
-	struct span_queue queue;
-	struct span_batch *batch;
+	struct otlp_queue queue;
+	struct otlp_batch *batch;
 	struct sample sample;
 
 	(void)state;
-	span_queue_init(&queue, QUEUE_BYTES);
-	assert_null(span_queue_take(&queue, true));
+	otlp_queue_init(&queue, &otlp_spans, QUEUE_BYTES);
+	assert_null(otlp_queue_take(&queue, true));
 	sample_make(&sample, &service, 1);
-	assert_int_equal(span_queue_add(&queue, &sample.span), 0);
-	assert_null(span_queue_take(&queue, false));
-	batch = span_queue_take(&queue, true);
+	assert_int_equal(otlp_queue_add(&queue, &sample.span), 0);
+	assert_null(otlp_queue_take(&queue, false));
+	batch = otlp_queue_take(&queue, true);
 	assert_int_equal(batch->count, 1);
 	release(&queue, batch);
-	assert_null(span_queue_take(&queue, true));
+	assert_null(otlp_queue_take(&queue, true));
 }
 
 static void test_clear_says_how_many_spans_it_freed(void **state)
 {
 	static const struct service service = {.name = "shop"};
-	struct span_queue queue;
+	struct otlp_queue queue;
 	struct sample sample;
 
 	(void)state;
-	span_queue_init(&queue, QUEUE_BYTES);
+	otlp_queue_init(&queue, &otlp_spans, QUEUE_BYTES);
 	for (uint32_t i = 0; i < 200; i++) {
 		sample_make(&sample, &service, i);
-		assert_int_equal(span_queue_add(&queue, &sample.span), 0);
+		assert_int_equal(otlp_queue_add(&queue, &sample.span), 0);
 	}
 	assert_true(queue.batches > 1);
-	assert_int_equal(span_queue_clear(&queue), 200);
+	assert_int_equal(otlp_queue_clear(&queue), 200);
 	assert_int_equal(queue.batches, 0);
-	assert_int_equal(span_queue_clear(&queue), 0);
+	assert_int_equal(otlp_queue_clear(&queue), 0);
 }
 
 static void test_spans_of_a_service_share_one_copy_of_it(void **state)
 {
 	static const struct service services[2] = {{.name = "shop"}, {.name = "bank"}};
-	struct span_queue queue;
-	struct span_batch *batch;
+	struct otlp_queue queue;
+	struct otlp_batch *batch;
 	struct sample sample;
 
 	(void)state;
-	span_queue_init(&queue, QUEUE_BYTES);
+	otlp_queue_init(&queue, &otlp_spans, QUEUE_BYTES);
 	for (uint32_t i = 0; i < 20; i++) {
 		sample_make(&sample, &services[i % 2], i);
-		assert_int_equal(span_queue_add(&queue, &sample.span), 0);
+		assert_int_equal(otlp_queue_add(&queue, &sample.span), 0);
 	}
-	batch = span_queue_take(&queue, true);
+	batch = otlp_queue_take(&queue, true);
 	assert_int_equal(batch->count, 20);
+	const struct span *spans = (const struct span *)batch->items;
 	for (uint32_t i = 0; i < 20; i++) {
-		assert_is_sample(&batch->spans[i], services[i % 2].name, i);
-		assert_ptr_equal(batch->spans[i].service, batch->spans[i % 2].service);
+		assert_is_sample(&spans[i], services[i % 2].name, i);
+		assert_ptr_equal(spans[i].service, spans[i % 2].service);
 	}
 	release(&queue, batch);
 }
@@ -185,22 +187,22 @@ static void test_spans_of_a_service_share_one_copy_of_it(void **state)
 static void test_another_service_at_the_same_address_is_told_apart(void **state)
 {
 	struct service service = {.name = "shop"};
-	struct span_queue queue;
-	struct span_batch *batch;
+	struct otlp_queue queue;
+	struct otlp_batch *batch;
 	struct sample sample;
 
 	(void)state;
-	span_queue_init(&queue, QUEUE_BYTES);
+	otlp_queue_init(&queue, &otlp_spans, QUEUE_BYTES);
 	sample_make(&sample, &service, 0);
-	assert_int_equal(span_queue_add(&queue, &sample.span), 0);
+	assert_int_equal(otlp_queue_add(&queue, &sample.span), 0);
 	service = (struct service){.name = "bank"};
 	sample_make(&sample, &service, 1);
-	assert_int_equal(span_queue_add(&queue, &sample.span), 0);
+	assert_int_equal(otlp_queue_add(&queue, &sample.span), 0);
 	service = (struct service){.name = "gone"};
 
-	batch = span_queue_take(&queue, true);
-	assert_is_sample(&batch->spans[0], "shop", 0);
-	assert_is_sample(&batch->spans[1], "bank", 1);
+	batch = otlp_queue_take(&queue, true);
+	assert_is_sample(&((const struct span *)batch->items)[0], "shop", 0);
+	assert_is_sample(&((const struct span *)batch->items)[1], "bank", 1);
 	release(&queue, batch);
 }
 
