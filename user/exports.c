@@ -94,23 +94,20 @@ static void take_flow(void *context, const struct flow_view *view)
 		otlp_export(exports->flows, &(struct otlp_flow){*view, *view->flow});
 }
 
+/* Where the new one cannot be opened, the one before goes on. */
 static int flow_log_begin(struct exports *exports, const struct config *config)
 {
 	char error[FLOW_LOG_ERROR_LEN];
-	int result;
+	struct flow_log *log = NULL;
+	int result = *config->flow_log ? flow_log_open(&log, config->flow_log, error) : 0;
 
-	if (!*config->flow_log)
-		return 0;
-	result = flow_log_open(&exports->flow_log, config->flow_log, error);
-	if (result)
+	if (result) {
 		log_error("cannot write flow records", log_str("reason", error));
-	return result;
-}
-
-static void flow_log_end(struct exports *exports)
-{
+		return result;
+	}
 	flow_log_close(exports->flow_log);
-	exports->flow_log = NULL;
+	exports->flow_log = log;
+	return 0;
 }
 
 static int flows_begin(struct exports *exports, const struct config *config)
@@ -154,10 +151,8 @@ void exports_configure(struct exports *exports, const struct config *old, const 
 		otlp_end(&exports->flows, deadline);
 		flows_begin(exports, new);
 	}
-	if (differs(old->flow_log, new->flow_log)) {
-		flow_log_end(exports);
+	if (differs(old->flow_log, new->flow_log))
 		flow_log_begin(exports, new);
-	}
 	flows_connect(exports, new);
 }
 
@@ -168,5 +163,5 @@ void exports_end(struct exports *exports, uint64_t deadline_ns)
 	spans_end(exports, deadline_ns);
 	telemetry_set_flows(exports->telemetry, NULL, NULL, 0);
 	otlp_end(&exports->flows, deadline_ns);
-	flow_log_end(exports);
+	flow_log_close(exports->flow_log);
 }

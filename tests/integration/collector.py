@@ -81,9 +81,16 @@ class Receiver(http.server.ThreadingHTTPServer):
     def spans(self, service=None):
         """(attributes of the resource, span, its attributes) of all that arrived so far."""
         return [(attributes(resource["resource"]), span, attributes(span))
-                for batch in list(self.batches) for resource in batch["resourceSpans"]
+                for batch in list(self.batches) for resource in batch.get("resourceSpans", ())
                 for scope in resource["scopeSpans"] for span in scope["spans"]
                 if service in (None, attributes(resource["resource"])["service.name"])]
+
+    def log_records(self, service):
+        """The same of log records."""
+        return [(attributes(resource["resource"]), record, attributes(record))
+                for batch in list(self.batches) for resource in batch.get("resourceLogs", ())
+                for scope in resource["scopeLogs"] for record in scope["logRecords"]
+                if attributes(resource["resource"])["service.name"] == service]
 
 
 class ReceiverHandler(http.server.BaseHTTPRequestHandler):
@@ -133,7 +140,9 @@ exporters:
     compression: none
 service:
   telemetry: {{metrics: {{level: none}}}}
-  pipelines: {{traces: {{receivers: [otlp], processors: [batch], exporters: [otlphttp]}}}}
+  pipelines:
+    traces: {{receivers: [otlp], processors: [batch], exporters: [otlphttp]}}
+    logs: {{receivers: [otlp], processors: [batch], exporters: [otlphttp]}}
 """)
     with open(tmp_path / "collector.log", "wb") as log, \
             program(collector_build(), "--config", str(configuration), name=f"collector-{port}",

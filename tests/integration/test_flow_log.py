@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from collector import collector, receiver  # noqa: F401 (fixtures)
 from harness import SONDE, Sonde, curl, free_port, nginx, program, run, unique, wait_until
 from known_work import REFUSED
 
@@ -132,6 +133,58 @@ def test_rotated_log_goes_on_in_a_new_file(tmp_path, flow_log):
         wait_for_records(flow_log, 1, service_name=names[1])
     assert not records(flow_log + ".1", service_name=names[1])
     assert os.stat(flow_log).st_mode & 0o777 == 0o600
+
+
+def test_sighup_begins_another_log_or_keeps_the_one_before(tmp_path, flow_log):
+    port, names = free_port(), [unique(f"flow-{part}") for part in ("first", "second", "third")]
+    configuration = tmp_path / "sonde.yaml"
+
+    def configure(path):
+        configuration.write_text(f"flow-log: {path}\n")
+        lines = sonde.log().count("configuration read again")
+        sonde.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: sonde.log().count("configuration read again") > lines, "a reload")
+
+    configuration.write_text("flow-log: ''\n")
+    with Sonde(tmp_path, "--config", str(configuration)) as sonde, nginx(tmp_path, port):
+        curl(port, "/", name=names[0])
+        configure(flow_log)
+        curl(port, "/", name=names[1])
+        wait_for_records(flow_log, 1, service_name=names[1])
+        configure("/nowhere/flows.json")
+        assert "cannot write to /nowhere/flows.json" in sonde.log()
+        curl(port, "/", name=names[2])
+        wait_for_records(flow_log, 1, service_name=names[2])
+        configure("''")
+        curl(port, "/", name=names[1])
+        sonde.metrics()
+    assert len(records(flow_log, service_name=names[1])) == 1
+
+
+def test_the_collector_gets_what_the_file_gets(
+        tmp_path, flow_log, receiver, collector):  # noqa: F811
+    name, port = unique("flow-otlp"), free_port()
+    with Sonde(tmp_path, "--flow-log", flow_log, "--flow-otlp", "--otlp-endpoint", collector,
+               "--otlp-interval", "100ms") as sonde, nginx(tmp_path, port):
+        for _ in range(5):
+            curl(port, "/", name=name)
+        lines = wait_for_records(flow_log, 5, service_name=name)
+        wait_until(lambda: len(receiver.log_records(name)) >= 5, "5 log records")
+        outcomes = {labels["outcome"]: value for _, labels, value in
+                    sonde.metrics().select("sonde_otlp_flow_records_total")}
+    assert outcomes.pop("exported") >= 5 and not any(outcomes.values())
+    told = {int(attributes["source.port"]): (resource, record, attributes)
+            for resource, record, attributes in receiver.log_records(name)}
+    assert len(told) == len(receiver.log_records(name)) == 5
+    for line in lines:
+        resource, record, attributes = told[line["source.port"]]
+        assert record["eventName"] == "sonde.tcp.flow"
+        assert abs(int(record["timeUnixNano"]) / 1e9 - seconds_of(line["timestamp"])) < 1e-5
+        assert int(resource["process.pid"]) == line.pop("process.pid")
+        del line["timestamp"], line["service_name"]
+        assert set(attributes) == set(line)
+        for field, value in line.items():  # of OTLP's JSON, integers are text
+            assert type(value)(attributes[field]) == value, field
 
 
 def test_standard_output_takes_the_records(tmp_path):
