@@ -97,14 +97,6 @@ def test_flows_add_up_by_service_peer_and_process(sonde, redis):
         ["3", "147B", "126B"]]
 
 
-def test_flows_that_are_left_out_are_counted(sonde, redis):
-    _, port = redis
-    with clients(port, 1, 1):
-        whole = ask(sonde, "flows").splitlines()
-        cut = ask(sonde, "flows", "--limit", "1").splitlines()
-    assert len(cut) == 4 and cut[3] == f"… {len(whole) - 3} more"
-
-
 def test_flows_are_renewed_on_a_terminal(sonde, redis):
     name, port = redis
     master, slave = pty.openpty()

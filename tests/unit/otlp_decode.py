@@ -3,9 +3,10 @@
 """Prints the body of an OTLP request (gzipped protobuf, in a file) as text, line by line: one for
 traces, or, with the argument `logs`, for logs.
 
-A second opinion on the encoder: Google's protobuf library, with message types written down here from
-the OpenTelemetry protocol's own definitions (opentelemetry-proto 1.x) and not from our .proto. Fails on
-what does not parse, on text that is not UTF-8, and on any field that the protocol does not have.
+A second opinion on the encoder: Google's protobuf library, with message types written down here
+from the OpenTelemetry protocol's own definitions (opentelemetry-proto 1.x) and not from our .proto.
+Fails on what does not parse, on text that is not UTF-8, and on any field that the protocol does not
+have.
 """
 
 import gzip
