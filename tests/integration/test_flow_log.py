@@ -89,6 +89,22 @@ def test_bytes_of_a_connection_are_exact(tmp_path, flow_log):
     assert record["peer"] == server
 
 
+def test_replay_writes_the_same_records(tmp_path, flow_log):
+    name, port = unique("flow-replay"), free_port()
+    recording, replayed = str(tmp_path / "recording"), str(tmp_path / "replayed.json")
+    with Sonde(tmp_path, "--flow-log", flow_log, "--record", recording) as sonde:
+        with nginx(tmp_path, port):
+            for _ in range(10):
+                curl(port, "/", name=name)
+            wait_for_records(flow_log, 10, service_name=name)
+            wait_for_records(flow_log, 10, service_name=f"nginx-{port}", peer=name)
+        assert sonde.stop() == 0, sonde.log()
+    with Sonde(tmp_path, "--flow-log", replayed, "--replay", recording):
+        wait_for_records(replayed, 10, service_name=name)
+        wait_until(lambda: len(records(replayed)) == len(records(flow_log)), "all records")
+    assert records(replayed) == records(flow_log)
+
+
 def test_refused_connection_is_a_record_without_figures(tmp_path, flow_log):
     name, port = unique("flow-refused"), free_port()
     with Sonde(tmp_path, "--flow-log", flow_log):
