@@ -27,10 +27,19 @@ class Namespace:
     """A network namespace, with the commands that work in it."""
 
     def __init__(self, holder):
-        self.pid = holder.pid
-        self.path = f"/proc/{holder.pid}/ns/net"
-        self.enter = ("nsenter", f"--net={self.path}", "--")
+        self.hold(holder)
         self.run("ip", "link", "set", "lo", "up")
+
+    def hold(self, process):
+        """It lives as long as this process does."""
+        self.holder, self.pid = process, process.pid
+        self.path = f"/proc/{process.pid}/ns/net"
+        self.enter = ("nsenter", f"--net={self.path}", "--")
+
+    def leave_to(self, process):
+        """The lab's own process in it ends; another one that is there holds it from now on."""
+        Lab.end(self.holder)
+        self.hold(process)
 
     def run(self, *command, text=None):
         """Runs a command to its end; returns its standard output."""

@@ -81,21 +81,26 @@ class Life:
 
 @contextlib.contextmanager
 def tcplife(port):
-    """Lives of connections with this server's port, filled when the block ends: {key: Life}."""
-    lives = {}
+    """Runs tcplife; gives what waits for so many ends with this server's port: {key: Life}."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         process = subprocess.Popen(["stdbuf", "-oL", "/usr/sbin/tcplife"], stdout=output,
                                    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+        def lives():
+            output.seek(0)
+            found = map(Life, output.read().splitlines()[1:])
+            return {life.key: life for life in found if port in (life.key[0][1], life.key[1][1])}
+
+        def wait(count):
+            wait_until(lambda: len(lives()) >= count, f"tcplife tells of {count} ends")
+            return lives()
+
         try:
             wait_until(lambda: process.poll() is not None or os.fstat(output.fileno()).st_size,
                        "tcplife begins its table")
             if process.poll() is not None:
                 pytest.skip(f"tcplife does not run here: {process.stderr.read().decode()}")
-            yield lives
+            yield wait
         finally:
             stop(process, signal.SIGINT)
             process.stderr.close()
-        output.seek(0)
-        for life in map(Life, output.read().splitlines()[1:]):
-            if port in (life.key[0][1], life.key[1][1]):
-                lives[life.key] = life

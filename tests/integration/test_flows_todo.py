@@ -226,6 +226,46 @@ def test_accept_queue_and_its_overflows_are_those_of_ss_and_nstat(sonde, lab):
     expect(sonde, (QUEUE, labels, 0), (QUEUE_LIMIT, labels, 0), (OVERFLOWS, labels, overflows))
 
 
+# --- while they live ---
+
+def test_open_connection_shows_what_it_moved_so_far(sonde, lab):
+    near, far = lab.namespace(), lab.namespace()
+    link = lab.veth(near, far)
+    pair = Pair(lab, names(), near, far, link.far, request=4_000, response=70_000, rounds=80,
+                think=0.025)
+    expected = {"payload_sent": SENT, "bytes_received": RECEIVED}
+
+    def truths():
+        return [(end, one) for namespace, end in ((near, pair.client), (far, pair.server))
+                for one in tcp_truth.connections(namespace, f"sport = :{pair.port} or "
+                                                            f"dport = :{pair.port}").values()]
+    wait_until(lambda: sonde.metrics().sum(SENT, **pair.server.labels), "it is seen")
+    checked = 0
+    for _ in range(10):
+        before, metrics, after = truths(), sonde.metrics(), truths()
+        for (end, least), (_, most) in zip(before, after):
+            for name, family in expected.items():
+                shown = metrics.sum(family, **end.labels)
+                assert least[name] <= shown <= most[name]  # a scrape makes a sweep of its own
+                checked += least[name] < most[name]
+    assert checked, "nothing moved meanwhile"
+    expect(sonde, *byte_figures(pair, pair.moved()))
+
+
+def test_namespace_is_followed_when_its_first_process_ends(tmp_path, lab):
+    namespace = lab.namespace()
+    with Sonde(tmp_path, "--sweep-interval", "60s") as sonde:  # so each scrape is the next sweep
+        pair = Pair(lab, names(), namespace, namespace, "127.0.0.1", request=700, response=900,
+                    end="connect-send")
+        pair.moved()
+        expect(sonde, (SENT, pair.client.labels, 700), (SENT, pair.server.labels, 900))
+        namespace.leave_to(pair.client.process)
+        pair.client.go_on()
+        wait_until(lambda: 701 in [one["payload_sent"] for one in
+                                   settled(namespace, pair.port).values()], "it sent one more byte")
+        assert sonde.metrics().sum(SENT, **pair.client.labels) == 701
+
+
 # --- flow records ---
 
 def smooth(lab):
