@@ -6,44 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
 #include <utlist.h>
 
 #include "network.h"
 #include "telemetry/families.h"
+#include "telemetry/flow_table.h"
 #include "telemetry/listeners.h"
 
 /* Connections that have ended and wait for the end of a sweep: more are settled before. */
 #define ENDED_MAX 16384
-
-/* What is to be counted when the connection is settled next. */
-struct pending {
-	uint64_t sent_bytes;
-	uint64_t received_bytes;
-	uint32_t retransmitted_segments;
-	uint32_t resets_sent;
-	uint32_t resets_received;
-	bool has_begun;
-	bool has_rtt;
-};
-
-struct entry {
-	struct flow flow;
-	struct pending pending;
-	/* How the other end has it, but for the namespace, unless the address is of each its own */
-	struct record_address key;
-	UT_hash_handle by_connection, by_address;
-	enum { NOWHERE, TO_SETTLE, TO_FORGET } list; /* that it is in */
-	struct entry *next, *prev;
-	const char *peer;           /* kept in peers; NULL: not looked for yet */
-	struct metric_series *open; /* the gauge that it is part of, or NULL */
-	uint64_t told_ns;           /* when its last flow record was made */
-	bool is_known;              /* in the tables */
-	bool is_open;
-	bool is_peer_local; /* the peer is a service of this node */
-	bool has_changed;   /* since its last flow record */
-	bool was_counted;   /* as ended */
-};
 
 struct flows {
 	struct metric_family *const *families;
@@ -55,76 +26,33 @@ struct flows {
 	void *sink_context;
 	uint64_t interval_ns;
 
-	struct entry *connections, *addresses; /* the tables */
-	struct entry *to_settle, *to_forget;   /* the lists */
-	size_t ended_count;                    /* that came to the first of them */
+	struct flow_table table;
+	struct flow_entry *to_settle, *to_forget; /* the lists */
+	size_t ended_count;                       /* that came to the first of them */
 	uint64_t now_ns;
 	int64_t realtime_offset_ns;
 };
 
-/* --- the tables --- */
-
-/* Loopback addresses are each namespace's own, others are taken to be one network's. */
-static struct record_address key_of(const struct record_address *address)
-{
-	struct record_address key = *address;
-
-	if (!address_is_loopback(key.local))
-		key.netns = 0;
-	return key;
-}
-
-static struct entry *entry_find(const struct flows *flows, uint64_t connection)
-{
-	struct entry *entry;
-
-	HASH_FIND(by_connection, flows->connections, &connection, sizeof(connection), entry);
-	return entry;
-}
-
-/* The other end of a connection, if it is on this node. */
-static struct entry *mirror_find(const struct flows *flows, const struct record_address *address)
-{
-	struct record_address key = key_of(address), mirror = key;
-	struct entry *entry;
-
-	memcpy(mirror.local, key.remote, sizeof(mirror.local));
-	memcpy(mirror.remote, key.local, sizeof(mirror.remote));
-	mirror.local_port = key.remote_port;
-	mirror.remote_port = key.local_port;
-	HASH_FIND(by_address, flows->addresses, &mirror, sizeof(mirror), entry);
-	return entry;
-}
+/* --- entries --- */
 
 /* A connection that there is no room for is counted all the same, and forgotten at once. */
-static struct entry *entry_add(struct flows *flows, const struct record_tcp *record)
+static struct flow_entry *entry_add(struct flows *flows, const struct record_tcp *record)
 {
-	struct entry *entry = calloc(1, sizeof(*entry));
+	struct flow_entry *entry = calloc(1, sizeof(*entry));
 
 	if (!entry)
 		return NULL;
 	entry->flow.address = record->address;
 	entry->flow.connection = record->connection;
 	entry->told_ns = record->record.time_ns;
-	if (!record->connection)
-		return entry;
-	if (HASH_CNT(by_connection, flows->connections) >= FLOWS_MAX) {
+	if (record->connection && !flow_table_add(&flows->table, entry))
 		metric_add(SERIES(flows->families, FAMILY_EVENTS, "tcp", "table_full"), 1);
-		return entry;
-	}
-	entry->is_known = true;
-	entry->key = key_of(&record->address);
-	HASH_ADD(by_connection, flows->connections, flow.connection, sizeof(uint64_t), entry);
-	HASH_ADD(by_address, flows->addresses, key, sizeof(entry->key), entry);
 	return entry;
 }
 
-static void entry_free(struct flows *flows, struct entry *entry)
+static void entry_free(struct flows *flows, struct flow_entry *entry)
 {
-	if (entry->is_known) {
-		HASH_DELETE(by_connection, flows->connections, entry);
-		HASH_DELETE(by_address, flows->addresses, entry);
-	}
+	flow_table_remove(&flows->table, entry);
 	peers_release(flows->peers, entry->peer);
 	free(entry);
 }
@@ -148,7 +76,7 @@ static const char *service_of(const struct flows *flows, const struct flow *flow
 /* The name of the service at the other end, or NULL when it is not on this node. */
 static const char *peer_service(const struct flows *flows, const struct flow *flow)
 {
-	const struct entry *mirror = mirror_find(flows, &flow->address);
+	const struct flow_entry *mirror = flow_table_find_mirror(&flows->table, &flow->address);
 
 	if (mirror)
 		return service_of(flows, &mirror->flow);
@@ -183,7 +111,7 @@ static const char *peer_elsewhere(struct flows *flows, const struct flow *flow)
 }
 
 /* Once found, a name stays, unless the peer turns out to be a service of this node. */
-static void peer_look(struct flows *flows, struct entry *entry)
+static void peer_look(struct flows *flows, struct flow_entry *entry)
 {
 	const char *name, *before = entry->peer;
 
@@ -218,7 +146,7 @@ static void direction_look(const struct flows *flows, struct flow *flow)
 /* --- settling --- */
 
 static struct flow_view view_of(
-	const struct flows *flows, const struct entry *entry, enum flow_event event)
+	const struct flows *flows, const struct flow_entry *entry, enum flow_event event)
 {
 	return (struct flow_view){
 		.flow = &entry->flow,
@@ -231,7 +159,7 @@ static struct flow_view view_of(
 	};
 }
 
-static void tell(struct flows *flows, struct entry *entry, enum flow_event event)
+static void tell(struct flows *flows, struct flow_entry *entry, enum flow_event event)
 {
 	struct flow_view view = view_of(flows, entry, event);
 
@@ -241,7 +169,7 @@ static void tell(struct flows *flows, struct entry *entry, enum flow_event event
 }
 
 /* Moves the connection to the gauge that these labels stand for, or out of all. */
-static void open_count(struct entry *entry, struct metric_series *series)
+static void open_count(struct flow_entry *entry, struct metric_series *series)
 {
 	if (entry->open == series)
 		return;
@@ -253,10 +181,10 @@ static void open_count(struct entry *entry, struct metric_series *series)
 }
 
 /* Adds what is pending to the metrics. */
-static void pending_count(struct flows *flows, struct entry *entry)
+static void pending_count(struct flows *flows, struct flow_entry *entry)
 {
 	struct metric_family *const *families = flows->families;
-	const struct pending *pending = &entry->pending;
+	const struct flow_pending *pending = &entry->pending;
 	const struct flow *flow = &entry->flow;
 	const char *service = service_of(flows, flow), *peer = entry->peer ? entry->peer : "";
 	const char *direction = flow_direction_name(flow->direction);
@@ -291,7 +219,7 @@ static void pending_count(struct flows *flows, struct entry *entry)
 			pending->resets_received);
 }
 
-static void settle(struct flows *flows, struct entry *entry)
+static void settle(struct flows *flows, struct flow_entry *entry)
 {
 	struct flow *flow = &entry->flow;
 	bool has_failed = !flow->start_ns && !entry->is_open;
@@ -309,7 +237,7 @@ static void settle(struct flows *flows, struct entry *entry)
 
 /* --- the lists --- */
 
-static void list_move(struct flows *flows, struct entry *entry, int list)
+static void list_move(struct flows *flows, struct flow_entry *entry, int list)
 {
 	if (entry->list == TO_SETTLE)
 		DL_DELETE(flows->to_settle, entry);
@@ -328,7 +256,7 @@ static void list_move(struct flows *flows, struct entry *entry, int list)
  */
 static void settle_all(struct flows *flows)
 {
-	struct entry *entry;
+	struct flow_entry *entry;
 
 	while ((entry = flows->to_forget) != NULL) {
 		list_move(flows, entry, NOWHERE);
@@ -342,7 +270,7 @@ static void settle_all(struct flows *flows)
 	flows->ended_count = 0;
 }
 
-static void entry_end(struct flows *flows, struct entry *entry, uint64_t now_ns)
+static void entry_end(struct flows *flows, struct flow_entry *entry, uint64_t now_ns)
 {
 	if (entry->flow.end_ns)
 		return;
@@ -389,7 +317,7 @@ static void flow_update(struct flow *flow, const struct record_tcp *record)
 		flow->direction = record->direction;
 }
 
-static void pending_add(struct pending *pending, const struct record_tcp *record)
+static void pending_add(struct flow_pending *pending, const struct record_tcp *record)
 {
 	if (record->event == TCP_RESET) {
 		*(record->reason == TCP_RESET_SENT ? &pending->resets_sent
@@ -409,7 +337,8 @@ static void pending_add(struct pending *pending, const struct record_tcp *record
 
 static void take_connection(struct flows *flows, const struct record_tcp *record)
 {
-	struct entry *entry = record->connection ? entry_find(flows, record->connection) : NULL;
+	struct flow_entry *entry =
+		record->connection ? flow_table_find(&flows->table, record->connection) : NULL;
 	struct flow *flow;
 
 	flows->now_ns = record->record.time_ns;
@@ -439,9 +368,9 @@ static void take_connection(struct flows *flows, const struct record_tcp *record
 /* A connection that was not seen in its namespace is gone, and the record that said so was lost. */
 static void take_swept(struct flows *flows, const struct record_tcp_swept *swept)
 {
-	struct entry *entry, *next;
+	struct flow_entry *entry, *next;
 
-	HASH_ITER(by_connection, flows->connections, entry, next)
+	flow_table_each(&flows->table, entry, next)
 		if (entry->flow.address.netns == swept->netns &&
 			entry->flow.changed_ns < swept->begin_ns)
 			entry_end(flows, entry, swept->record.time_ns);
@@ -468,11 +397,11 @@ void flows_take(struct flows *flows, const struct record *record)
 /* Flow records of those that live and have changed. */
 static void tell_open(struct flows *flows)
 {
-	struct entry *entry, *next;
+	struct flow_entry *entry, *next;
 
 	if (!flows->sink || !flows->interval_ns)
 		return;
-	HASH_ITER(by_connection, flows->connections, entry, next)
+	flow_table_each(&flows->table, entry, next)
 		if (entry->has_changed && entry->is_open && !entry->flow.end_ns &&
 			flows->now_ns - entry->told_ns >= flows->interval_ns)
 			tell(flows, entry, FLOW_OPEN);
@@ -490,9 +419,9 @@ void flows_settle(struct flows *flows, const struct record_clock *clock)
 
 void flows_visit(const struct flows *flows, flow_sink visit, void *context)
 {
-	const struct entry *entry;
+	const struct flow_entry *entry;
 
-	for (entry = flows->connections; entry; entry = entry->by_connection.next) {
+	for (entry = flows->table.connections; entry; entry = entry->by_connection.next) {
 		struct flow_view view = view_of(flows, entry, FLOW_OPEN);
 
 		if (entry->is_open && !entry->flow.end_ns)
@@ -502,7 +431,7 @@ void flows_visit(const struct flows *flows, flow_sink visit, void *context)
 
 bool flows_show(const struct flows *flows, uint64_t connection, flow_sink visit, void *context)
 {
-	const struct entry *entry = entry_find(flows, connection);
+	const struct flow_entry *entry = flow_table_find(&flows->table, connection);
 	struct flow_view view;
 
 	if (!entry || !entry->is_open || entry->flow.end_ns)
@@ -514,7 +443,7 @@ bool flows_show(const struct flows *flows, uint64_t connection, flow_sink visit,
 
 size_t flows_count(const struct flows *flows)
 {
-	return HASH_CNT(by_connection, flows->connections);
+	return HASH_CNT(by_connection, flows->table.connections);
 }
 
 void flows_set_sink(struct flows *flows, flow_sink sink, void *context, uint64_t interval_ns)
@@ -544,16 +473,16 @@ struct flows *flows_new(struct metric_family *const *families, struct identity *
 
 void flows_free(struct flows *flows)
 {
-	struct entry *entry, *next;
+	struct flow_entry *entry, *next;
 
 	if (!flows)
 		return;
-	HASH_ITER(by_connection, flows->connections, entry, next)
+	flow_table_each(&flows->table, entry, next)
 		list_move(flows, entry, TO_FORGET);
 	DL_FOREACH_SAFE(flows->to_settle, entry, next)
-	list_move(flows, entry, TO_FORGET);
+		list_move(flows, entry, TO_FORGET);
 	DL_FOREACH_SAFE(flows->to_forget, entry, next)
-	entry_free(flows, entry);
+		entry_free(flows, entry);
 	listeners_free(flows->listeners);
 	free(flows);
 }

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Whose a TCP socket is: of the process that listens or connects; of an accepted connection it is
+ * the listener's, until a process uses it (http_hook.bpf.h). Part of tcp.bpf.c.
+ */
+#ifndef SONDE_TCP_OWNER_BPF_H
+#define SONDE_TCP_OWNER_BPF_H
+
+#include "tcp_record.bpf.h"
+#include "workload.bpf.h"
+
+/* The process that works with the socket now becomes its owner. */
+static __always_inline void owner_set(struct socket_state *state)
+{
+	struct thread *thread = thread_current(SOURCE_TCP);
+
+	state->workload = thread ? thread->workload : 0;
+	state->tgid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(state->comm, COMM_LEN);
+}
+
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+
+struct owner {
+	__u32 workload;
+	__u32 tgid;
+	char comm[COMM_LEN];
+};
+
+static __always_inline void owner_get(const struct socket_state *state, struct owner *owner)
+{
+	owner->workload = state->workload;
+	owner->tgid = state->tgid;
+	__builtin_memcpy(owner->comm, state->comm, COMM_LEN);
+}
+
+static __always_inline void owner_put(struct socket_state *state, const struct owner *owner)
+{
+	state->workload = owner->workload;
+	state->tgid = owner->tgid;
+	__builtin_memcpy(state->comm, owner->comm, COMM_LEN);
+}
+
+/* Who made the first subflow of an MPTCP connection: the kernel adds others by itself. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 512);
+	__type(key, __u64); /* the connection's address */
+	__type(value, struct owner);
+} mptcp_owners SEC(".maps");
+
+struct mptcp_subflow_context___part {
+	struct sock *conn;
+} RELOCATED;
+
+static __always_inline __u64 mptcp_connection(const struct sock *sk)
+{
+	const struct tcp_sock___mptcp *mptcp = (const void *)sk;
+	struct mptcp_subflow_context___part *subflow;
+
+	if (!bpf_core_field_exists(mptcp->is_mptcp) || !BPF_CORE_READ(mptcp, is_mptcp))
+		return 0;
+	subflow = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_data);
+	return (__u64)BPF_CORE_READ(subflow, conn);
+}
+
+/* The process that connects the socket now becomes its owner. */
+static __always_inline void owner_connects(const struct sock *sk, struct socket_state *state)
+{
+	__u64 connection = mptcp_connection(sk);
+	struct owner owner, *first;
+
+	owner_set(state);
+	if (!connection)
+		return;
+	if (!(READ(task_current(), flags) & PF_KTHREAD)) {
+		owner_get(state, &owner);
+		bpf_map_update_elem(&mptcp_owners, &connection, &owner, BPF_ANY);
+		return;
+	}
+	first = bpf_map_lookup_elem(&mptcp_owners, &connection);
+	if (first)
+		owner_put(state, first);
+}
+
+/* A connection that is accepted belongs to its listener's owner, until a process uses it. */
+#ifdef SONDE_TABLES
+
+struct listener_key {
+	__u32 netns;
+	__u32 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct listener_key);
+	__type(value, struct owner);
+} listeners SEC(".maps");
+
+static __always_inline struct listener_key listener_key(const struct sock *sk)
+{
+	return (struct listener_key){
+		.netns = READ(READ(sk, __sk_common.skc_net.net), ns.inum),
+		.port = READ(sk, __sk_common.skc_num),
+	};
+}
+
+static __always_inline void listener_note(const struct sock *sk, const struct socket_state *state)
+{
+	struct listener_key key = listener_key(sk);
+	struct owner owner;
+
+	owner_get(state, &owner);
+	bpf_map_update_elem(&listeners, &key, &owner, BPF_ANY);
+}
+
+static __always_inline void owner_inherit(const struct sock *sk, struct socket_state *state)
+{
+	struct listener_key key = listener_key(sk);
+	struct owner *owner = bpf_map_lookup_elem(&listeners, &key);
+
+	if (owner)
+		owner_put(state, owner);
+}
+
+#else /* socket storage is cloned */
+
+static __always_inline void listener_note(const struct sock *sk, const struct socket_state *state)
+{
+}
+
+static __always_inline void owner_inherit(const struct sock *sk, struct socket_state *state)
+{
+}
+
+#endif
+
+#endif
