@@ -18,8 +18,11 @@ extern const volatile __u32 own_tgid;
 /* Operations that begin no HTTP message before a connection is left alone for ever. */
 #define MISSES_MAX 8
 
-/* Of socket_state.sending. */
-enum { SENDING_NOT, SENDING, SENDING_TAKEN };
+/*
+ * Of socket_state.sending: a send is under way; its bytes were read by another thread
+ * (send_take()); it has ended, and its bytes are being read.
+ */
+enum { SENDING_NOT, SENDING, SENDING_TAKEN, SENDING_ENDS };
 
 /* What HTTP runs over: TCP in all its forms, and Unix sockets. */
 static __always_inline bool is_stream(const struct sock *sk)
@@ -188,22 +191,13 @@ static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
 	return conn_operate(sk, conn, state, transfer);
 }
 
-/* A send has ended. */
-static __always_inline void send_ends(
-	struct sock *sk, int result, enum bytes_way way, const struct msghdr *message)
+/* A send has ended: reads what was not read of it yet. */
+static __always_inline void send_settle(struct sock *sk, struct socket_state *state, __u32 sending,
+	int result, enum bytes_way way, const struct msghdr *message)
 {
-	struct socket_state *state;
-	struct conn *conn;
-	__u32 sending = SENDING_NOT, offset = 0;
+	struct conn *conn = conn_find(sk);
+	__u32 offset = 0;
 
-	if (!is_stream(sk))
-		return;
-	state = socket_candidate(sk);
-	if (!state || is_midway(state, DIRECTION_SEND))
-		return;
-	if (state->sending)
-		sending = exchange(&state->sending, SENDING_NOT);
-	conn = conn_find(sk);
 	if (conn && conn->flags & CONN_OPAQUE)
 		return;
 	if (result == -EPIPE && is_unix(sk))
@@ -216,6 +210,39 @@ static __always_inline void send_ends(
 		conn_close(conn, HTTP_RESET, false);
 }
 
+/* A send has ended. */
+static __always_inline void send_ends(
+	struct sock *sk, int result, enum bytes_way way, const struct msghdr *message)
+{
+	struct socket_state *state;
+	__u32 sending = SENDING_NOT;
+
+	if (!is_stream(sk))
+		return;
+	state = socket_candidate(sk);
+	if (!state || is_midway(state, DIRECTION_SEND))
+		return;
+	if (state->sending)
+		sending = exchange(&state->sending, SENDING_ENDS);
+	send_settle(sk, state, sending, result, way, message);
+	if (sending)
+		state->sending = SENDING_NOT;
+}
+
+#define SEND_LOOKS_MAX 200 /* some microseconds; reading a message takes two */
+
+/* Waits until another CPU has read what was sent: the answer is an answer to that. */
+static __noinline void send_wait(struct socket_state *state)
+{
+	if (!state)
+		return;
+	for (int i = 0; i < SEND_LOOKS_MAX; i++) {
+		if (*(volatile __u32 *)&state->sending != SENDING_ENDS)
+			break;
+		bpf_ktime_get_ns();
+	}
+}
+
 /*
  * An answer came to a request that another thread is still in the middle of sending: reads now what
  * has left of that, as it would otherwise be an answer to nothing. The sender then begins after it.
@@ -226,11 +253,11 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	struct transfer *transfer;
 	struct tcp_sock *tcp;
 
-	if (!state || state->http_misses >= MISSES_MAX || state->sending != SENDING ||
+	if (!state || state->http_misses >= MISSES_MAX || state->sending == SENDING_NOT ||
 		(state->send_thread ^ bpf_get_current_pid_tgid()) >> 32)
 		return conn;
 	tcp = tcp_place(sk);
-	if (tcp)
+	if (tcp && state->sending == SENDING)
 		state->send_length = READ(tcp, write_seq) - state->send_position;
 	transfer = transfer_begin(DIRECTION_SEND);
 	if (!transfer)
@@ -239,9 +266,11 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	transfer->length = state->send_length;
 	transfer->first_ns = state->send_begin_ns;
 	transfer->last_ns = now;
-	if (exchange_if(&state->sending, SENDING, SENDING_TAKEN) != SENDING)
-		return conn;
-	return conn_operate(sk, conn, state, transfer);
+	switch (exchange_if(&state->sending, SENDING, SENDING_TAKEN)) {
+	case SENDING: return conn_operate(sk, conn, state, transfer);
+	case SENDING_ENDS: send_wait(state); return conn_find(sk);
+	default: return conn;
+	}
 }
 
 /*
@@ -252,7 +281,7 @@ static __always_inline bool in_send(struct sock *sk)
 {
 	struct socket_state *state = socket_state_find(sk);
 
-	return state && state->sending == SENDING &&
+	return state && (state->sending == SENDING || state->sending == SENDING_ENDS) &&
 	       state->send_thread == bpf_get_current_pid_tgid();
 }
 
