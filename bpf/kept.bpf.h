@@ -349,6 +349,9 @@ static __always_inline void address_read(struct record_address *address, const s
 		remote[3] = READ(sk, __sk_common.skc_daddr);
 	}
 	address->local_port = READ(sk, __sk_common.skc_num);
+	if (!address->local_port) /* a socket that is closed gives it back before it says so */
+		address->local_port =
+			bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	address->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
 	address->netns = READ(READ(sk, __sk_common.skc_net.net), ns.inum);
 }
