@@ -282,7 +282,7 @@ struct record_tcp {
 	__u64 start_ns;      /* established at; 0 when it was open before Sonde was */
 	__u64 connect_ns;    /* SYN to established, outbound; 0 when not known */
 	__u64 first_byte_ns; /* established to first payload received; 0: none yet, or not known */
-	struct tcp_figures growth; /* since the last record; of TCP_FOUND: since it began */
+	struct tcp_figures growth; /* since the last record; of the first one, since it began */
 	/* as it is now */
 	__u32 srtt_us; /* smoothed round trip; 0: no sample */
 	__u32 min_rtt_us;
@@ -312,12 +312,10 @@ struct record_tcp_listener {
 	__u32 reserved;
 };
 
-/* All connections of a network namespace that were open then have been told of since `begin_ns`. */
+/* All connections that were open then have been told of since `begin_ns`. */
 struct record_tcp_swept {
 	struct record record; /* workload: 0 */
 	__u64 begin_ns;
-	__u32 netns;
-	__u32 reserved;
 };
 
 /* RSTs that the kernel sent for no socket, such as from closed ports: growth. */

@@ -70,7 +70,7 @@ static __always_inline void listener_ends(struct sock *sk)
 static __always_inline void tell(
 	struct sock *sk, struct socket_state *state, enum tcp_event event, enum tcp_reason reason)
 {
-	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tcp = tcp_of(sk);
 	struct record_tcp record = {};
 	struct tcp_figures now = {};
 
@@ -80,6 +80,10 @@ static __always_inline void tell(
 	record.event = event;
 	record.reason = reason;
 	record.error = sk->sk_err;
+	if (event == TCP_OPENED) /* the hook comes before the socket has its new state */
+		record.state = TCP_ESTABLISHED;
+	else if (event != TCP_RESET)
+		record.state = TCP_CLOSE;
 	if (event == TCP_RESET) /* the next one tells what was counted */
 		__builtin_memset(&record.growth, 0, sizeof(record.growth));
 	if (ring_output(SOURCE_TCP, &record, sizeof(record)) && event != TCP_RESET)
@@ -176,7 +180,7 @@ static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
 	case TCP_CLOSE:
 		if (from != TCP_SYN_SENT)
 			connection_ends(sk, state, from);
-		else if (!connect_is_untold(sk, bpf_skc_to_tcp_sock(sk), state->connect_ns))
+		else if (!connect_is_untold(sk, tcp_of(sk), state->connect_ns))
 			tell(sk, state, TCP_FAILED, TCP_ERROR);
 	}
 	return 0;
@@ -238,11 +242,12 @@ int BPF_PROG(tcp_reset_received, struct sock *sk)
 static __always_inline __u8 last_direction(
 	const struct tcp_sock *tcp, const struct tcp_figures *figures)
 {
-	__s32 received_after = tcp->inet_conn.icsk_ack.lrcvtime - tcp->lsndtime;
+	__s32 received_after = READ(tcp, inet_conn.icsk_ack.lrcvtime) - READ(tcp, lsndtime);
+	bool has_sent = READ(tcp, bytes_sent);
 
-	if (figures->received_bytes && (received_after > 0 || !tcp->bytes_sent))
+	if (figures->received_bytes && (received_after > 0 || !has_sent))
 		return SOCKET_RECEIVING;
-	if (tcp->bytes_sent && (received_after < 0 || !figures->received_bytes))
+	if (has_sent && (received_after < 0 || !figures->received_bytes))
 		return SOCKET_SENDING;
 	return 0;
 }
@@ -260,7 +265,7 @@ static __always_inline void window_look(struct socket_state *state, const struct
 {
 	bool was_closed = state->flags & SOCKET_WINDOW_CLOSED;
 
-	if (tcp->rcv_wnd) {
+	if (READ(tcp, rcv_wnd)) {
 		state->flags &= ~SOCKET_WINDOW_CLOSED;
 	} else if (!was_closed) {
 		state->flags |= SOCKET_WINDOW_CLOSED;
@@ -291,8 +296,8 @@ static __always_inline bool sweep_connection(struct seq_file *seq, struct sock *
 
 	window_look(state, tcp);
 	if (tcp_sweep_mode == TCP_SWEEP_CHANGED && state->flags & SOCKET_TOLD &&
-		tcp->segs_out == state->told.sent_segments &&
-		tcp->segs_in == state->told.received_segments && !state->told.zero_windows)
+		READ(tcp, segs_out) == state->told.sent_segments &&
+		READ(tcp, segs_in) == state->told.received_segments && !state->told.zero_windows)
 		return true;
 	if (!state->direction)
 		state->direction = found_direction(tcp);
@@ -309,33 +314,52 @@ static __always_inline bool sweep_connection(struct seq_file *seq, struct sock *
 	return true;
 }
 
-/* One live socket of one network namespace; the records go to whoever reads the iterator. */
-SEC("iter/tcp")
-int tcp_sweep(struct bpf_iter__tcp *ctx)
+/* One socket of those that something is kept of, in whichever network namespace. */
+static __always_inline int on_tcp_sweep(
+	struct seq_file *seq, struct sock *sk, struct socket_state *state)
 {
-	struct sock_common *common = ctx->sk_common;
-	struct socket_state *state;
-	struct tcp_sock *tcp;
-	struct sock *sk;
+	struct tcp_sock *tcp = tcp_of(sk);
+	int at;
 
-	if (!common || common->skc_state == TCP_SYN_SENT || common->skc_state == TCP_SYN_RECV)
-		return 0; /* those are told when it is known what becomes of them */
-	tcp = bpf_skc_to_tcp_sock(common);
 	if (!tcp)
-		return 0; /* no full socket: a request or TIME_WAIT */
-	sk = (struct sock *)tcp;
-	state = socket_state_make(sk);
-	if (!state) {
-		count(SOURCE_TCP, OUTCOME_STORAGE_FAILED);
 		return 0;
-	}
-	if (common->skc_state == TCP_LISTEN)
-		sweep_listener(ctx->meta->seq, sk, state);
-	else
-		sweep_connection(ctx->meta->seq, sk, tcp, state);
-	workload_mark(state->workload); /* its process may have ended */
+	at = READ(sk, __sk_common.skc_state);
+	if (at == TCP_LISTEN)
+		sweep_listener(seq, sk, state);
+	else if (at != TCP_CLOSE && at != TCP_SYN_SENT && at != TCP_SYN_RECV)
+		sweep_connection(seq, sk, tcp, state); /* what becomes of others is told then */
+	workload_mark(state->workload);                /* its process may have ended */
 	return 0;
 }
+
+#ifdef SONDE_TABLES
+
+SEC("iter/bpf_map_elem")
+int tcp_sweep(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const __u64 *key = ctx->key;
+	struct socket_state *state;
+	__u64 address;
+
+	if (!key)
+		return 0;
+	address = *key;
+	state = bpf_map_lookup_elem(&sockets, &address);
+	return state ? on_tcp_sweep(ctx->meta->seq, (struct sock *)address, state) : 0;
+}
+
+#else
+
+SEC("iter/bpf_sk_storage_map")
+int tcp_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk; /* loaded once, or the verifier does not see that it was asked */
+	struct socket_state *state = sk ? socket_state_find(sk) : NULL;
+
+	return state ? on_tcp_sweep(ctx->meta->seq, sk, state) : 0;
+}
+
+#endif
 
 #ifdef SONDE_TABLES
 /* Attached after http_destroy, who still wants to know of a socket that ends. */

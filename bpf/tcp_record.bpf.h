@@ -16,18 +16,20 @@ struct tcp_sock___mptcp {
 static __always_inline void figures_read(
 	struct tcp_figures *figures, const struct tcp_sock *tcp, const struct sock *sk)
 {
+	__u64 retransmitted_bytes = READ(tcp, bytes_retrans);
+
 	/* `bytes_acked` would count the SYN, and not what is under way */
-	figures->sent_bytes = tcp->bytes_sent - tcp->bytes_retrans;
+	figures->sent_bytes = READ(tcp, bytes_sent) - retransmitted_bytes;
 	/* the kernel counts the FIN (SOCK_DONE) as one */
 	figures->received_bytes =
-		tcp->bytes_received - (sk->__sk_common.skc_flags >> SOCK_DONE & 1);
-	figures->retransmitted_bytes = tcp->bytes_retrans;
-	figures->sent_segments = tcp->segs_out;
-	figures->received_segments = tcp->segs_in;
-	figures->retransmitted_segments = tcp->total_retrans;
-	figures->lost_segments = tcp->lost;
+		READ(tcp, bytes_received) - (READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1);
+	figures->retransmitted_bytes = retransmitted_bytes;
+	figures->sent_segments = READ(tcp, segs_out);
+	figures->received_segments = READ(tcp, segs_in);
+	figures->retransmitted_segments = READ(tcp, total_retrans);
+	figures->lost_segments = READ(tcp, lost);
 	figures->out_of_order_segments =
-		bpf_core_field_exists(tcp->rcv_ooopack) ? tcp->rcv_ooopack : 0;
+		bpf_core_field_exists(tcp->rcv_ooopack) ? READ(tcp, rcv_ooopack) : 0;
 }
 
 /* What was added between two readings; zero windows are counted on their own. */
@@ -63,21 +65,21 @@ static __always_inline void record_fill(struct record_tcp *record, struct tcp_fi
 	/* a FIN alone arrives, too */
 	if (state->first_byte_ns > state->start_ns && state->start_ns && now->received_bytes)
 		record->first_byte_ns = state->first_byte_ns - state->start_ns;
-	record->srtt_us = tcp->srtt_us >> 3; /* the kernel keeps eight times it */
-	record->min_rtt_us = tcp->rtt_min.s[0].v;
+	record->srtt_us = READ(tcp, srtt_us) >> 3; /* the kernel keeps eight times it */
+	record->min_rtt_us = READ(tcp, rtt_min.s[0].v);
 	if (record->min_rtt_us == ~0U)
 		record->min_rtt_us = 0; /* no sample yet */
-	record->congestion_window = tcp->snd_cwnd;
-	record->unsent_bytes = tcp->write_seq - tcp->snd_nxt;
-	record->unacknowledged_bytes = tcp->snd_nxt - tcp->snd_una;
+	record->congestion_window = READ(tcp, snd_cwnd);
+	record->unsent_bytes = READ(tcp, write_seq) - READ(tcp, snd_nxt);
+	record->unacknowledged_bytes = READ(tcp, snd_nxt) - READ(tcp, snd_una);
 	record->tgid = state->tgid;
 	__builtin_memcpy(record->comm, state->comm, COMM_LEN);
 	record->direction = state->direction;
-	record->state = sk->__sk_common.skc_state;
+	record->state = READ(sk, __sk_common.skc_state);
 	record->closer = state->closer;
 	if (!(state->flags & SOCKET_TOLD))
 		record->flags |= TCP_FIRST;
-	if (bpf_core_field_exists(mptcp->is_mptcp) && mptcp->is_mptcp)
+	if (bpf_core_field_exists(mptcp->is_mptcp) && BPF_CORE_READ(mptcp, is_mptcp))
 		record->flags |= TCP_MPTCP;
 }
 

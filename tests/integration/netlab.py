@@ -12,8 +12,7 @@ import json
 import os
 import random
 import subprocess
-
-import pytest
+import unittest
 
 from harness import wait_until
 
@@ -99,7 +98,8 @@ class Lab(contextlib.ExitStack):
 
         def inside():
             if holder.poll() is not None:
-                pytest.skip(f"no network namespace here: {holder.stderr.read().decode().strip()}")
+                raise unittest.SkipTest(
+                    f"no network namespace here: {holder.stderr.read().decode().strip()}")
             with contextlib.suppress(OSError):
                 return os.readlink(f"/proc/{holder.pid}/ns/net") != own
         wait_until(inside, "a network namespace")

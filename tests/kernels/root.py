@@ -66,7 +66,7 @@ def initramfs(architecture):
         with open(os.path.join(folder, "etc", name), "w", encoding="utf-8") as file:
             file.write(line)
     programs(architecture, folder)
-    ignored = shutil.ignore_patterns("__pycache__", "programs")
+    ignored = shutil.ignore_patterns("__pycache__")
     for name in ("integration", "unit", "kernels"):
         shutil.copytree(os.path.join(ROOT, "tests", name),
                         os.path.join(folder, "sonde", "tests", name), ignore=ignored)

@@ -128,6 +128,7 @@ static void test_failed_connection_has_no_figures_that_nobody_counted(void **sta
 	sample.flow = (struct flow){.address = sample.flow.address,
 		.direction = TCP_OUTBOUND,
 		.end_ns = sample.flow.end_ns,
+		.has_failed = true,
 		.reason = TCP_TIMED_OUT,
 		.error = ETIMEDOUT,
 		.unacknowledged_bytes = 1, /* the SYN */

@@ -129,7 +129,7 @@ static struct record_tcp client(__u64 connection, enum tcp_event event)
 
 	address_set(record.address.local, "192.0.2.1");
 	address_set(record.address.remote, "192.0.2.2");
-	if (event == TCP_OPENED || event == TCP_FAILED)
+	if (event == TCP_OPENED || event == TCP_FAILED || event == TCP_FOUND)
 		record.flags = TCP_FIRST;
 	return record;
 }
@@ -309,6 +309,7 @@ static void test_what_was_before_sonde_is_in_no_counter(void **state)
 	found.start_ns = 0;
 	take_bytes(found, 1000, 2000);
 	sweep_ends();
+	found.flags = 0;
 	assert_series(BYTES " sonde_tcp_connections_total sonde_tcp_open_connections",
 		"sonde_tcp_open_connections{shop,outbound,lab,80} 1\n");
 	found.event = TCP_PROGRESS;
@@ -383,21 +384,27 @@ static void test_resets_count_with_the_connection_and_without_one(void **state)
 		    "closed shop lab 80 0/0 established local reset_sent\n");
 }
 
-static void test_a_connection_whose_end_was_lost_ends_with_the_sweep_of_its_namespace(void **state)
+static void test_a_connection_whose_end_was_lost_ends_after_a_sweep_of_all(void **state)
 {
-	struct record_tcp_swept swept = {.record = {.type = RECORD_TCP_SWEPT}, .netns = CONTAINER};
+	struct record_tcp_swept swept = {.record = {.type = RECORD_TCP_SWEPT}};
 
 	(void)state;
 	take_tcp(client(1, TCP_OPENED));
-	take_tcp(server(2, TCP_OPENED));
+	take_tcp(client(2, TCP_OPENED));
+	take_tcp(client(3, TCP_OPENED));
 	sweep_ends();
 	swept.begin_ns = swept.record.time_ns = now_ns += 1000;
-	take_tcp(server(3, TCP_PROGRESS)); /* seen by this sweep */
+	take_tcp(client(3, TCP_PROGRESS)); /* seen by this sweep */
 	take(&swept.record, sizeof(swept));
 	sweep_ends();
-	assert_series("sonde_tcp_open_connections",
+	assert_told("");
+	take_end(client(2, TCP_CLOSED), TCP_LOCAL, TCP_FIN); /* was only late */
+	sweep_ends();
+	assert_told("closed shop lab 80 0/0 established local fin\n"
+		    "closed shop lab 80 0/0 established  \n");
+	assert_series("sonde_tcp_open_connections sonde_tcp_connection_duration_seconds",
 		"sonde_tcp_open_connections{shop,outbound,lab,80} 1\n"
-		"sonde_tcp_open_connections{bank,inbound,lab,80} 1\n");
+		"sonde_tcp_connection_duration_seconds{shop,outbound,lab,80} 1 7000006000\n");
 }
 
 static void test_queues_of_listeners_on_one_port_are_added_up(void **state)
@@ -469,7 +476,7 @@ int main(void)
 		TEST(who_listens_is_the_server_of_what_was_before_sonde),
 		TEST(failures_have_the_name_of_their_reason),
 		TEST(resets_count_with_the_connection_and_without_one),
-		TEST(a_connection_whose_end_was_lost_ends_with_the_sweep_of_its_namespace),
+		TEST(a_connection_whose_end_was_lost_ends_after_a_sweep_of_all),
 		TEST(queues_of_listeners_on_one_port_are_added_up),
 		TEST(an_open_connection_is_told_of_each_interval_if_it_changed),
 		TEST(a_failure_is_told_of_once),

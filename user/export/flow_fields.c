@@ -180,8 +180,7 @@ static void put_end(const struct fields *fields, const struct flow_view *view)
 {
 	const struct flow *flow = view->flow;
 
-	put_text(fields, "result",
-		view->event == FLOW_FAILED ? flow_result_name(flow) : "established");
+	put_text(fields, "result", flow_result_name(flow));
 	put_text(fields, "closed_by", flow_closer_name(flow->closer));
 	put_text(fields, "reason", flow_reason_name(flow->reason));
 	if (flow->error)

@@ -14,6 +14,15 @@
 /* What one read may bring: as much as the kernel gathers, and the rest of a record before it. */
 #define BUFFER_BYTES (32768 + RECORD_SIZE_MAX)
 
+struct bpf_link *iterator_attach(const struct bpf_program *program, const struct bpf_map *map)
+{
+	union bpf_iter_link_info info = {.map.map_fd = (__u32)bpf_map__fd(map)};
+	LIBBPF_OPTS(
+		bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(program, &options);
+}
+
 /* Passes on the whole records; returns how many bytes they took. */
 static size_t records_pass(const char *buffer, size_t filled, record_sink sink, void *context)
 {

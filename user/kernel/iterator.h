@@ -6,7 +6,11 @@
 #include "kernel/source.h"
 
 struct bpf_link;
+struct bpf_map;
 struct bpf_program;
+
+/* Attaches an iterator over the elements of a map. NULL, and errno says why. */
+struct bpf_link *iterator_attach(const struct bpf_program *program, const struct bpf_map *map);
 
 /*
  * Runs the iterator once and passes on the records that it writes, each padded to 8 bytes. 0 or a

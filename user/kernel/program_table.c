@@ -144,7 +144,7 @@ const struct program program_table[PROGRAMS] = {
 	/* --- what is there already --- */
 	{ITERATOR("tcp_owners", "task_file"), .source = SOURCE_TCP, .since = "Linux 5.8",
 	 .without = "TCP connections from before Sonde belong to no service"},
-	{ITERATOR("tcp_sweep", "tcp"), .source = SOURCE_TCP, .since = "Linux 5.9"},
+	{ITERATOR("tcp_sweep", "bpf_sk_storage_map"), .source = SOURCE_TCP, .since = "Linux 5.9"},
 	{ITERATOR("http_sweep", "bpf_sk_storage_map"), .source = SOURCE_HTTP, .since = "Linux 5.9",
 	 .without = NO_SWEEP},
 	{ITERATOR("http_sweep_unix", "bpf_map_elem"), .source = SOURCE_HTTP, .since = "Linux 5.9",

@@ -99,16 +99,6 @@ void requests_sweep(struct requests *requests)
 	}
 }
 
-/* An iterator over the elements of a map. */
-static struct bpf_link *attach(struct bpf_program *program, const struct bpf_map *map)
-{
-	union bpf_iter_link_info info = {.map.map_fd = (__u32)bpf_map__fd(map)};
-	LIBBPF_OPTS(
-		bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
-
-	return bpf_program__attach_iter(program, &options);
-}
-
 int requests_new(struct requests **out, struct sonde *skeleton, record_sink sink, void *context)
 {
 	struct requests *requests = calloc(1, sizeof(*requests));
@@ -118,10 +108,10 @@ int requests_new(struct requests **out, struct sonde *skeleton, record_sink sink
 		return -ENOMEM;
 	requests->sink = sink;
 	requests->context = context;
-	requests->sweep = attach(skeleton->progs.http_sweep, skeleton->maps.conns);
+	requests->sweep = iterator_attach(skeleton->progs.http_sweep, skeleton->maps.conns);
 	if (requests->sweep)
 		requests->sweep_unix =
-			attach(skeleton->progs.http_sweep_unix, skeleton->maps.unix_conns);
+			iterator_attach(skeleton->progs.http_sweep_unix, skeleton->maps.unix_conns);
 	if (!requests->sweep_unix) {
 		result = -errno;
 		requests_free(requests);

@@ -60,7 +60,7 @@ const char *flow_state_name(unsigned state)
 
 const char *flow_result_name(const struct flow *flow)
 {
-	if (flow->start_ns || !flow->end_ns)
+	if (!flow->has_failed)
 		return "established";
 	switch (flow->error) {
 	case 0: return "aborted"; /* closed by the program before there was an answer */

@@ -30,6 +30,8 @@ struct flows {
 	struct flow_entry *to_settle, *to_forget; /* the lists */
 	size_t ended_count;                       /* that came to the first of them */
 	uint64_t now_ns;
+	uint64_t swept_ns;          /* when the last sweep of all began, in this sweep */
+	uint64_t missing_before_ns; /* the same, in the sweep before; 0: it was not one of all */
 	int64_t realtime_offset_ns;
 };
 
@@ -188,13 +190,12 @@ static void pending_count(struct flows *flows, struct flow_entry *entry)
 	const struct flow *flow = &entry->flow;
 	const char *service = service_of(flows, flow), *peer = entry->peer ? entry->peer : "";
 	const char *direction = flow_direction_name(flow->direction);
-	bool has_failed = flow->end_ns && !flow->start_ns && !entry->is_open;
 	char port[8] = "";
 
 	if (server_port(flow))
 		snprintf(port, sizeof(port), "%u", server_port(flow));
 #define OF(family, ...) SERIES(families, family, service, direction, peer, port, ##__VA_ARGS__)
-	if (pending->has_begun || (has_failed && !entry->was_counted))
+	if (pending->has_begun || (flow->has_failed && !entry->was_counted))
 		metric_add(OF(FAMILY_TCP_CONNECTIONS, flow_result_name(flow)), 1);
 	if (pending->has_begun && flow->connect_ns)
 		metric_record(OF(FAMILY_TCP_CONNECT), flow->connect_ns);
@@ -222,7 +223,6 @@ static void pending_count(struct flows *flows, struct flow_entry *entry)
 static void settle(struct flows *flows, struct flow_entry *entry)
 {
 	struct flow *flow = &entry->flow;
-	bool has_failed = !flow->start_ns && !entry->is_open;
 
 	direction_look(flows, flow);
 	peer_look(flows, entry);
@@ -232,7 +232,7 @@ static void settle(struct flows *flows, struct flow_entry *entry)
 		return;
 	entry->was_counted = true;
 	if (flows->sink)
-		tell(flows, entry, has_failed ? FLOW_FAILED : FLOW_CLOSED);
+		tell(flows, entry, flow->has_failed ? FLOW_FAILED : FLOW_CLOSED);
 }
 
 /* --- the lists --- */
@@ -328,7 +328,7 @@ static void pending_add(struct flow_pending *pending, const struct record_tcp *r
 		pending->has_begun = true;
 	if ((record->event == TCP_PROGRESS || record->event == TCP_CLOSED) && record->srtt_us)
 		pending->has_rtt = true;
-	if (record->event == TCP_FOUND)
+	if (record->flags & TCP_FIRST && !record->start_ns && record->event != TCP_FAILED)
 		return; /* what was before Sonde */
 	pending->sent_bytes += record->growth.sent_bytes;
 	pending->received_bytes += record->growth.received_bytes;
@@ -359,21 +359,26 @@ static void take_connection(struct flows *flows, const struct record_tcp *record
 	list_move(flows, entry, TO_SETTLE);
 	if (record->event == TCP_CLOSED || record->event == TCP_FAILED) {
 		flow->reason = record->reason;
+		flow->has_failed = record->event == TCP_FAILED;
 		entry_end(flows, entry, record->record.time_ns);
 	}
 	if (flows->ended_count >= ENDED_MAX)
 		settle_all(flows);
 }
 
-/* A connection that was not seen in its namespace is gone, and the record that said so was lost. */
-static void take_swept(struct flows *flows, const struct record_tcp_swept *swept)
+/*
+ * A connection that a sweep of all did not find is gone, and the record that said so was lost: for
+ * if it was only late, it has come since.
+ */
+static void missing_end(struct flows *flows)
 {
 	struct flow_entry *entry, *next;
 
-	flow_table_each(&flows->table, entry, next)
-		if (entry->flow.address.netns == swept->netns &&
-			entry->flow.changed_ns < swept->begin_ns)
-			entry_end(flows, entry, swept->record.time_ns);
+	flow_table_each(&flows->table, entry, next) {
+		if (entry->flow.changed_ns < flows->missing_before_ns)
+			entry_end(flows, entry, flows->now_ns);
+	}
+	flows->missing_before_ns = 0;
 }
 
 void flows_take(struct flows *flows, const struct record *record)
@@ -384,7 +389,9 @@ void flows_take(struct flows *flows, const struct record *record)
 		listeners_take(flows->listeners, (const void *)record,
 			identity_service(flows->identity, record->workload)->name);
 		break;
-	case RECORD_TCP_SWEPT: take_swept(flows, (const void *)record); break;
+	case RECORD_TCP_SWEPT:
+		flows->swept_ns = ((const struct record_tcp_swept *)record)->begin_ns;
+		break;
 	case RECORD_TCP_REFUSALS:
 		metric_add(SERIES(flows->families, FAMILY_TCP_RESETS,
 				   identity_service(flows->identity, 0)->name, "sent", "", ""),
@@ -411,6 +418,10 @@ void flows_settle(struct flows *flows, const struct record_clock *clock)
 {
 	flows->now_ns = clock->record.time_ns;
 	flows->realtime_offset_ns = clock->realtime_offset_ns;
+	if (flows->missing_before_ns)
+		missing_end(flows);
+	flows->missing_before_ns = flows->swept_ns;
+	flows->swept_ns = 0;
 	settle_all(flows);
 	tell_open(flows);
 }

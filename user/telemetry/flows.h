@@ -54,6 +54,7 @@ struct flow {
 	uint8_t closer;      /* enum tcp_closer */
 	uint8_t reason;      /* enum tcp_reason */
 	bool is_mptcp;       /* a subflow */
+	bool has_failed;     /* never was established */
 	uint16_t error;      /* errno, or 0 */
 };
 

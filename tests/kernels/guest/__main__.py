@@ -27,7 +27,7 @@ from span_collector import Collector  # noqa: E402
 MARK = "@sonde "
 SHELLS = ("auto", "tracepoints", "fentry", "kprobes")
 OBJECTS = ("sonde.bpf.o", "sonde_tables.bpf.o")
-SOURCES = ("http", "tcp", "process", "syscall", "slow_syscall", "workload")
+SOURCES = ("http", "tcp", "dns", "process", "syscall", "slow_syscall", "workload")
 COMMAND_SECONDS = 120
 LOG_LINES = 40  # of a Sonde that says more, the first ones
 

@@ -8,17 +8,24 @@ import contextlib
 import math
 import os
 import signal
+import subprocess
 
-from harness import (ROOT, access_log, curl, expect, free_port, http_counts, nginx, run, unique,
-                     wait_until)
+import tcp_truth
+from harness import (ROOT, access_log, curl, expect, free_port, http_counts, nginx, program, run,
+                     unique, wait_until)
 from known_work import (CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, exits, moved, syscall_figures,
                         tcp_figures)
 from left_out import Compared
+from netlab import Lab
 
 PYTHON = "/usr/bin/python3"
 CALLS = os.path.join(ROOT, "build", "calls")
 SETTLE_SECONDS = 10
 EACH = 20  # connections of a kind
+DELAY_SECONDS, LOSS = 0.05, "2%"  # each way
+RETRANSMITTED = "sonde_tcp_retransmitted_segments_total"
+RTT = "sonde_tcp_rtt_seconds"
+PROGRAMS = os.path.join(ROOT, "tests", "integration", "programs")
 STARTS = "sonde_process_starts_total"
 FORKS = "sonde_process_forks_total"
 
@@ -59,6 +66,53 @@ def tcp(sonde, _, left_out):
         (CONNECTIONS, {"service_name": refused}, EACH),
         (SENT, {"service_name": refused}, 0), (RECEIVED, {"service_name": refused}, 0)],
         left_out, "tcp", each=EACH)
+
+
+def rtt_wrong(sonde, names):
+    """The round trip is the delay both ways; emulation makes it longer, and never shorter."""
+    metrics = sonde.metrics()
+    samples = sum(metrics.sum(f"{RTT}_count", service_name=name) for name in names)
+    mean = sum(metrics.sum(f"{RTT}_sum", service_name=name) for name in names) / max(samples, 1)
+    good = samples and 2 * DELAY_SECONDS * 0.9 < mean < 2 * DELAY_SECONDS * 1.3
+    return [] if good else [f"{RTT} is {mean:g} in the mean of {samples:g}"]
+
+
+def tcp_with_loss(sonde, _, left_out):
+    """Through the kernel's own delays and losses; the truth of retransmissions is the kernel's."""
+    names = unique("lossy-server"), unique("lossy-client")
+    with Lab() as lab:
+        place = lab.namespace()
+        place.run("tc", "qdisc", "add", "dev", "lo", "root", "netem", "limit", "10000",
+                  "delay", f"{DELAY_SECONDS * 1000:g}ms", "loss", LOSS)
+        with moved(place.enter, *names, EACH, 10_000, 60_000, hold=True):
+            wait_until(lambda: not any(connection["unacked"] for connection
+                                       in tcp_truth.connections(place).values()), "all is there")
+            compared = compare(sonde, tcp_figures(*names, EACH, 10_000, 60_000), left_out, "tcp",
+                               each=EACH)
+            told = sum(sonde.metrics().sum(RETRANSMITTED, service_name=name) for name in names)
+            truth = tcp_truth.counters(place)["TcpRetransSegs"]
+            assert truth, "nothing was lost on the way"
+            wrong = [] if told == truth else [f"{RETRANSMITTED} is {told:g}, should be {truth}"]
+            return compared + Compared(2, wrong + rtt_wrong(sonde, names))
+
+
+def dns(sonde, _, left_out):
+    """Each way to send a question that there is, to a server that answers everything."""
+    with open("/etc/resolv.conf", "w", encoding="ascii") as file:
+        file.write("nameserver 127.0.0.53\n")
+    figures = []
+    with program(PYTHON, "-S", f"{PROGRAMS}/slow-dns.py", "127.0.0.53", "0.001",
+                 stdout=subprocess.PIPE) as server:
+        assert server.stdout.readline() == b"ready\n"
+        for way, types in (("sendto", 1), ("sendmsg", 1), ("libc4", 1), ("libc", 2)):
+            name = unique(f"dns-{way}")
+            names = [f"{way}{i}.test" for i in range(EACH)]
+            assert run(PYTHON, "-S", f"{PROGRAMS}/lookup.py", way, *names, name=name)[0] == 0
+            figures += [("sonde_dns_lookup_duration_seconds_count",
+                         {"service_name": name, "code": "NOERROR"}, EACH * types),
+                        ("sonde_dns_failed_lookups_total", {"service_name": name}, 0)]
+    # the programs are those of HTTP, and so are their runs that are left out
+    return compare(sonde, figures, left_out, "http")
 
 
 def processes(sonde, _, left_out):
@@ -112,5 +166,5 @@ def nginx_and_curl(sonde, folder, left_out):
                     for counts in wrong.values()))
 
 
-HTTP_CHECKS = {"nginx and curl": nginx_and_curl}
-CHECKS = {"TCP": tcp, "processes": processes, "system calls": syscalls, **HTTP_CHECKS}
+HTTP_CHECKS = {"DNS": dns, "nginx and curl": nginx_and_curl}
+CHECKS = {"TCP": tcp, "TCP with loss": tcp_with_loss, "processes": processes, "system calls": syscalls, **HTTP_CHECKS}
