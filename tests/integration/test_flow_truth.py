@@ -279,11 +279,12 @@ def test_records_of_live_and_closed_connections_say_what_ss_says(sonde, lab, log
     pair = Pair(lab, names(), near, far, address, connections=3, request=200_000,
                 response=150_000, rounds=2)
     pair.moved()
-    truths = {end: settled(namespace, pair.port)
-              for namespace, end in ((near, pair.client), (far, pair.server))}
+    truths = {}
 
     def wrong():
         found = {}
+        truths.update((end, settled(namespace, pair.port))
+                      for namespace, end in ((near, pair.client), (far, pair.server)))
         for end, connections in truths.items():
             told = log.by_connection(end.name, event="open")
             for key, ss in connections.items():

@@ -407,6 +407,7 @@ def test_burst_of_connections_is_counted_or_counted_as_dropped(sonde, lab, crowd
         return (2 * count - established, 2 * count - ended,
                 metrics.dropped("tcp") - before.dropped("tcp"))
 
+    wait_until(lambda: not tcp_truth.connections(namespace), "the last one has ended")
     openings, ends, dropped = wait_until(uncounted, "a scrape, which all that happened is in")
     assert 0 <= openings <= dropped and 0 <= ends <= dropped, (openings, ends, dropped)
     expect(sonde, (OPEN, {"service_name": name}, 0))
