@@ -16,6 +16,7 @@ class Peer(contextlib.AbstractContextManager):
 
     def __init__(self, namespace, role, name, **plan):
         self.name, self.role = name, role
+        self.connections = plan.get("connections", 1)
         self.process = start(*namespace.enter, PYTHON, PEER, role, json.dumps(plan), name=name,
                              stdin=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
         self.unread = []
@@ -36,6 +37,8 @@ class Peer(contextlib.AbstractContextManager):
         found = [one for one in self.unread if one["event"] == event][:count]
         self.unread = [one for one in self.unread if one not in found]
         while len(found) < count:
+            failed = [one for one in self.unread if one["event"] == "failed"]
+            assert event == "failed" or len(failed) <= self.connections - count, failed
             one = json.loads(self.line())
             (found if one["event"] == event else self.unread).append(one)
         return found
@@ -67,7 +70,8 @@ class Pair:
 
     def moved(self):
         """What both say of their connections: (those of the server, those of the client)."""
-        return [end.events("moved", self.count) for end in self.ends]
+        client = self.client.events("moved", self.count)  # first, as it knows of failures
+        return [self.server.events("moved", self.count), client]
 
     def finish(self):
         """Ends the connections; what both say of that, as above."""

@@ -10,8 +10,7 @@ import re
 import signal
 import subprocess
 import tempfile
-
-import pytest
+import unittest
 
 from harness import stop, wait_until
 
@@ -99,7 +98,8 @@ def tcplife(port):
             wait_until(lambda: process.poll() is not None or os.fstat(output.fileno()).st_size,
                        "tcplife begins its table")
             if process.poll() is not None:
-                pytest.skip(f"tcplife does not run here: {process.stderr.read().decode()}")
+                raise unittest.SkipTest(
+                    f"tcplife does not run here: {process.stderr.read().decode()}")
             yield wait
         finally:
             stop(process, signal.SIGINT)

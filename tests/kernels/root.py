@@ -14,7 +14,9 @@ from kernels import BUILD, ROOT, Apt
 from packages import machine_suite
 
 PACKAGES = ["libbpf1", "libelf1", "libprotobuf-c1", "libmicrohttpd12", "libcurl4", "libyaml-0-2",
-            "python3", "python3-protobuf", "curl", "nginx-light", "iproute2", "busybox-static"]
+            "python3", "python3-protobuf", "curl", "nginx-light", "iproute2", "util-linux",
+            "busybox-static"]
+BUSYBOX = ["cat", "tee"]  # as which it serves besides
 UNUSED = ["usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/perl5", "usr/share/perl",
           "usr/lib/*/perl*", "usr/lib/*/gconv", "usr/share/zoneinfo", "usr/lib/*/libdb-*",
           "usr/share/info", "usr/share/lintian", "usr/share/bash-completion", "etc/ssl",
@@ -65,6 +67,8 @@ def initramfs(architecture):
                        ("hosts", "127.0.0.1 localhost\n")):
         with open(os.path.join(folder, "etc", name), "w", encoding="utf-8") as file:
             file.write(line)
+    for name in BUSYBOX:
+        os.symlink("/bin/busybox", os.path.join(folder, "usr", "bin", name))
     programs(architecture, folder)
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("integration", "unit", "kernels"):

@@ -69,11 +69,11 @@ def tcp(sonde, _, left_out):
 
 
 def rtt_wrong(sonde, names):
-    """The round trip is the delay both ways; emulation makes it longer, and never shorter."""
+    """The round trip is the delay both ways; an acknowledgement may wait, above all if emulated."""
     metrics = sonde.metrics()
     samples = sum(metrics.sum(f"{RTT}_count", service_name=name) for name in names)
     mean = sum(metrics.sum(f"{RTT}_sum", service_name=name) for name in names) / max(samples, 1)
-    good = samples and 2 * DELAY_SECONDS * 0.9 < mean < 2 * DELAY_SECONDS * 1.3
+    good = samples and 0.9 < mean / (2 * DELAY_SECONDS) < 1.8
     return [] if good else [f"{RTT} is {mean:g} in the mean of {samples:g}"]
 
 
@@ -162,9 +162,9 @@ def nginx_and_curl(sonde, folder, left_out):
     return left_out.compared(
         2 * len(truth), [f"{side}: {dict(counts)}, should be {dict(truth)}"
                          for side, counts in wrong.items()],
-        "http", sum(max((truth - counts).total(), (counts - truth).total())
-                    for counts in wrong.values()))
+        "http", len(wrong))  # each side has one connection, which does not get over a gap
 
 
 HTTP_CHECKS = {"DNS": dns, "nginx and curl": nginx_and_curl}
-CHECKS = {"TCP": tcp, "TCP with loss": tcp_with_loss, "processes": processes, "system calls": syscalls, **HTTP_CHECKS}
+CHECKS = {"TCP": tcp, "TCP with loss": tcp_with_loss, "processes": processes,
+          "system calls": syscalls, **HTTP_CHECKS}
