@@ -228,7 +228,7 @@ def test_check_lists_features_and_sources_and_ends_with_0():
     assert result.returncode == 0, result.stdout + result.stderr
     assert not result.stderr
     for word in ("CAP_BPF", "BTF", "ring buffer", "task storage", "tp_btf", "fentry", "kprobe",
-                 "iter/tcp", "system calls", "HTTP", "TCP", "processes"):
+                 "iter/task_file", "system calls", "HTTP", "TCP", "processes"):
         assert word in result.stdout, word
 
 

@@ -2,7 +2,6 @@
 """TCP: bytes and connections against programs that moved known amounts, and against Redis."""
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -10,7 +9,6 @@ from harness import Sonde, expect, free_port, program, run, unique
 from known_work import CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, moved, tcp_figures
 
 PYTHON = "/usr/bin/python3"
-NAMESPACES_SWEEPS = 5  # a new network namespace is found by the sweep after so many seconds
 
 @pytest.fixture(params=["host", "namespace"])
 def place(request):
@@ -48,7 +46,6 @@ def test_open_connection_shows_its_bytes_while_it_lives(sonde, place):
     server, client = unique("tcp-long-server"), unique("tcp-long-client")
     opened = [(OPEN, {"service_name": name}, 7) for name in (server, client)]
     with moved(place, server, client, 7, 30000, 400, hold=True):
-        time.sleep(NAMESPACES_SWEEPS if place else 1)
         expect(sonde, *tcp_figures(server, client, 7, 30000, 400), *opened, seconds=2)
     # and not again when it ends
     closed = [(name, labels, 0) for name, labels, _ in opened]

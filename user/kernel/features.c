@@ -42,7 +42,7 @@ static const struct trial trials[FEATURES] = {
 	[FEATURE_CAP_NET_ADMIN] = {CAPABILITY(CAP_NET_ADMIN),
 		.absent = "no sockops, no cgroup_skb"},
 	[FEATURE_CAP_SYS_ADMIN] = {CAPABILITY(CAP_SYS_ADMIN),
-		.absent = "the TCP sweep stays in this network namespace"},
+		.absent = "what io_uring receives may be unreadable"},
 
 	[FEATURE_BTF] = {KERNEL("BTF", try_btf), .absent = "needs CONFIG_DEBUG_INFO_BTF=y"},
 	[FEATURE_JIT] = {KERNEL("JIT", try_jit),
@@ -88,8 +88,6 @@ static const struct trial trials[FEATURES] = {
 		.hook = "task"},
 	[FEATURE_ITER_TASK_FILE] = {ATTACH("iter/task_file", try_iterator),
 		.absent = "needs Linux 5.8", .hook = "task_file"},
-	[FEATURE_ITER_TCP] = {ATTACH("iter/tcp", try_iterator), .absent = "needs Linux 5.9",
-		.hook = "tcp"},
 	[FEATURE_SOCKOPS] = {ATTACH("sockops", try_cgroup), .absent = NEEDS_CGROUP2,
 		.type = BPF_CGROUP_SOCK_OPS},
 	[FEATURE_CGROUP_SKB] = {ATTACH("cgroup_skb", try_cgroup), .absent = NEEDS_CGROUP2,
