@@ -11,6 +11,7 @@ import pytest
 
 from dns_servers import PROGRAMS, PYTHON, RESOLVER, dnsmasq, network, slow_server, unbound
 from harness import Sonde, clean_environment, output_of, unique, wait_until
+from known_work import CONNECTIONS
 from span_collector import Collector
 
 DURATION = "sonde_dns_lookup_duration_seconds"
@@ -276,6 +277,25 @@ def test_each_lookup_is_a_span_on_request(tmp_path, net):
     assert good["network.transport"] == "udp" and "error.type" not in good
     assert bad["error.type"] == "NXDOMAIN" and bad["network.transport"] == "tcp"
     assert "dns.answers" not in bad
+
+
+def test_a_name_that_was_looked_up_names_the_peer(tmp_path, net):
+    service, limit = unique("dns-peer"), 2
+    subprocess.run([*net.inside, "ip", "address", "replace", "10.1.2.4/32", "dev", "lo"],
+                   check=True)
+    wanted = {f"{name}.{service}.only4.test": 1 for name in ("first", "second")}
+    with Sonde(tmp_path, "--peers-per-service-limit", str(limit)) as sonde:
+        def peers():
+            return {labels["peer"]: value for _, labels, value in sonde.metrics().select(
+                CONNECTIONS, service_name=service, result="refused", port="9")}
+
+        for count, name in enumerate([*wanted, f"third.{service}.only4.test"], 1):
+            refused = subprocess.run([*net.inside, "curl", "-s", f"http://{name}:9/"], check=False,
+                                     env=clean_environment(OTEL_SERVICE_NAME=service), timeout=20)
+            assert refused.returncode == 7  # what curl says when it cannot connect
+            wait_until(lambda count=count: sum(peers().values()) == count, "the connection")
+        assert peers() == {**wanted, "external": 1}
+        assert sonde.metrics().sum("sonde_tcp_peers_folded_total", service_name=service) == 1
 
 
 def test_a_replay_gives_the_same(tmp_path, net):
