@@ -96,7 +96,7 @@ def emulate(kernel, archive, news):
     command, console = MACHINES[kernel.architecture]
     command = [*command, "-cpu", kernel.cpu, "-m", "1024", "-smp", "2", "-nographic",
                "-no-reboot", "-net", "none", "-kernel", kernel.image, "-initrd", archive,
-               "-append", f"console={console} quiet loglevel=3 oops=panic panic=-1"]
+               "-append", f"console={console} quiet loglevel=3 oops=panic softlockup_panic=1 panic=-1"]
     told = Told()
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace") as emulator, \
