@@ -254,6 +254,15 @@ static void test_a_question_that_is_told_after_its_answer_is_found_at_the_next_s
 	assert_told("");
 }
 
+static void test_an_answer_that_is_told_first_is_placed_when_the_sweep_ends(void **state)
+{
+	(void)state;
+	answer(SECOND + 7, 1, DNS_TYPE_A, "www");
+	query(SECOND, 1, DNS_TYPE_A, "www");
+	dns_lookups_tick(lookups, 2 * SECOND);
+	assert_told("1 A www 7 NOERROR\n");
+}
+
 static void test_an_answer_is_never_before_its_question(void **state)
 {
 	(void)state;
@@ -543,6 +552,7 @@ int main(void)
 		SPECIFICATION(test_an_id_is_used_again_once_it_was_answered),
 		SPECIFICATION(
 			test_a_question_that_is_told_after_its_answer_is_found_at_the_next_sweep),
+		SPECIFICATION(test_an_answer_that_is_told_first_is_placed_when_the_sweep_ends),
 		SPECIFICATION(test_an_answer_is_never_before_its_question),
 		SPECIFICATION(test_an_error_without_a_question_ends_the_lookup_of_its_id),
 		SPECIFICATION(test_a_server_that_is_not_there_ends_what_the_socket_has_asked),

@@ -346,6 +346,23 @@ static void release_until(struct dns_lookups *lookups, __u64 time_ns)
 	}
 }
 
+/* Whatever answers something now, as the question has come from another ring since. */
+static void held_retry(struct dns_lookups *lookups)
+{
+	struct held *held, **link = &lookups->held;
+
+	while ((held = *link)) {
+		if (held->record.is_tcp || !take_message(lookups, &held->record, held->record.bytes,
+						   held->record.kept)) {
+			link = &held->next;
+			continue;
+		}
+		*link = held->next;
+		lookups->held_count--;
+		free(held);
+	}
+}
+
 static void hold(struct dns_lookups *lookups, const struct record_dns *record)
 {
 	size_t size = offsetof(struct record_dns, bytes) + record->kept;
@@ -381,6 +398,7 @@ static void lookups_expire(struct dns_lookups *lookups, struct list *list)
 void dns_lookups_tick(struct dns_lookups *lookups, __u64 now_ns)
 {
 	release_until(lookups, lookups->swept_ns);
+	held_retry(lookups);
 	lookups_expire(lookups, &lookups->waiting);
 	lookups_expire(lookups, &lookups->answered);
 	lookups->swept_ns = now_ns;
