@@ -75,6 +75,22 @@ static void requests_make(int listener, const struct sockaddr_in *address)
 		exchange_all(pair[0], pair[1]);
 }
 
+/* A connection to a port that nobody listens on, which is reset. */
+static void connection_refuse(void)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int bound = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (!bind(bound, (struct sockaddr *)&address, length) &&
+		!getsockname(bound, (struct sockaddr *)&address, &length))
+		connect(client, (struct sockaddr *)&address, length);
+	close(client);
+	close(bound);
+}
+
 /* Another Sonde, which says its version to nobody. */
 static void process_start(void)
 {
@@ -101,6 +117,7 @@ static void child_run(void)
 			requests_make(listener, &address);
 		for (int i = 0; i < SYSTEM_CALLS; i++)
 			getppid();
+		connection_refuse();
 		process_start();
 	}
 }
