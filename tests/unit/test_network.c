@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "address.h"
 #include "network.h"
 
 static void address_of(uint8_t address[16], const char *text)
