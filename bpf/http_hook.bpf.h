@@ -37,18 +37,14 @@ static __always_inline bool is_stream(const struct sock *sk)
 static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 {
 	struct socket_state *state = socket_state_make(sk);
-	struct thread *thread;
 
 	if (!state) {
 		count(SOURCE_HTTP, OUTCOME_STORAGE_FAILED);
 		return NULL;
 	}
 	if (state->flags & SOCKET_INHERITED || !state->tgid) {
-		thread = thread_current(SOURCE_HTTP);
+		owner_set(state, SOURCE_HTTP);
 		state->flags &= ~SOCKET_INHERITED;
-		state->tgid = bpf_get_current_pid_tgid() >> 32;
-		bpf_get_current_comm(state->comm, COMM_LEN);
-		state->workload = thread ? thread->workload : 0;
 	}
 	if (state->http_misses >= MISSES_MAX || state->tgid == own_tgid)
 		return NULL;

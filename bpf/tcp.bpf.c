@@ -165,7 +165,7 @@ static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
 	}
 	switch (to) {
 	case TCP_LISTEN:
-		owner_set(state);
+		owner_set(state, SOURCE_TCP);
 		listener_note(sk, state);
 		break;
 	case TCP_SYN_SENT:

@@ -9,16 +9,6 @@
 #include "tcp_record.bpf.h"
 #include "workload.bpf.h"
 
-/* The process that works with the socket now becomes its owner. */
-static __always_inline void owner_set(struct socket_state *state)
-{
-	struct thread *thread = thread_current(SOURCE_TCP);
-
-	state->workload = thread ? thread->workload : 0;
-	state->tgid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(state->comm, COMM_LEN);
-}
-
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 struct owner {
@@ -70,7 +60,7 @@ static __always_inline void owner_connects(const struct sock *sk, struct socket_
 	__u64 connection = mptcp_connection(sk);
 	struct owner owner, *first;
 
-	owner_set(state);
+	owner_set(state, SOURCE_TCP);
 	if (!connection)
 		return;
 	if (!(READ(task_current(), flags) & PF_KTHREAD)) {

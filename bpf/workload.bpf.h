@@ -209,6 +209,16 @@ static __always_inline struct thread *thread_current(enum source source)
 	return thread;
 }
 
+/* The current process becomes the owner of a socket; what goes wrong counts under `source`. */
+static __always_inline void owner_set(struct socket_state *state, enum source source)
+{
+	struct thread *thread = thread_current(source);
+
+	state->workload = thread ? thread->workload : 0;
+	state->tgid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(state->comm, COMM_LEN);
+}
+
 /*
  * The collection of numbers that a number was last marked for: one that nobody marks before that is
  * given back. Tasks mark theirs, and so does what outlives them.
