@@ -6,18 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
+
 #define ADDRESS_BITS 128
-#define MAPPED_BITS  96 /* before an IPv4 address that is mapped into IPv6 */
-
-static const uint8_t mapped[MAPPED_BITS / 8] = {[10] = 0xff, [11] = 0xff};
-
-bool address_is_loopback(const uint8_t address[16])
-{
-	static const uint8_t loopback[16] = {[15] = 1};
-
-	return (memcmp(address, mapped, sizeof(mapped)) == 0 && address[12] == 127) ||
-	       memcmp(address, loopback, sizeof(loopback)) == 0;
-}
+#define MAPPED_BITS  (8 * ADDRESS_MAPPED_BYTES)
 
 /* The number of bits after the slash; `most` without one. Negative: it is none. */
 static long bits_read(const char *text, long most)
@@ -45,8 +37,8 @@ bool network_read(struct network *network, const char *entry, const char **name)
 	if (slash)
 		*slash++ = '\0';
 	if (inet_pton(AF_INET6, address, network->address) != 1) {
-		memcpy(network->address, mapped, sizeof(mapped));
-		if (inet_pton(AF_INET, address, network->address + sizeof(mapped)) != 1)
+		memcpy(network->address, address_mapped, sizeof(address_mapped));
+		if (inet_pton(AF_INET, address, network->address + sizeof(address_mapped)) != 1)
 			return false;
 		bits_before = MAPPED_BITS;
 	}

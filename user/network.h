@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Networks as people write them: an address with the number of its bits that count. Addresses are
- * IPv6 in network order; IPv4 is mapped (::ffff:a.b.c.d), as in records.
+ * Networks as people write them: an address (address.h) with the number of its bits that count.
  */
 #ifndef SONDE_NETWORK_H
 #define SONDE_NETWORK_H
@@ -21,8 +20,5 @@ struct network {
 bool network_read(struct network *network, const char *entry, const char **name);
 
 bool network_has(const struct network *network, const uint8_t address[16]);
-
-/* True for ::1 and 127.0.0.0/8. */
-bool address_is_loopback(const uint8_t address[16]);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "network.h"
+#include "address.h"
 
 /* Addresses tell who talks to whom: that is for this machine's own users. */
 static bool is_from_here(struct MHD_Connection *connection)

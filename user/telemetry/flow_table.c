@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "network.h"
+#include "address.h"
 
 /* Loopback addresses are each namespace's own, others are taken to be one network's. */
 static struct record_address key_of(const struct record_address *address)

@@ -8,7 +8,7 @@
 
 #include <utlist.h>
 
-#include "network.h"
+#include "address.h"
 #include "telemetry/families.h"
 #include "telemetry/flow_table.h"
 #include "telemetry/listeners.h"

@@ -8,6 +8,7 @@
 
 #include <uthash.h>
 
+#include "address.h"
 #include "identity/service.h"
 #include "telemetry/families.h"
 
@@ -120,14 +121,6 @@ bool listeners_has(const struct listeners *listeners, uint32_t netns, uint16_t p
 	return false;
 }
 
-/* Bound to no address, of IPv6 or of IPv4. */
-static bool is_any(const uint8_t address[16])
-{
-	static const uint8_t any[16], any_mapped[16] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(address, any, 16) == 0 || memcmp(address, any_mapped, 16) == 0;
-}
-
 const char *listeners_service_at(
 	const struct listeners *listeners, uint32_t netns, const uint8_t address[16], uint16_t port)
 {
@@ -137,7 +130,7 @@ const char *listeners_service_at(
 		if (socket->address.local_port != port)
 			continue;
 		if (memcmp(socket->address.local, address, 16) == 0 ||
-			(socket->address.netns == netns && is_any(socket->address.local)))
+			(socket->address.netns == netns && address_is_any(socket->address.local)))
 			return socket->service;
 	}
 	return NULL;
