@@ -99,6 +99,31 @@ static __always_inline void bytes_from_syscall(struct bytes *bytes)
 	}
 }
 
+static __always_inline long read_from(void *to, __u32 size, __u64 from, bool is_user)
+{
+	return is_user ? bpf_probe_read_user(to, size, (void *)from)
+		       : bpf_probe_read_kernel(to, size, (void *)from);
+}
+
+/* Reads the address that an operation names as its other end. False: it is none of IP. */
+static __always_inline bool remote_read(struct record_address *address, __u64 from, bool is_user)
+{
+	__u32 *remote = (__u32 *)address->remote;
+	struct sockaddr_in to;
+
+	/* as much as both families have; the rest is padding */
+	if (!from || read_from(&to, offsetof(struct sockaddr_in, __pad), from, is_user))
+		return false;
+	address->remote_port = bpf_ntohs(to.sin_port);
+	if (to.sin_family == AF_INET6)
+		return !read_from(remote, sizeof(address->remote),
+			from + offsetof(struct sockaddr_in6, sin6_addr), is_user);
+	remote[0] = remote[1] = 0;
+	remote[2] = bpf_htonl(0xffff);
+	remote[3] = to.sin_addr.s_addr;
+	return to.sin_family == AF_INET || to.sin_family == AF_UNSPEC; /* the same to a send */
+}
+
 /* True within splice(), whose bytes go to a pipe. */
 static __always_inline bool in_splice(void)
 {

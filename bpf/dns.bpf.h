@@ -92,35 +92,6 @@ static __always_inline bool dns_is_known_other(const struct sock *sk, enum dns_d
 
 /* --- one message --- */
 
-static __always_inline long dns_read_from(
-	const struct dns_scratch *scratch, void *to, __u32 size, __u64 offset)
-{
-	const void *from = (void *)(scratch->to + offset);
-
-	return scratch->to_is_user ? bpf_probe_read_user(to, size, from)
-				   : bpf_probe_read_kernel(to, size, from);
-}
-
-/* Reads the address that a message is sent to. False: there is none. */
-static __always_inline bool dns_destination_read(struct dns_scratch *scratch)
-{
-	struct record_address *address = &scratch->record.address;
-	__u32 *remote = (__u32 *)address->remote;
-	struct sockaddr_in to;
-
-	/* as much as both families have; the rest is padding */
-	if (!scratch->to || dns_read_from(scratch, &to, offsetof(struct sockaddr_in, __pad), 0))
-		return false;
-	address->remote_port = bpf_ntohs(to.sin_port);
-	if (to.sin_family == AF_INET6)
-		return !dns_read_from(scratch, remote, sizeof(address->remote),
-			offsetof(struct sockaddr_in6, sin6_addr));
-	remote[0] = remote[1] = 0;
-	remote[2] = bpf_htonl(0xffff);
-	remote[3] = to.sin_addr.s_addr;
-	return true;
-}
-
 /* Of a socket that is not connected: does it ask DNS with this message, or has it asked? */
 static __always_inline bool dns_is_asked(struct dns_scratch *scratch)
 {
@@ -130,7 +101,7 @@ static __always_inline bool dns_is_asked(struct dns_scratch *scratch)
 
 	if (record->direction == DNS_RECEIVED)
 		return misses && *misses == DNS_ASKS;
-	if (!dns_destination_read(scratch))
+	if (!remote_read(&scratch->record.address, scratch->to, scratch->to_is_user))
 		return false;
 	if (record->address.remote_port == DNS_PORT) {
 		if (!misses || *misses != DNS_ASKS)

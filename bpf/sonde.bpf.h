@@ -22,9 +22,10 @@
 #define ECONNREFUSED 111
 #define EHOSTUNREACH 113
 
-#define AF_UNIX  1
-#define AF_INET  2
-#define AF_INET6 10
+#define AF_UNSPEC 0
+#define AF_UNIX   1
+#define AF_INET   2
+#define AF_INET6  10
 
 #define MSG_OOB      0x1
 #define MSG_PEEK     0x2

@@ -60,27 +60,6 @@ static __always_inline struct sock *socket_behind(struct task_struct *task, __u3
 	return BPF_CORE_READ(socket, sk);
 }
 
-/* The address that the program gave; false when it is none of the Internet's. */
-static __always_inline bool remote_read(struct record_address *address, __u64 user_address)
-{
-	__u32 *remote = (__u32 *)address->remote;
-	struct sockaddr_in6 given = {};
-	struct sockaddr_in *v4 = (void *)&given;
-
-	bpf_probe_read_user(&given, sizeof(*v4), (void *)user_address);
-	address->remote_port = bpf_ntohs(given.sin6_port);
-	if (given.sin6_family == AF_INET) {
-		remote[2] = bpf_htonl(0xffff);
-		remote[3] = v4->sin_addr.s_addr;
-		return true;
-	}
-	if (given.sin6_family != AF_INET6 ||
-		bpf_probe_read_user(&given, sizeof(given), (void *)user_address))
-		return false;
-	__builtin_memcpy(address->remote, &given.sin6_addr, sizeof(address->remote));
-	return true;
-}
-
 /* Tells of a connect() that has failed, if it has sent nothing. */
 static __noinline void connect_fails(
 	struct thread *thread, __u32 descriptor, __u64 user_address, __u64 begin_ns, long result)
@@ -97,7 +76,7 @@ static __noinline void connect_fails(
 	sk = socket_behind(task_current(), descriptor);
 	if (BPF_CORE_READ(sk, sk_type) != SOCK_STREAM ||
 		BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
-		!remote_read(&record.address, user_address))
+		!remote_read(&record.address, user_address, true))
 		return;
 	record.record.type = RECORD_TCP;
 	record.record.workload = thread->workload;
