@@ -31,15 +31,34 @@ enum direction { DIRECTION_RECEIVE, DIRECTION_SEND };
 /* The address of the current process's open file that has this number. */
 static __always_inline __u64 file_of(struct task_struct *task, __u32 fd)
 {
+	struct file **files = BPF_CORE_READ(task, files, fdt, fd);
 	__u64 file = 0;
 
-	bpf_probe_read_kernel(&file, sizeof(file), task->files->fdt->fd + fd);
+	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	return file;
 }
 
 static __always_inline __u64 socket_file(const struct sock *sk)
 {
 	return (__u64)BPF_CORE_READ(sk, sk_socket, file);
+}
+
+/* How the current thread uses io_uring. */
+enum uring_use { URING_NOT, URING_USED, URING_WORKER };
+
+/*
+ * Global, so that the verifier comes by once: for each pointer in the kernel that is followed it
+ * searches all types by their names (Linux 6.18), which takes as long as hundreds of instructions.
+ */
+__weak __noinline int uring_use(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!bpf_core_field_exists(task->io_uring))
+		return URING_NOT;
+	if (task->flags & PF_IO_WORKER)
+		return URING_WORKER;
+	return task->io_uring ? URING_USED : URING_NOT;
 }
 
 /*
@@ -52,11 +71,11 @@ static __always_inline bool in_call_on(const struct sock *sk)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
-	if (!bpf_core_field_exists(task->io_uring))
-		return true;
-	if (task->flags & PF_IO_WORKER)
-		return false;
-	return !task->io_uring || file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
+	switch (uring_use()) {
+	case URING_NOT: return true;
+	case URING_WORKER: return false;
+	}
+	return file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
 }
 
 /* The operation that the current system call does; unreadable for rarer ways. */

@@ -5,7 +5,7 @@
  * (dns.bpf.h).
  */
 #include "dns.bpf.h"
-#include "http_hook.bpf.h"
+#include "http_receive.bpf.h"
 
 const volatile __u32 own_tgid SETTING = 0;
 const volatile bool tells_http SETTING = true;
@@ -71,7 +71,7 @@ static __always_inline void unix_send_begins(struct sock *receiver)
 	struct sock *sender = unix_peer(receiver);
 	struct socket_state *state = sender ? socket_candidate(sender) : NULL;
 
-	if (!state || state->sending || !in_call_on(sender))
+	if (!state || send_is_noted(state) || !in_call_on(sender))
 		return; /* one of io_uring is read when it ends */
 	bytes_from_syscall(&state->send_bytes);
 	state->send_length = bytes_length(&state->send_bytes);

@@ -10,7 +10,7 @@
 #define SONDE_HTTP_FUNCTION_BPF_H
 
 #include "dns.bpf.h"
-#include "http_hook.bpf.h"
+#include "http_receive.bpf.h"
 
 extern const volatile bool tells_http;
 

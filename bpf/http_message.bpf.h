@@ -10,121 +10,7 @@
 #ifndef SONDE_HTTP_MESSAGE_BPF_H
 #define SONDE_HTTP_MESSAGE_BPF_H
 
-#include "bytes.bpf.h"
-#include "http_connection.bpf.h"
-
-#define WINDOW BYTES_AT_ONCE /* most heads are one window */
-
-/* What one operation on a socket moved. */
-struct transfer {
-	struct bytes bytes;
-	__u64 offset;      /* of the first byte that is not known yet, */
-	__u64 length;      /* and of their end */
-	__u64 first_ns;    /* when the first of them began to move */
-	__u64 last_ns;     /* when the last one had */
-	__u64 arrival_ns;  /* received: since when they waited; 0: not known */
-	__u64 arrival_end; /* offset up to which that is so */
-	enum direction direction;
-};
-
-/* The kernel's description of an operation tells what is left: the way back to its begin. */
-struct rewind {
-	struct bytes bytes;
-	__u64 left; /* of what has been moved */
-};
-
-/* The bytes of one operation on their way through a message. */
-struct feed {
-	struct bytes_cursor cursor;
-	__u64 offset; /* of the first byte not yet consumed */
-	__u64 length;
-	__u64 first_ns; /* when these bytes began, and had finished, to move */
-	__u64 last_ns;
-	__u64 arrival_ns;  /* since when they waited to be received; 0: not known */
-	__u64 arrival_end; /* offset up to which that is so */
-	__u64 window;      /* offset of the bytes in data[carried … filled) */
-	__u32 carried;     /* bytes before them, from earlier operations */
-	__u32 filled;      /* 0: there is no window */
-	__u32 line;        /* index in data at which the line under way begins */
-	__u32 message;     /* enum message */
-	__u32 workload;    /* of the thread that moves them */
-	__u32 lost;        /* enum outcome, when the connection can no longer be followed */
-};
-
-/*
- * What is worked on lies in a map and not on the stack: the verifier does not follow values there,
- * so it need not try all of them.
- */
-struct http_scratch {
-	struct rewind rewind;
-	union {
-		struct {
-			struct feed feed;
-			struct transfer transfer;
-			struct record_http record;
-			/* carried bytes, then the window; as long as a masked index and an 8-byte
-			 * load can reach */
-			char data[1024 + 8];
-		};
-		__u64 dns[240]; /* an operation is either HTTP's or that of dns.bpf.h */
-	};
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct http_scratch);
-} http_scratch __weak SEC(".maps");
-
-static __always_inline struct http_scratch *http_scratch_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&http_scratch, &zero);
-}
-
-/* The operation that this CPU is at; NULL, which cannot be, for the verifier. */
-static __always_inline struct transfer *transfer_begin(enum direction direction)
-{
-	struct http_scratch *scratch = http_scratch_get();
-
-	if (!scratch)
-		return NULL;
-	scratch->transfer = (struct transfer){.direction = direction};
-	return &scratch->transfer;
-}
-
-/* As an argument of a global function; see http_connection.bpf.h. */
-#ifdef SONDE_TABLES
-
-typedef __u32 scratch_argument;
-
-static __always_inline scratch_argument scratch_pass(const struct http_scratch *scratch)
-{
-	return 0;
-}
-
-static __always_inline struct http_scratch *scratch_of(scratch_argument argument)
-{
-	return http_scratch_get();
-}
-
-#else
-
-typedef struct http_scratch *scratch_argument;
-
-static __always_inline scratch_argument scratch_pass(struct http_scratch *scratch)
-{
-	return scratch;
-}
-
-static __always_inline struct http_scratch *scratch_of(scratch_argument argument)
-{
-	return argument;
-}
-
-#endif
+#include "http_text.bpf.h"
 
 /* What http_request.bpf.h does with what is found here. */
 int request_begin(conn_argument which, scratch_argument where, __u32 line, __u32 length);
@@ -133,107 +19,6 @@ int request_end(conn_argument which);
 int response_begin(conn_argument which); /* 0: nothing was asked */
 int response_end(conn_argument which, __u32 flags);
 static bool response_to(struct conn *conn, __u64 method, __u32 method_length);
-
-#define DATA(at) ((at)&1023)
-
-static __always_inline __u64 load8(const struct http_scratch *scratch, __u32 at)
-{
-	return *(const __u64 *)(scratch->data + DATA(at));
-}
-
-/* Index of the first newline in [from, to), or `to`. Eight bytes at a time, by Mycroft's test. */
-__weak __noinline __u32 newline_find(scratch_argument where, __u32 from, __u32 to)
-{
-	struct http_scratch *scratch = scratch_of(where);
-
-	if (!scratch)
-		return to;
-	for (int i = 0; i < 1024 / 8 && from < to; i++, from += 8) {
-		__u64 x = load8(scratch, from) ^ 0x0a0a0a0a0a0a0a0a;
-		__u64 zero = ((x - 0x0101010101010101) & ~x & 0x8080808080808080) >> 7;
-
-		if (zero) {
-			/* ones below the lowest marked byte, counted by bytes */
-			__u64 below = (zero - 1) & ~zero & 0x0101010101010101;
-
-			from += below * 0x0101010101010101 >> 56;
-			break;
-		}
-	}
-	return from < to ? from : to;
-}
-
-#define LOWER    0x2020202020202020
-#define FIRST(n) ((1ULL << 8 * (n)) - 1) /* mask of the first n bytes */
-
-#define HTTP_1 WORD('H', 'T', 'T', 'P', '/', '1', '.', 0)
-
-/*
- * Index of the first header line from `at` on that may matter, as it begins with c, t or its end,
- * or that has no end before `to`. Most lines of a head are passed over here, at a third of the
- * price.
- */
-__weak __noinline __u32 headers_skip(scratch_argument where, __u32 at, __u32 to)
-{
-	struct http_scratch *scratch = scratch_of(where);
-
-	if (!scratch)
-		return to;
-	for (int i = 0; i < 64 && at < to; i++) {
-		__u8 first = scratch->data[DATA(at)];
-		__u32 end;
-
-		if ((first | 0x20) == 'c' || (first | 0x20) == 't' || first == '\r' ||
-			first == '\n')
-			break;
-		end = newline_find(scratch_pass(scratch), at, to);
-		if (end >= to)
-			break;
-		at = end + 1;
-	}
-	return at;
-}
-
-/* tchar of RFC 9110, 5.6.2: the characters of a method; a bit for each of 64 codes. */
-#define TOKEN_FROM_0  0x03ff6cfa00000000
-#define TOKEN_FROM_64 0x57ffffffc7fffffe
-
-static __always_inline bool is_token(__u8 c)
-{
-	__u64 set = c < 64 ? TOKEN_FROM_0 : TOKEN_FROM_64;
-
-	return c < 128 && set >> (c & 63) & 1;
-}
-
-#define METHOD_MAX 32
-
-/*
- * Length of the method at the beginning of a request line of which `length` bytes are there; 0 when
- * that cannot become one; `length` when all of it is method so far.
- */
-__weak __noinline __u32 method_length(scratch_argument where, __u32 at, __u32 length)
-{
-	struct http_scratch *scratch = scratch_of(where);
-	__u32 i;
-
-	if (!scratch)
-		return 0;
-	for (i = 0; i < METHOD_MAX && i < length; i++) {
-		__u8 c = scratch->data[DATA(at + i)];
-
-		if (c == ' ')
-			return i;
-		if (!is_token(c))
-			return 0;
-	}
-	return i < METHOD_MAX ? length : 0;
-}
-
-/* True when the first bytes of a response are those of its version, as far as they are there. */
-static __always_inline bool version_begins(__u64 word, __u32 length)
-{
-	return ((word ^ HTTP_1) & (length < 7 ? FIRST(length) : FIRST(7))) == 0;
-}
 
 /* A complete first line, or the first bytes (more than are carried) of a long one. */
 static __always_inline bool start_line(struct conn *conn, struct http_scratch *scratch,
@@ -272,57 +57,6 @@ static __always_inline bool start_line(struct conn *conn, struct http_scratch *s
 	return true;
 }
 
-/* OWS of RFC 9110, 5.6.3 */
-static __always_inline bool is_space(__u8 c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* The number that begins with a digit; what follows it does not matter here. */
-__weak __noinline __u64 number_parse(scratch_argument where, __u32 at, __u32 end, __u32 base)
-{
-	struct http_scratch *scratch = scratch_of(where);
-	__u64 value = 0;
-
-	if (!scratch)
-		return 0;
-	for (int i = 0; i < 24 && at < end; i++, at++) {
-		__u8 c = scratch->data[DATA(at)];
-		__u8 digit = c - '0';
-
-		if (digit > 9 && base == 16) {
-			digit = (c | 0x20) - 'a';
-			digit = digit < 6 ? digit + 10 : 16;
-		}
-		if (digit >= base)
-			break;
-		value = value * base + digit;
-	}
-	return value;
-}
-
-#define SPACES_MAX 8 /* passed over before or after a value; one is what people write */
-
-/* Index of the first byte of a value that begins at `at` or after spaces. */
-__weak __noinline __u32 spaces_skip(scratch_argument where, __u32 at)
-{
-	struct http_scratch *scratch = scratch_of(where);
-
-	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
-		at++;
-	return at;
-}
-
-/* End of a value that ends at `end` or before spaces. */
-__weak __noinline __u32 spaces_trim(scratch_argument where, __u32 end)
-{
-	struct http_scratch *scratch = scratch_of(where);
-
-	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(end - 1)]); i++)
-		end--;
-	return end;
-}
-
 static __always_inline void header_line(struct conn *conn, struct http_scratch *scratch,
 	struct stream *stream, __u32 at, __u32 length)
 {
@@ -344,7 +78,7 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 				WORD('g', ':', 0, 0, 0, 0, 0, 0) &&
 			((load8(scratch, end - 8) | LOWER) >> 8 | (__u64)'#' << 56) ==
 				WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', '#') &&
-			!is_token(scratch->data[DATA(end - 8)])) /* its name begins there */
+			!is_a(scratch->data[DATA(end - 8)], IN_TOKEN)) /* its name begins there */
 			stream->flags |= STREAM_CHUNKED;
 	} else if (feed->message == REQUEST &&
 		   first == WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
@@ -630,8 +364,8 @@ __weak __noinline int feed_step(conn_argument which, scratch_argument where)
  * Lines and pieces looked at in one operation, 65,536: nested, as the verifier keeps a state for
  * each round of a loop until it has seen the last one.
  */
-#define FEED_ROUNDS 64
-#define FEED_STEPS  1024
+#define FEED_ROUNDS 256
+#define FEED_STEPS  256
 
 __weak __noinline int feed_steps(conn_argument which, scratch_argument where)
 {

@@ -54,6 +54,15 @@ __weak __noinline int rewind_some(scratch_argument where)
 	return 0;
 }
 
+/* Returns 0 when the begin is farther away than an operation can be long. */
+__weak __noinline int rewind_all(scratch_argument where)
+{
+	for (int i = 0; i < REWIND_STEPS; i++)
+		if (rewind_some(where))
+			return 1;
+	return 0;
+}
+
 static __always_inline void bytes_rewind(struct bytes *bytes, __u64 moved)
 {
 	struct http_scratch *scratch;
@@ -69,12 +78,8 @@ static __always_inline void bytes_rewind(struct bytes *bytes, __u64 moved)
 	scratch->rewind.bytes = *bytes;
 	scratch->rewind.bytes.kind = BYTES_KERNEL_IOVEC;
 	scratch->rewind.left = moved;
-	for (int i = 0; i < REWIND_STEPS; i++) {
-		if (!rewind_some(scratch_pass(scratch)))
-			continue;
+	if (rewind_all(scratch_pass(scratch)))
 		*bytes = scratch->rewind.bytes;
-		return;
-	}
 }
 
 /* By what the bytes of an operation are found, once it has ended. */
@@ -84,6 +89,30 @@ enum bytes_way {
 	BY_NOTHING
 };
 
+/* Finds the bytes of the operation under way, which the current system call does. */
+__weak __noinline int moved_by_call(void)
+{
+	struct http_scratch *scratch = http_scratch_get();
+
+	if (scratch)
+		bytes_from_syscall(&scratch->transfer.bytes);
+	return 0;
+}
+
+/* The same, of io_uring's request at this address, for the file at that one. */
+__weak __noinline int moved_by_uring(__u64 request, __u64 file)
+{
+	struct http_scratch *scratch = http_scratch_get();
+	__u64 moved;
+
+	if (!scratch)
+		return 0;
+	moved = scratch->transfer.length;
+	moved = bytes_from_uring(&scratch->transfer.bytes, request, file, moved);
+	bytes_rewind(&scratch->transfer.bytes, moved);
+	return 0;
+}
+
 static __always_inline void bytes_moved(struct transfer *transfer, struct sock *sk,
 	enum bytes_way way, const struct msghdr *message)
 {
@@ -92,10 +121,9 @@ static __always_inline void bytes_moved(struct transfer *transfer, struct sock *
 	switch (way) {
 	case BY_SYSCALL:
 		if (in_call_on(sk))
-			bytes_from_syscall(bytes);
+			moved_by_call();
 		else
-			bytes_rewind(bytes,
-				bytes_from_uring(bytes, sk, transfer->direction, transfer->length));
+			moved_by_uring(uring_request(sk, transfer->direction), socket_file(sk));
 		break;
 	case BY_MESSAGE:
 		bytes_from_msghdr(bytes, message);
@@ -202,18 +230,14 @@ static __always_inline void feed_begin(
 	feed->lost = OUTCOME_UNPARSABLE; /* unless its end is reached */
 }
 
-static __always_inline void feed_all(struct conn *conn, struct http_scratch *scratch)
-{
-	feed_begin(&scratch->feed, conn, &scratch->transfer);
-	for (int i = 0; i < FEED_ROUNDS; i++)
-		if (feed_steps(conn_pass(conn), scratch_pass(scratch)))
-			break;
-}
+/* What becomes of a connection by an operation. */
+enum fed {
+	FED,
+	FED_LOST,  /* it must be forgotten */
+	FED_TURNED /* the operation is to be fed to it once more */
+};
 
-/*
- * Leads the bytes of one operation through the message that they belong to. Returns 1 when the
- * connection must be forgotten.
- */
+/* Leads the bytes of one operation through the message that they belong to; returns enum fed. */
 __weak __noinline int conn_feed(conn_argument which)
 {
 	struct conn *conn = conn_of(which);
@@ -221,24 +245,24 @@ __weak __noinline int conn_feed(conn_argument which)
 	struct feed *feed;
 
 	if (!scratch || !conn)
-		return 0;
+		return FED;
 	feed = &scratch->feed;
-	feed_all(conn, scratch);
-	if (feed->lost == OUTCOME_UNPARSABLE && feed->message == RESPONSE &&
-		conn->flags & CONN_TENTATIVE) {
-		if (!conn_turn(conn))
-			return 1;
-		feed_all(conn, scratch);
-	}
+	feed_begin(feed, conn, &scratch->transfer);
+	for (int i = 0; i < FEED_ROUNDS; i++)
+		if (feed_steps(which, scratch_pass(scratch)))
+			break;
 	if (!feed->lost)
-		return 0;
+		return FED;
+	if (feed->lost == OUTCOME_UNPARSABLE && feed->message == RESPONSE &&
+		conn->flags & CONN_TENTATIVE)
+		return conn_turn(conn) ? FED_TURNED : FED_LOST;
 	if (feed->lost == OUTCOME_UNREADABLE) {
 		conn_lose(conn, feed->message);
-		return 1;
+		return FED_LOST;
 	}
 	if (feed->message == RESPONSE) {
 		conn_end(conn_pass(conn), HTTP_RESPONSE_INVALID, 0);
-		return 0;
+		return FED;
 	}
 	/* no more requests can be found here; those that were may still be answered */
 	if (conn->asked)
@@ -246,7 +270,7 @@ __weak __noinline int conn_feed(conn_argument which)
 	else
 		conn->flags |= CONN_OPAQUE;
 	conn->streams[REQUEST].state = STREAM_UNTIL_CLOSE;
-	return 0;
+	return FED;
 }
 
 /* What was waited for before the first request: for the server's accept, or for the connection. */
@@ -323,11 +347,16 @@ static __noinline struct conn *conn_new(
 static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 	struct socket_state *state, const struct transfer *transfer)
 {
+	enum fed fed;
+
 	if (!conn)
 		conn = conn_new(sk, state, transfer);
 	if (!conn)
 		return NULL;
-	if (!conn_feed(conn_pass(conn))) {
+	fed = conn_feed(conn_pass(conn));
+	if (fed == FED_TURNED)
+		fed = conn_feed(conn_pass(conn));
+	if (fed == FED) {
 		if (conn->asked || !(conn->flags & CONN_OPAQUE))
 			return conn;
 		if (state) /* it only looked like a request */

@@ -353,7 +353,7 @@ static __always_inline void address_read(struct record_address *address, const s
 		address->local_port =
 			bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	address->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
-	address->netns = READ(READ(sk, __sk_common.skc_net.net), ns.inum);
+	address->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
 #endif

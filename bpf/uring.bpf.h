@@ -64,19 +64,19 @@ static __always_inline struct iov_iter *uring_iter(const struct io_kiocb *reques
 }
 
 /*
- * Those of the request that io_uring tries on a socket and that has `moved` some of them. Returns
- * how far behind the place that it keeps they begin.
+ * Those of the request, an address, that io_uring tries on the socket that is this file and that
+ * has `moved` some of them. Returns how far behind the place that it keeps they begin.
  */
 static __always_inline __u64 bytes_from_uring(
-	struct bytes *bytes, struct sock *sk, enum direction direction, __u64 moved)
+	struct bytes *bytes, __u64 address, __u64 file, __u64 moved)
 {
-	struct io_kiocb *request = (struct io_kiocb *)uring_request(sk, direction);
+	struct io_kiocb *request = (struct io_kiocb *)address;
 	struct iov_iter *iter;
 	__u32 kind;
 
 	bytes->kind = BYTES_UNREADABLE;
 	/* the memory of one that is over may be another one's */
-	if ((__u64)BPF_CORE_READ(request, file) != socket_file(sk))
+	if ((__u64)BPF_CORE_READ(request, file) != file)
 		return 0;
 	iter = uring_iter(request, &moved);
 	if (!iter)
