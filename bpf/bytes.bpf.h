@@ -46,11 +46,8 @@ static __always_inline __u64 socket_file(const struct sock *sk)
 /* How the current thread uses io_uring. */
 enum uring_use { URING_NOT, URING_USED, URING_WORKER };
 
-/*
- * Global, so that the verifier comes by once: for each pointer in the kernel that is followed it
- * searches all types by their names (Linux 6.18), which takes as long as hundreds of instructions.
- */
-__weak __noinline int uring_use(void)
+/* For each pointer of the kernel that is followed the verifier takes long: see docs/overhead.md. */
+static __always_inline enum uring_use uring_use(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
@@ -66,16 +63,25 @@ __weak __noinline int uring_use(void)
  * threads of its own; and in those that use it, at the end or in the middle of whatever call they
  * are in.
  */
-static __always_inline bool in_call_on(const struct sock *sk)
+static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
-	switch (uring_use()) {
-	case URING_NOT: return true;
-	case URING_WORKER: return false;
-	}
+	if (use != URING_USED)
+		return use == URING_NOT;
 	return file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
+}
+
+/* The same, for whom does not know yet how the thread uses io_uring. */
+__weak __noinline int uring_ask(void)
+{
+	return uring_use();
+}
+
+static __always_inline bool in_call_on(const struct sock *sk)
+{
+	return call_is_on(sk, uring_ask());
 }
 
 /* The operation that the current system call does; unreadable for rarer ways. */

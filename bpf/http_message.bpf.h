@@ -198,7 +198,7 @@ static __always_inline bool window_read(
 	feed->window = feed->offset;
 	feed->carried = carried;
 	feed->filled = got ? carried + got : 0;
-	feed->line = 0;
+	line_begin(feed, 0);
 	return true;
 }
 
@@ -284,21 +284,21 @@ static __always_inline bool lines_step(
 	} else if (stream->state == STREAM_START && !stream->head_bytes) {
 		stream->first_ns = feed->first_ns; /* the final response, after an interim one */
 	}
+	feed->skips = stream->state == STREAM_HEADERS && !(stream->flags & STREAM_SKIP_LINE) &&
+		      feed->line >= feed->carried;
+	end = line_find(scratch_pass(scratch));
 	at = feed->line;
-	if (stream->state == STREAM_HEADERS && !(stream->flags & STREAM_SKIP_LINE) &&
-		at >= feed->carried) {
-		at = headers_skip(scratch_pass(scratch), at, feed->filled);
-		feed->line = at;
+	if (feed->skips)
 		consume(feed, stream, feed->window + at - feed->carried);
-	}
-	end = newline_find(scratch_pass(scratch), at, feed->filled);
+	if (end == LINE_UNKNOWN)
+		return true;
 	if (end >= feed->filled)
 		return line_continue(conn, scratch, stream);
 
 	length = end - at;
 	if (length && scratch->data[DATA(end - 1)] == '\r')
 		length--;
-	feed->line = end + 1;
+	line_begin(feed, end + 1);
 	stream->carried = 0;
 	consume(feed, stream, feed->window + feed->line - feed->carried);
 	if (stream->flags & STREAM_SKIP_LINE) {
@@ -321,7 +321,7 @@ static __always_inline void body_step(
 	}
 	consume(feed, stream, feed->offset + take);
 	/* the rest of the window may hold what comes next */
-	feed->line = feed->carried + (feed->offset - feed->window);
+	line_begin(feed, feed->carried + (feed->offset - feed->window));
 	if (feed->line >= feed->filled)
 		feed->filled = 0;
 	if (stream->state == STREAM_UNTIL_CLOSE || stream->remaining)
@@ -332,7 +332,16 @@ static __always_inline void body_step(
 		message_end(conn, feed->message, stream);
 }
 
-/* One line, or one piece of a body; returns 1 when the operation is used up. */
+/* True when all of an operation is used up, or nothing of it matters any more. */
+static __always_inline bool feed_is_over(struct feed *feed, const struct conn *conn)
+{
+	if (feed->offset < feed->length && !(conn->flags & CONN_OPAQUE))
+		return false;
+	feed->lost = 0;
+	return true;
+}
+
+/* One line that matters, or one piece of a body; returns 1 when the operation is over. */
 __weak __noinline int feed_step(conn_argument which, scratch_argument where)
 {
 	struct conn *conn = conn_of(which);
@@ -343,10 +352,8 @@ __weak __noinline int feed_step(conn_argument which, scratch_argument where)
 	if (!conn || !scratch)
 		return 1;
 	feed = &scratch->feed;
-	if (feed->offset >= feed->length || conn->flags & CONN_OPAQUE) {
-		feed->lost = 0;
+	if (feed_is_over(feed, conn))
 		return 1;
-	}
 	stream = feed->message == REQUEST ? &conn->streams[REQUEST] : &conn->streams[RESPONSE];
 	switch (stream->state) {
 	case STREAM_BODY:
@@ -354,10 +361,10 @@ __weak __noinline int feed_step(conn_argument which, scratch_argument where)
 	case STREAM_UNTIL_CLOSE:
 		if (!(stream->flags & STREAM_SKIP_LINE)) {
 			body_step(conn, scratch, stream);
-			return 0;
+			return feed_is_over(feed, conn);
 		}
 	}
-	return !lines_step(conn, scratch, stream);
+	return !lines_step(conn, scratch, stream) || feed_is_over(feed, conn);
 }
 
 /*

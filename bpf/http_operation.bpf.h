@@ -89,17 +89,20 @@ enum bytes_way {
 	BY_NOTHING
 };
 
-/* Finds the bytes of the operation under way, which the current system call does. */
+/*
+ * Finds the bytes of the operation under way, if the current system call does it; for whether it
+ * does, returns enum uring_use.
+ */
 __weak __noinline int moved_by_call(void)
 {
 	struct http_scratch *scratch = http_scratch_get();
 
 	if (scratch)
 		bytes_from_syscall(&scratch->transfer.bytes);
-	return 0;
+	return uring_use();
 }
 
-/* The same, of io_uring's request at this address, for the file at that one. */
+/* Finds those of io_uring's request at this address, for the file at that one. */
 __weak __noinline int moved_by_uring(__u64 request, __u64 file)
 {
 	struct http_scratch *scratch = http_scratch_get();
@@ -120,9 +123,7 @@ static __always_inline void bytes_moved(struct transfer *transfer, struct sock *
 
 	switch (way) {
 	case BY_SYSCALL:
-		if (in_call_on(sk))
-			moved_by_call();
-		else
+		if (!call_is_on(sk, moved_by_call()))
 			moved_by_uring(uring_request(sk, transfer->direction), socket_file(sk));
 		break;
 	case BY_MESSAGE:

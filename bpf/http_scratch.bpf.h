@@ -39,10 +39,17 @@ struct feed {
 	__u32 carried;     /* bytes before them, from earlier operations */
 	__u32 filled;      /* 0: there is no window */
 	__u32 line;        /* index in data at which the line under way begins */
+	__u32 at;          /* from where on its end is looked for */
+	__u32 skips;       /* whether lines that do not matter are passed over */
 	__u32 message;     /* enum message */
 	__u32 workload;    /* of the thread that moves them */
 	__u32 lost;        /* enum outcome, when the connection can no longer be followed */
 };
+
+static __always_inline void line_begin(struct feed *feed, __u32 at)
+{
+	feed->line = feed->at = at;
+}
 
 /*
  * What is worked on lies in a map and not on the stack: the verifier does not follow values there,

@@ -15,62 +15,89 @@ static __always_inline __u64 load8(const struct http_scratch *scratch, __u32 at)
 	return *(const __u64 *)(scratch->data + DATA(at));
 }
 
-/* Index of the first newline in [from, to), or `to`. Eight bytes at a time, by Mycroft's test. */
-__weak __noinline __u32 newline_find(scratch_argument where, __u32 from, __u32 to)
-{
-	struct http_scratch *scratch = scratch_of(where);
-
-	if (!scratch)
-		return to;
-	for (int i = 0; i < 1024 / 8 && from < to; i++, from += 8) {
-		__u64 x = load8(scratch, from) ^ 0x0a0a0a0a0a0a0a0a;
-		__u64 zero = ((x - 0x0101010101010101) & ~x & 0x8080808080808080) >> 7;
-
-		if (zero) {
-			/* ones below the lowest marked byte, counted by bytes */
-			__u64 below = (zero - 1) & ~zero & 0x0101010101010101;
-
-			from += below * 0x0101010101010101 >> 56;
-			break;
-		}
-	}
-	return from < to ? from : to;
-}
-
 #define LOWER    0x2020202020202020
 #define FIRST(n) ((1ULL << 8 * (n)) - 1) /* mask of the first n bytes */
 
 #define HTTP_1 WORD('H', 'T', 'T', 'P', '/', '1', '.', 0)
 
+/* A header that frames a body or names a trace, or the empty line at their end. */
+static __always_inline bool line_matters(const struct http_scratch *scratch, __u32 at)
+{
+	__u8 begin = scratch->data[DATA(at)];
+
+	switch (load8(scratch, at) | LOWER) {
+	case WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-'):
+		return (scratch->data[DATA(at + 8)] | 0x20) == 'l';
+	case WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r'):
+	case WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r'): return true;
+	}
+	return begin == '\r' || begin == '\n';
+}
+
+/* Index of the first newline in eight bytes, by Mycroft's test; 8: there is none. */
+static __always_inline __u32 newline_in(__u64 bytes)
+{
+	__u64 x = bytes ^ 0x0a0a0a0a0a0a0a0a;
+	__u64 zero = ((x - 0x0101010101010101) & ~x & 0x8080808080808080) >> 7;
+
+	/* ones below the lowest marked byte, or everywhere, counted by bytes */
+	return ((zero - 1) & ~zero & 0x0101010101010101) * 0x0101010101010101 >> 56;
+}
+
+#define LINE_STEPS   32 /* of eight bytes */
+#define LINE_UNKNOWN (~0U)
+
+/*
+ * Finds the end of the line that begins at `feed.line`; with `feed.skips`, of the first one from
+ * there on that matters, to which that is moved. Returns the index of its newline, or `feed.filled`
+ * when there is none before, or LINE_UNKNOWN: to be asked again. One function for both, as each
+ * call costs as much as ten comparisons.
+ */
+__weak __noinline __u32 line_find(scratch_argument where)
+{
+	struct http_scratch *scratch = scratch_of(where);
+	struct feed *feed;
+
+	if (!scratch)
+		return 0;
+	feed = &scratch->feed;
+	for (int i = 0; i < LINE_STEPS; i++) {
+		__u32 ahead;
+
+		barrier(); /* all is in memory now, so each round looks the same to the verifier */
+		ahead = newline_in(load8(scratch, feed->at));
+		feed->at += ahead;
+		if (feed->at >= feed->filled)
+			return feed->filled;
+		if (ahead == 8)
+			continue;
+		if (!feed->skips || line_matters(scratch, feed->line))
+			return feed->at;
+		line_begin(feed, feed->at + 1);
+		if (feed->at >= feed->filled)
+			return feed->filled;
+	}
+	return LINE_UNKNOWN;
+}
+
 /* What a character may be. */
 enum character {
 	IN_TOKEN = 1, /* tchar of RFC 9110, 5.6.2: of a method or a header's name */
-	HEXDIG = 2,   /* RFC 9110, 2.1 */
-	MATTERS = 4   /* as the first one of a line: that ends a head, or may frame its body */
+	HEXDIG = 2    /* RFC 9110, 2.1 */
 };
 
 /* Looked up, not compared: the verifier goes each way of a comparison at each round of a loop. */
 static const __u8 characters[256] = {
-	['\n'] = MATTERS,
-	['\r'] = MATTERS,
 	['!'] = IN_TOKEN,
 	['#' ... '\''] = IN_TOKEN,
 	['*' ... '+'] = IN_TOKEN,
 	['-' ... '.'] = IN_TOKEN,
 	['0' ... '9'] = IN_TOKEN | HEXDIG,
-	['A' ... 'B'] = IN_TOKEN | HEXDIG,
-	['C'] = IN_TOKEN | HEXDIG | MATTERS,
-	['D' ... 'F'] = IN_TOKEN | HEXDIG,
-	['G' ... 'S'] = IN_TOKEN,
-	['T'] = IN_TOKEN | MATTERS,
-	['U' ... 'Z'] = IN_TOKEN,
+	['A' ... 'F'] = IN_TOKEN | HEXDIG,
+	['G' ... 'Z'] = IN_TOKEN,
 	['^' ... '`'] = IN_TOKEN,
-	['a' ... 'b'] = IN_TOKEN | HEXDIG,
-	['c'] = IN_TOKEN | HEXDIG | MATTERS,
-	['d' ... 'f'] = IN_TOKEN | HEXDIG,
-	['g' ... 's'] = IN_TOKEN,
-	['t'] = IN_TOKEN | MATTERS,
-	['u' ... 'z'] = IN_TOKEN,
+	['a' ... 'f'] = IN_TOKEN | HEXDIG,
+	['g' ... 'z'] = IN_TOKEN,
 	['|'] = IN_TOKEN,
 	['~'] = IN_TOKEN,
 };
@@ -78,30 +105,6 @@ static const __u8 characters[256] = {
 static __always_inline bool is_a(__u8 c, enum character what)
 {
 	return characters[c] & what;
-}
-
-/*
- * Index of the first header line from `at` on that may matter, as it begins with c, t or its end,
- * or that has no end before `to`. Most lines of a head are passed over here, at a third of the
- * price.
- */
-__weak __noinline __u32 headers_skip(scratch_argument where, __u32 at, __u32 to)
-{
-	struct http_scratch *scratch = scratch_of(where);
-
-	if (!scratch)
-		return to;
-	for (int i = 0; i < 64 && at < to; i++) {
-		__u32 end;
-
-		if (is_a(scratch->data[DATA(at)], MATTERS))
-			break;
-		end = newline_find(scratch_pass(scratch), at, to);
-		if (end >= to)
-			break;
-		at = end + 1;
-	}
-	return at;
 }
 
 #define METHOD_MAX 32
