@@ -18,31 +18,13 @@
 
 #include <zlib.h>
 
+#include "export/protobuf.h"
+
 #define SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
 
 /* Field numbers in otlp_messages.proto of what is nested by hand; those of logs are the same. */
 #define REQUEST_RESOURCE_SPANS     1
 #define RESOURCE_SPANS_SCOPE_SPANS 2
-
-#define HEADER_LEN_MAX 11 /* one byte of tag, a varint of 64 bits */
-
-void otlp_pack(struct buffer *buffer, const ProtobufCMessage *message)
-{
-	char *to = buffer_reserve(buffer, protobuf_c_message_get_packed_size(message));
-	if (to)
-		buffer->length += protobuf_c_message_pack(message, (uint8_t *)to);
-}
-
-/* The header of an embedded message: tag with wire type 2 (LEN), and its length. */
-static size_t put_header(char *to, unsigned field, size_t length)
-{
-	size_t size = 0;
-	to[size++] = (char)(field << 3 | 2);
-	for (; length >= 0x80; length >>= 7)
-		to[size++] = (char)(length | 0x80);
-	to[size++] = (char)length;
-	return size;
-}
 
 /* --- gzip --- */
 
@@ -98,7 +80,7 @@ static void pack_resource(struct buffer *buffer, struct attributes *attributes,
 	resource.n_attributes = attributes->count;
 	resource_spans.resource = &resource;
 	resource_spans.schema_url = SCHEMA_URL;
-	otlp_pack(buffer, &resource_spans.base);
+	protobuf_append(buffer, &resource_spans.base);
 }
 
 static void pack_scope(struct buffer *buffer, const struct otlp_about *about)
@@ -110,7 +92,7 @@ static void pack_scope(struct buffer *buffer, const struct otlp_about *about)
 	scope.version = (char *)about->version;
 	scope_spans.scope = &scope;
 	scope_spans.schema_url = SCHEMA_URL;
-	otlp_pack(buffer, &scope_spans.base);
+	protobuf_append(buffer, &scope_spans.base);
 }
 
 static const struct service *service_of(const struct otlp_signal *signal, const void *item)
@@ -164,7 +146,7 @@ static void encode_group(struct encoder *encoder, const void *const *items, size
 {
 	const struct otlp_signal *signal = encoder->signal;
 	struct buffer *below = &encoder->items, *above = &encoder->resource;
-	char outer[HEADER_LEN_MAX], inner[HEADER_LEN_MAX];
+	char outer[PROTOBUF_HEADER_LEN], inner[PROTOBUF_HEADER_LEN];
 	size_t outer_size, inner_size;
 
 	below->length = above->length = 0;
@@ -174,8 +156,8 @@ static void encode_group(struct encoder *encoder, const void *const *items, size
 	pack_resource(above, &encoder->attributes, encoder->about, service_of(signal, items[0]),
 		pid_of(signal, items[0]));
 
-	inner_size = put_header(inner, RESOURCE_SPANS_SCOPE_SPANS, below->length);
-	outer_size = put_header(
+	inner_size = protobuf_put_header(inner, RESOURCE_SPANS_SCOPE_SPANS, below->length);
+	outer_size = protobuf_put_header(
 		outer, REQUEST_RESOURCE_SPANS, above->length + inner_size + below->length);
 	gzip_write(&encoder->gzip, outer, outer_size, Z_NO_FLUSH);
 	gzip_write(&encoder->gzip, above->text, above->length, Z_NO_FLUSH);

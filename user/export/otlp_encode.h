@@ -30,7 +30,4 @@ struct otlp_body {
 int otlp_encode(struct otlp_body *body, const struct otlp_about *about,
 	const struct otlp_signal *signal, const void *items, size_t count);
 
-/* Appends an encoded message; for those who pack an item. */
-void otlp_pack(struct buffer *buffer, const ProtobufCMessage *message);
-
 #endif

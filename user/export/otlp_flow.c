@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "export/flow_fields.h"
-#include "export/otlp_encode.h"
 #include "export/otlp_signal.h"
+#include "export/protobuf.h"
 
 #define EVENT_NAME "sonde.tcp.flow"
 
@@ -50,7 +50,7 @@ static void flow_pack(struct buffer *buffer, struct attributes *attributes, cons
 
 	scope_logs.log_records = (Otlp__LogRecord *[]){&message};
 	scope_logs.n_log_records = 1;
-	otlp_pack(buffer, &scope_logs.base);
+	protobuf_append(buffer, &scope_logs.base);
 }
 
 static const size_t strings[] = {offsetof(struct otlp_flow, view.peer)};

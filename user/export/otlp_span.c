@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "export/otlp_encode.h"
 #include "export/otlp_signal.h"
+#include "export/protobuf.h"
 
 static bool span_failed(const struct span *span)
 {
@@ -223,7 +223,7 @@ static void span_pack(struct buffer *buffer, struct attributes *attributes, cons
 
 	scope_spans.spans = (Otlp__Span *[]){&message};
 	scope_spans.n_spans = 1;
-	otlp_pack(buffer, &scope_spans.base);
+	protobuf_append(buffer, &scope_spans.base);
 }
 
 static const size_t strings[] = {offsetof(struct span, method),
