@@ -327,6 +327,9 @@ static void test_content_types_are_those_of_the_specifications(void **state)
 		"text/plain; version=0.0.4; charset=utf-8");
 	assert_string_equal(exposition_content_type(EXPOSITION_OPENMETRICS),
 		"application/openmetrics-text; version=1.0.0; charset=utf-8");
+	assert_string_equal(exposition_content_type(EXPOSITION_PROTOBUF),
+		"application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
+		"encoding=delimited");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)

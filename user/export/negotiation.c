@@ -14,9 +14,18 @@ struct word {
 	size_t length;
 };
 
+/* Parameters that tell one media type of a name from another. */
+enum parameter { PARAMETER_VERSION, PARAMETER_PROTO, PARAMETER_ENCODING, PARAMETERS };
+
+static const char *const parameter_names[PARAMETERS] = {
+	[PARAMETER_VERSION] = "version",
+	[PARAMETER_PROTO] = "proto",
+	[PARAMETER_ENCODING] = "encoding",
+};
+
 struct choice {
-	struct word name;    /* "text/plain", "gzip" */
-	struct word version; /* of a media type; empty: not given */
+	struct word name;                   /* "text/plain", "gzip" */
+	struct word parameters[PARAMETERS]; /* of a media type; empty: not given */
 	unsigned quality;
 };
 
@@ -51,6 +60,17 @@ static unsigned parse_quality(struct word word)
 	return quality;
 }
 
+/* Whatever else there is says nothing about whether it is ours. */
+static void choice_set_parameter(struct choice *choice, struct word name, struct word value)
+{
+	if (word_is(name, "q"))
+		choice->quality = parse_quality(value);
+	for (size_t i = 0; i < PARAMETERS; i++) {
+		if (word_is(name, parameter_names[i]))
+			choice->parameters[i] = value;
+	}
+}
+
 static bool take_choice(const char **at, struct choice *choice)
 {
 	*at += strspn(*at, BLANK ",");
@@ -65,10 +85,7 @@ static bool take_choice(const char **at, struct choice *choice)
 			++*at;
 			value = take_word(at, ";,");
 		}
-		if (word_is(name, "q"))
-			choice->quality = parse_quality(value);
-		else if (word_is(name, "version"))
-			choice->version = value;
+		choice_set_parameter(choice, name, value);
 	}
 	return true;
 }
@@ -77,14 +94,21 @@ static bool take_choice(const char **at, struct choice *choice)
 
 struct media_type {
 	const char *name;
-	const char *any; /* its kind */
-	const char *version;
+	const char *any;                    /* its kind */
+	const char *parameters[PARAMETERS]; /* NULL: it has none of this name */
 };
 
+/* In the order in which they are preferred where the client has no preference. */
 static const struct media_type media_types[] = {
-	[EXPOSITION_TEXT] = {"text/plain", "text/*", "0.0.4"},
-	[EXPOSITION_OPENMETRICS] = {"application/openmetrics-text", "application/*", "1.0.0"},
+	[EXPOSITION_TEXT] = {"text/plain", "text/*", {[PARAMETER_VERSION] = "0.0.4"}},
+	[EXPOSITION_OPENMETRICS] = {"application/openmetrics-text", "application/*",
+		{[PARAMETER_VERSION] = "1.0.0"}},
+	[EXPOSITION_PROTOBUF] = {"application/vnd.google.protobuf", "application/*",
+		{[PARAMETER_PROTO] = "io.prometheus.client.MetricFamily",
+			[PARAMETER_ENCODING] = "delimited"}},
 };
+
+#define MEDIA_TYPES (sizeof(media_types) / sizeof(media_types[0]))
 
 /* The most precise choice that covers a type decides about it. */
 struct preference {
@@ -92,10 +116,20 @@ struct preference {
 	unsigned precision; /* 0: nothing covers it, 1: all types, 2: its kind, 3: itself */
 };
 
+static bool choice_has_parameters_of(const struct choice *choice, const struct media_type *type)
+{
+	for (size_t i = 0; i < PARAMETERS; i++) {
+		if (choice->parameters[i].length && type->parameters[i] &&
+			!word_is(choice->parameters[i], type->parameters[i]))
+			return false;
+	}
+	return true;
+}
+
 static unsigned choice_precision(const struct choice *choice, const struct media_type *type)
 {
 	if (word_is(choice->name, type->name))
-		return !choice->version.length || word_is(choice->version, type->version) ? 3 : 0;
+		return choice_has_parameters_of(choice, type) ? 3 : 0;
 	if (word_is(choice->name, type->any))
 		return 2;
 	return word_is(choice->name, "*/*") ? 1 : 0;
@@ -117,17 +151,19 @@ static struct preference preference_for(const struct media_type *type, const cha
 
 enum exposition_format negotiate_format(const char *accept)
 {
-	if (!accept)
-		return EXPOSITION_TEXT;
+	enum exposition_format format = EXPOSITION_TEXT;
+	struct preference best = {0};
 
-	struct preference text = preference_for(&media_types[EXPOSITION_TEXT], accept);
-	struct preference open = preference_for(&media_types[EXPOSITION_OPENMETRICS], accept);
+	for (size_t i = 0; accept && i < MEDIA_TYPES; i++) {
+		struct preference its = preference_for(&media_types[i], accept);
 
-	if (open.quality > text.quality)
-		return EXPOSITION_OPENMETRICS;
-	return open.quality && open.quality == text.quality && open.precision > text.precision
-		       ? EXPOSITION_OPENMETRICS
-		       : EXPOSITION_TEXT;
+		if (its.quality > best.quality || (its.quality && its.quality == best.quality &&
+							  its.precision > best.precision)) {
+			format = (enum exposition_format)i;
+			best = its;
+		}
+	}
+	return format;
 }
 
 bool negotiate_gzip(const char *accept_encoding)

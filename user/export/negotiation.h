@@ -11,8 +11,9 @@
 #include "export/exposition.h"
 
 /*
- * From `Accept`: OpenMetrics for whom prefers it by weight, or by naming it where the text format
- * is covered by a wildcard only; else text, also for NULL and for whom takes neither.
+ * From `Accept`: the format that has the highest weight; of several, the one that is named most
+ * precisely; of those, text before OpenMetrics before protobuf. Text also for NULL and for whom
+ * takes none of them.
  */
 enum exposition_format negotiate_format(const char *accept);
 

@@ -22,7 +22,6 @@
 #define OVERFLOW_SERVICE  "_overflow"
 #define COUNTER_ENDING    "_total"
 #define TABLE_SLOTS_LEAST 8
-#define BOUNDS_MAX        64 /* classic buckets of a family: 31 powers of two and then some */
 
 /* --- series --- */
 
@@ -340,7 +339,7 @@ static void description_check(
 		length -= strlen(COUNTER_ENDING);
 	}
 	assert(!description->unit || ends_in(description->name, length, description->unit));
-	assert(description->bound_count <= BOUNDS_MAX);
+	assert(description->bound_count <= METRIC_BOUNDS_MAX);
 	for (size_t i = 1; i < description->bound_count; i++)
 		assert(description->bounds[i - 1].upper_ns < description->bounds[i].upper_ns);
 }
@@ -413,7 +412,7 @@ static void series_visit(struct metric_series *series,
 	const struct metric_description *description = series->family->description;
 	const char *values[METRIC_LABELS_MAX];
 	struct histogram histogram;
-	uint64_t cumulative[BOUNDS_MAX], sum = 0;
+	uint64_t cumulative[METRIC_BOUNDS_MAX], sum = 0;
 	struct metric_view view = {
 		.description = description, .values = values, .overflow = series->is_overflow};
 	const char *value = series->key;

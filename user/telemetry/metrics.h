@@ -25,6 +25,7 @@
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 #define METRIC_LABELS_MAX 8
+#define METRIC_BOUNDS_MAX 64 /* classic buckets: 31 powers of two and then some */
 
 struct metric_description {
 	const char *name; /* full Prometheus name; counters end in _total */
@@ -38,7 +39,7 @@ struct metric_description {
 	 * series keeps a count for each of them, exact, whatever the bounds are.
 	 */
 	const struct metric_bound *bounds;
-	size_t bound_count;
+	size_t bound_count; /* ≤ METRIC_BOUNDS_MAX */
 	double scale; /* stored integer × scale = value shown, for counters of ns; 0 means 1 */
 };
 
