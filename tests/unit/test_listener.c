@@ -33,6 +33,9 @@
 #define NO_LIMIT           1000000
 #define PATIENCE_MS        20000 /* sanitizers and a busy machine included */
 #define OPENMETRICS_ACCEPT "Accept: application/openmetrics-text;version=1.0.0\r\n"
+#define PROTOBUF_ACCEPT                                                                            \
+	"Accept: application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"         \
+	"encoding=delimited,*/*;q=0.1\r\n"
 
 /* --- a clock that jumps, instead of the C library's, for the listener and libmicrohttpd --- */
 
@@ -117,14 +120,21 @@ static void fill(struct fixture *fixture, int series)
 	}
 }
 
-static char *rendered(struct fixture *fixture, enum exposition_format format)
+static struct buffer rendered_bytes(struct fixture *fixture, enum exposition_format format)
 {
 	struct exposition exposition;
-	struct buffer text = {0};
+	struct buffer bytes = {0};
 
 	exposition_begin(&exposition, fixture->metrics, format);
-	exposition_continue(&exposition, &text, SIZE_MAX);
+	exposition_continue(&exposition, &bytes, SIZE_MAX);
 	exposition_end(&exposition);
+	return bytes;
+}
+
+static char *rendered(struct fixture *fixture, enum exposition_format format)
+{
+	struct buffer text = rendered_bytes(fixture, format);
+
 	buffer_append(&text, "", 1);
 	return text.text;
 }
@@ -303,6 +313,31 @@ static void test_gzip_holds_the_same_text(void **state)
 	free(text);
 	free(expected);
 	buffer_free(&answer);
+}
+
+static void test_protobuf_comes_to_whom_prefers_it_plain_and_gzipped(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fill(fixture, 5000); /* of one family, so that there are pieces with nothing in them */
+	struct buffer plain = scrape(fixture, PROTOBUF_ACCEPT);
+	size_t head = (size_t)(body_of(&plain) - plain.text);
+	struct buffer expected = rendered_bytes(fixture, EXPOSITION_PROTOBUF);
+	assert_holds(plain.text, "\r\nContent-Type: application/vnd.google.protobuf; "
+				 "proto=io.prometheus.client.MetricFamily; encoding=delimited\r\n");
+	assert_int_equal(plain.length - head, expected.length);
+	assert_memory_equal(plain.text + head, expected.text, expected.length);
+	buffer_free(&plain);
+	buffer_free(&expected);
+
+	struct buffer gzipped = scrape(fixture, "Accept-Encoding: gzip\r\n" PROTOBUF_ACCEPT);
+	head = (size_t)(body_of(&gzipped) - gzipped.text);
+	expected = rendered_bytes(fixture, EXPOSITION_PROTOBUF);
+	char *bytes = gunzip(gzipped.text + head, gzipped.length - head, expected.length);
+	assert_memory_equal(bytes, expected.text, expected.length);
+	free(bytes);
+	buffer_free(&gzipped);
+	buffer_free(&expected);
 }
 
 static void test_megabytes_arrive_whole_plain_and_gzipped(void **state)
@@ -652,6 +687,7 @@ int main(void)
 		TEST(test_a_scrape_is_the_registry_as_text_after_a_refresh),
 		TEST(test_openmetrics_comes_to_whom_asks_for_it),
 		TEST(test_gzip_holds_the_same_text),
+		TEST(test_protobuf_comes_to_whom_prefers_it_plain_and_gzipped),
 		TEST(test_megabytes_arrive_whole_plain_and_gzipped),
 		TEST(test_a_client_of_http_1_0_gets_the_text_without_chunks),
 		TEST(test_scrapes_that_wait_together_are_answered_after_one_refresh),
