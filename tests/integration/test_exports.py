@@ -2,7 +2,6 @@
 """What Prometheus, promtool and the OpenTelemetry Collector make of Sonde's exports."""
 import contextlib
 import gzip
-import json
 import os
 import re
 import socket
@@ -15,7 +14,8 @@ import urllib.request
 import pytest
 
 from collector import collector, receiver  # noqa: F401 (fixtures)
-from harness import Sonde, access_log, curl, free_port, nginx, program, wait_until
+from harness import Sonde, access_log, curl, free_port, nginx, wait_until
+from prometheus import prometheus
 
 
 def get(url, **headers):
@@ -28,50 +28,20 @@ def get(url, **headers):
 # --- Prometheus ---
 
 
-@pytest.fixture
-def prometheus(tmp_path, sonde):
-    """Debian's Prometheus, which scrapes the test's Sonde each second; its address."""
+def test_prometheus_scrapes_it_and_answers_with_the_right_number(tmp_path, sonde):
     port = free_port()
-    configuration = tmp_path / "prometheus.yml"
-    configuration.write_text(f"""
-global: {{scrape_interval: 1s}}
-scrape_configs:
-- job_name: sonde
-  static_configs: [{{targets: ['127.0.0.1:{sonde.port}']}}]
-""")
-    with program("prometheus", f"--config.file={configuration}",
-                 f"--storage.tsdb.path={tmp_path}/storage",
-                 f"--web.listen-address=127.0.0.1:{port}", "--log.level=error", port=port,
-                 cwd=tmp_path):
-        yield f"http://127.0.0.1:{port}"
-
-
-def query(prometheus, expression):
-    url = f"{prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
-    with contextlib.suppress(OSError):  # while it starts
-        return json.loads(get(url)[2])["data"]["result"]
-    return []
-
-
-def test_prometheus_scrapes_it_and_answers_with_the_right_number(tmp_path, sonde, prometheus):
-    port = free_port()
-    with nginx(tmp_path, port) as log:
+    with nginx(tmp_path, port) as log, prometheus(tmp_path, sonde) as server:
         curl(port, *["/prometheus"] * 37, name="prometheus-test-client")
         served = len([line for line in access_log(log) if line[1] == "/prometheus"])
         assert served == 37
-        wait_until(lambda: [r for r in query(prometheus, 'up{job="sonde"}')
-                            if r["value"][1] == "1"], "the target is up")
         count = ('sum(http_server_request_duration_seconds_count'
                  f'{{service_name="nginx-{port}",http_route="/prometheus"}})')
-        wait_until(lambda: [r for r in query(prometheus, count) if r["value"][1] == "37"],
-                   f"37 requests, not {query(prometheus, count)}")
+        wait_until(lambda: server.value(count) == 37, f"37 requests, not {server.query(count)}")
         buckets = f'http_server_request_duration_seconds_bucket{{service_name="nginx-{port}"}}'
-        quantile = f"histogram_quantile(0.5, sum by (le) ({buckets}))"
-        assert 0 < float(query(prometheus, quantile)[0]["value"][1]) <= 0.005
-    targets = json.loads(get(f"{prometheus}/api/v1/targets")[2])["data"]["activeTargets"]
-    assert [target["lastError"] for target in targets] == [""]
-    metadata = json.loads(get(f"{prometheus}/api/v1/metadata")[2])["data"]
-    assert metadata["http_server_request_duration_seconds"][0]["type"] == "histogram"
+        assert 0 < server.value(f"histogram_quantile(0.5, sum by (le) ({buckets}))") <= 0.005
+        assert server.errors() == [""]
+        metadata = server.api("metadata")
+        assert metadata["http_server_request_duration_seconds"][0]["type"] == "histogram"
 
 
 def test_promtool_has_nothing_to_say_against_the_text(tmp_path, sonde):
