@@ -30,6 +30,7 @@ def server(tmp_path, sonde):
 
 def in_text(metrics, *services):
     """{(name, labels): Histogram} of these services, from the text."""
+    services = set(services)
     counts, sums, buckets = {}, {}, collections.defaultdict(dict)
     for name, labels, value in metrics.samples:
         if labels.get("service_name") not in services:
@@ -210,3 +211,24 @@ def test_protobuf_holds_all_other_families_as_the_text_has_them(sonde, calls, tm
                   f"# TYPE {family.name} {metric_families.TYPES[family.type]}"}
         assert family.unit == "" or family.name.removesuffix("_total").endswith(f"_{family.unit}")
     assert {line for line in text.splitlines() if line.startswith("# ")} <= lines
+
+
+def test_a_family_that_is_told_in_several_messages_is_one_to_prometheus(sonde, calls, server):
+    many = unique("native-many")
+    names = [f"{many}-{n}" for n in range(200)]
+    for name in names:
+        assert run(calls, "getppid=10", "openat=5", "close=3", name=name)[0] == 0
+
+    def shown():
+        return [key for key in in_text(sonde.metrics(), *names) if key[0] == SYSCALL]
+
+    wait_until(lambda: sum(("syscall", "close") in labels for _, labels in shown()) == len(names),
+               "the last call of each")
+    families = [f for f in metric_families.scrape(sonde.url()) if f.name == SYSCALL]
+    assert len(families) > 1, "it was told in one message, so nothing was tested"
+    of_names = f'{SYSCALL}{{service_name=~"{many}-.*"}}'
+    wait_until(lambda: server.value(f"count({of_names})") == len(shown()), "all histograms")
+    for call, count in (("getppid", 10), ("openat", 5), ("close", 3)):
+        total = f'sum(histogram_count({of_names[:-1]},syscall="{call}"}}))'
+        wait_until(lambda: server.value(total) == count * len(names), f"all calls of {call}")
+    assert server.errors() == [""]
