@@ -4,27 +4,25 @@
 The truth is what the programs count themselves (programs/uring.c), and nginx's access log.
 """
 import collections
-import os
 import subprocess
 
 import pytest
 
 import harness
-from harness import Sonde, free_port, output_of, start, stop, unique, wait_until
+import uring_programs
+from harness import Sonde, free_port, output_of, unique, wait_until
+from uring_programs import SOURCE, UNREADABLE, figures, serve
 
 CONNECTIONS, REQUESTS = 8, 100
 MODES = ("buffer", "message", "file", "vector", "sqpoll", "worker", "linked", "polled", "multishot",
          "registered", "zero-copy", "eventfd")
-UNREADABLE = "fixed"  # a mode of whose receives the kernel keeps no address
-COUNT = {side: f"http_{side}_request_duration_seconds_count" for side in ("server", "client")}
 
 
 @pytest.fixture(scope="module")
 def uring(tmp_path_factory):
     """uring.c, built."""
     built = tmp_path_factory.mktemp("uring") / "uring"
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs", "uring.c")
-    subprocess.run(["gcc", "-std=c17", "-D_GNU_SOURCE", "-O2", "-o", built, source, "-luring"],
+    subprocess.run(["gcc", "-std=c17", "-D_GNU_SOURCE", "-O2", "-o", built, SOURCE, "-luring"],
                    check=True)
     return str(built)
 
@@ -35,51 +33,8 @@ def sonde(tmp_path_factory):
         yield running
 
 
-def counted(text):
-    """{(method, status): requests} of the lines that uring.c prints."""
-    return collections.Counter({(method, status): int(requests) for method, status, requests
-                                in map(str.split, text.splitlines())})
-
-
-def is_listening(address):
-    """Without a connection to it, which would be one of those that it waits for."""
-    if address.startswith("/"):
-        return os.path.exists(address)
-    with open("/proc/net/tcp", encoding="utf-8") as sockets:
-        return f"0100007F:{int(address):04X} 00000000:0000 0A" in sockets.read()
-
-
-def serve(uring, mode, connections, ask, address=None):
-    """What a server counted for which ask(address) made so many connections, and its name."""
-    address, name = address or str(free_port()), unique(f"{mode}-server")
-    with start(uring, "server", mode, address, str(connections), name=name) as server:
-        try:
-            wait_until(lambda: is_listening(address), "the server listens")
-            ask(address)
-            output, _ = server.communicate(timeout=20)
-        finally:
-            stop(server)
-    assert server.returncode == 0
-    return counted(output.decode()), name
-
-
-def ask_by(uring, mode, address):
-    """What a client counted, and its service name."""
-    name = unique(f"{mode}-client")
-    answers = counted(output_of(uring, "client", mode, address, str(CONNECTIONS), str(REQUESTS),
-                                name=name))
-    assert sum(answers.values()) == CONNECTIONS * REQUESTS and len(answers) == 4
-    return answers, name
-
-
 def both(uring, mode, address=None):
-    """What a server counted that a client of the same mode asked, and the names of both."""
-    by_client = []
-    served, server = serve(uring, mode, CONNECTIONS,
-                           lambda at: by_client.extend(ask_by(uring, mode, at)), address)
-    answers, client = by_client
-    assert served == answers
-    return served, server, client
+    return uring_programs.both(uring, mode, CONNECTIONS, REQUESTS, address)
 
 
 def unreadable(sonde):
@@ -87,18 +42,17 @@ def unreadable(sonde):
 
 
 def expect(sonde, unreadable_at_last, *sides):
-    """For each (side, service, truth) that is counted and nothing else, under no other name."""
     harness.expect(
         sonde,
         ("sonde_events_total", {"source": "http", "outcome": "unreadable"}, unreadable_at_last),
-        *((COUNT[side], {"service_name": service, "http_request_method": method,
-                         "http_response_status_code": status}, requests)
-          for side, service, truth in sides for (method, status), requests in truth.items()),
-        *((COUNT[side], {"service_name": service}, sum(truth.values()))
-          for side, service, truth in sides))
+        *figures(*sides))
 
 
 NOTHING = collections.Counter()
+
+
+def test_no_mode_is_left_out(uring):
+    assert {*MODES, UNREADABLE}.issuperset(uring_programs.modes(uring))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -126,7 +80,7 @@ def test_a_client_that_asks_nginx(sonde, uring, mode, tmp_path):
         location / { return 200 "hello\\n"; }
         location = /missing { return 404; }"""
     with harness.nginx(tmp_path, port, locations) as log:
-        asked, name = ask_by(uring, mode, str(port))
+        asked, name = uring_programs.ask_by(uring, mode, str(port), CONNECTIONS, REQUESTS)
         wait_until(lambda: len(harness.access_log(log)) == sum(asked.values()),
                    "nginx has logged the last answers")
         served = collections.Counter(

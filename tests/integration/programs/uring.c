@@ -4,6 +4,7 @@
  *
  *   uring server MODE ADDRESS CONNECTIONS             serves so many connections to their end
  *   uring client MODE ADDRESS CONNECTIONS REQUESTS    makes so many requests on each at once
+ *   uring modes                                       prints those that this kernel has
  *
  * ADDRESS is a TCP port of 127.0.0.1 or the path of a Unix socket.
  *
@@ -429,12 +430,37 @@ static int socket_open(const char *where)
 	return fd;
 }
 
+static bool kernel_has(const struct mode *wanted, const struct io_uring_probe *probe)
+{
+	if (wanted->setup & IORING_SETUP_SQPOLL)
+		return ring.features & IORING_FEAT_SQPOLL_NONFIXED;
+	if (wanted->multishot || wanted->zero_copy) /* they came along with it */
+		return io_uring_opcode_supported(probe, IORING_OP_SEND_ZC);
+	return true;
+}
+
+static int modes_print(void)
+{
+	struct io_uring_probe *probe;
+
+	must(!io_uring_queue_init(ENTRIES, &ring, 0), "make a ring");
+	probe = io_uring_get_probe_ring(&ring);
+	must(probe, "probe");
+	for (unsigned i = 0; i < sizeof(modes) / sizeof(*modes); i++)
+		if (kernel_has(&modes[i], probe))
+			puts(modes[i].name);
+	io_uring_free_probe(probe);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned wanted;
 	uint64_t events;
 	int event, listener = -1;
 
+	if (argc == 2 && !strcmp(argv[1], "modes"))
+		return modes_print();
 	must(argc >= 5, "usage");
 	is_server = !strcmp(argv[1], "server");
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(*modes); i++)
