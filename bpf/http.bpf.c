@@ -115,6 +115,18 @@ static __always_inline void fin_sent(struct sock *sk, struct conn *conn, int sta
 		conn_close(conn, closed_by(conn), true);
 }
 
+/*
+ * True when a process can still read what had come before a reset. It gets that first, and the
+ * reset with its next call.
+ */
+static __always_inline bool has_unread(struct sock *sk, const struct conn *conn)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+	__s32 fin = conn->flags & CONN_PEER_CLOSED ? 1 : 0;
+
+	return tcp && (__s32)(READ(tcp, rcv_nxt) - READ(tcp, copied_seq)) > fin;
+}
+
 /* Closed without a reset from the other side. */
 static __always_inline void closed(struct sock *sk, struct conn *conn, int from)
 {
@@ -154,7 +166,7 @@ static __always_inline int on_http_state(struct sock *sk, int from, int to)
 		fin_sent(sk, conn, to);
 	else if (sk->sk_err != ECONNRESET && sk->sk_err != EPIPE)
 		closed(sk, conn, from);
-	else if (in_send(sk))
+	else if (in_send(sk) || has_unread(sk, conn))
 		conn->flags |= CONN_RESET;
 	else
 		conn_close(conn, HTTP_RESET, false);

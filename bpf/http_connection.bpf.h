@@ -50,7 +50,7 @@ enum conn_flag {
 	CONN_UNIX = 4,
 	/* Open before Sonde, and no answer yet: what seems to be requests may be part of a body */
 	CONN_TENTATIVE = 8,
-	CONN_RESET = 16 /* within a send, which is to be taken first */
+	CONN_RESET = 16 /* by its peer; but a send, or what had come before, is to be taken first */
 };
 
 /*

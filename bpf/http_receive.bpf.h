@@ -141,6 +141,8 @@ static __always_inline void receive_nothing(
 		    */
 	if (is_end && conn->role == HTTP_CLIENT)
 		conn_close(conn, HTTP_CLOSED_BY_PEER, true);
+	else if (result == -ECONNRESET && conn->flags & CONN_RESET)
+		conn_close(conn, HTTP_RESET, false);
 }
 
 /* A receive has ended. */

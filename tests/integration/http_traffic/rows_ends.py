@@ -94,6 +94,32 @@ class ClientResetsInTheBody(ClientResets):
     ASKED = request(1, body=text(5000))[:3000]
 
 
+class RequestsAreReadAfterAReset(Row):
+    """What came before it is read first: so the server knows of this request."""
+
+    def said(self):
+        return [[exchange(2 * i), Exchange(f"/r{2 * i + 1}", "GET", request(2 * i + 1),
+                                           error=CLIENT_RESETS)] for i in range(3)]
+
+    def client(self, side):
+        for said in self.said():
+            wire = side.connect()
+            self.ask(wire, said[:1])
+            wire.send(said[1].asked)
+            wire.reset()
+            wire.meet()
+            side.tell(wire, said)
+
+    def answer(self, wire, said):
+        super().answer(wire, said[:1])
+        wire.meet()
+        wire.receive(said[1].asked)
+
+    def finish(self, wire):
+        wire.receive_reset()
+        wire.sock.close()
+
+
 # --- by the server ---
 
 
@@ -283,6 +309,24 @@ class IdleConnectionsAreReset(Row):
     def finish(self, wire):
         time.sleep(PAUSE_SECONDS)
         wire.reset()
+
+
+class AnswersAreReadAfterAReset(Row):
+    """What came before it is read first, so these are whole."""
+
+    def said(self):
+        return [[exchange(2 * i), exchange(2 * i + 1)] for i in range(3)]
+
+    def ask(self, wire, said):
+        super().ask(wire, said[:1])
+        wire.send(said[1].asked)
+        wire.meet()
+        wire.receive(said[1].answered)
+        wire.receive_reset()
+
+    def finish(self, wire):
+        wire.reset()
+        wire.meet()
 
 
 class NoHttp(Row):
