@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,19 +22,11 @@ enum { HOST = 100, CONTAINER = 200 }; /* network namespaces */
 
 static struct telemetry *telemetry;
 static uint64_t now_ns;
-static char listing[16384];
+static char listing[16384], told[4096];
 
 /* --- what comes out --- */
 
-static void put(const char *format, ...)
-{
-	size_t used = strlen(listing);
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(listing + used, sizeof(listing) - used, format, arguments);
-	va_end(arguments);
-}
+#define PUT(text, ...) snprintf((text) + strlen(text), sizeof(text) - strlen(text), __VA_ARGS__)
 
 /* Without those families that a test asks no questions about. */
 static void list_series(void *context, const struct metric_view *view)
@@ -45,14 +36,14 @@ static void list_series(void *context, const struct metric_view *view)
 
 	if (!strstr(context, name))
 		return;
-	put("%s{", name);
+	PUT(listing, "%s{", name);
 	for (size_t i = 0; labels[i]; i++)
-		put(i ? ",%s" : "%s", view->values[i]);
+		PUT(listing, "%s%s", i ? "," : "", view->values[i]);
 	if (view->histogram)
-		put("} %llu %llu\n", (unsigned long long)view->histogram->count,
+		PUT(listing, "} %llu %llu\n", (unsigned long long)view->histogram->count,
 			(unsigned long long)view->histogram->sum_ns);
 	else
-		put("} %.17g\n", view->is_integer ? (double)view->integer : view->value);
+		PUT(listing, "} %.17g\n", view->is_integer ? (double)view->integer : view->value);
 }
 
 /* The series of those families, whose names are in `families`. */
@@ -66,17 +57,13 @@ static void assert_series(const char *families, const char *expected)
 	assert_string_equal(listing, expected);
 }
 
-static char told[4096];
-
 static void keep_flow(void *context, const struct flow_view *view)
 {
 	static const char *const events[] = {"open", "closed", "failed"};
-	size_t used = strlen(told);
 
 	(void)context;
-	snprintf(told + used, sizeof(told) - used, "%s %s %s %u %llu/%llu %s %s %s\n",
-		events[view->event], view->service->name, view->peer, view->port,
-		(unsigned long long)view->flow->total.sent_bytes,
+	PUT(told, "%s %s %s %u %llu/%llu %s %s %s\n", events[view->event], view->service->name,
+		view->peer, view->port, (unsigned long long)view->flow->total.sent_bytes,
 		(unsigned long long)view->flow->total.received_bytes, flow_result_name(view->flow),
 		flow_closer_name(view->flow->closer), flow_reason_name(view->flow->reason));
 }
@@ -301,6 +288,24 @@ static void test_a_beginning_told_after_the_end_counts_once(void **state)
 	assert_int_equal(flows_count(telemetry_flows(telemetry)), 0);
 }
 
+static void test_a_new_owner_takes_the_connection_over(void **state)
+{
+	struct record_tcp record = client(1, TCP_OPENED);
+
+	(void)state;
+	take_bytes(record, 1, 2);
+	sweep_ends();
+	record = client(1, TCP_PROGRESS);
+	record.record.workload = BANK;
+	take_bytes(record, 10, 20);
+	sweep_ends();
+	assert_series("sonde_tcp_open_connections sonde_tcp_sent_bytes_total",
+		"sonde_tcp_open_connections{shop,outbound,lab,80} 0\n"
+		"sonde_tcp_open_connections{bank,outbound,lab,80} 1\n"
+		"sonde_tcp_sent_bytes_total{shop,outbound,lab,80} 1\n"
+		"sonde_tcp_sent_bytes_total{bank,outbound,lab,80} 10\n");
+}
+
 static void test_what_was_before_sonde_is_in_no_counter(void **state)
 {
 	struct record_tcp found = client(1, TCP_FOUND);
@@ -472,6 +477,7 @@ int main(void)
 		TEST(an_address_elsewhere_has_the_name_of_the_longest_prefix),
 		TEST(a_connection_that_ended_is_open_no_more),
 		TEST(a_beginning_told_after_the_end_counts_once),
+		TEST(a_new_owner_takes_the_connection_over),
 		TEST(what_was_before_sonde_is_in_no_counter),
 		TEST(who_listens_is_the_server_of_what_was_before_sonde),
 		TEST(failures_have_the_name_of_their_reason),

@@ -2,50 +2,136 @@
 /* See flow_table.h. */
 #include "telemetry/flow_table.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
 
-/* Loopback addresses are each namespace's own, others are taken to be one network's. */
-static struct record_address key_of(const struct record_address *address)
-{
-	struct record_address key = *address;
+#define CHAINS_LEAST 64
 
-	if (!address_is_loopback(key.local))
-		key.netns = 0;
-	return key;
+/* --- hashes --- */
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15); /* 2^64 / golden ratio */
+	return hash ^ hash >> 32;
 }
+
+static uint64_t hash_end(const uint8_t address[16], uint16_t port)
+{
+	uint64_t words[2];
+
+	memcpy(words, address, sizeof(words));
+	return mix(mix(mix(0, port), words[0]), words[1]);
+}
+
+/* The same for both ends. */
+static uint64_t hash_address(const struct record_address *address)
+{
+	return hash_end(address->local, address->local_port) +
+	       hash_end(address->remote, address->remote_port);
+}
+
+static uint64_t hash_entry(const struct flow_entry *entry, enum flow_index index)
+{
+	return index == BY_CONNECTION ? mix(0, entry->flow.connection)
+				      : hash_address(&entry->flow.address);
+}
+
+/* --- chains --- */
+
+static struct flow_entry **chain_at(
+	const struct flow_table *table, enum flow_index index, uint64_t hash)
+{
+	return &table->chains[index][hash & (table->chain_count - 1)];
+}
+
+static void chains_link(struct flow_table *table, struct flow_entry *entry)
+{
+	for (int index = 0; index < FLOW_INDEXES; index++) {
+		struct flow_entry **chain = chain_at(table, index, hash_entry(entry, index));
+
+		entry->chain[index] = *chain;
+		*chain = entry;
+	}
+}
+
+static void chains_unlink(struct flow_table *table, const struct flow_entry *entry)
+{
+	for (int index = 0; index < FLOW_INDEXES; index++) {
+		struct flow_entry **at = chain_at(table, index, hash_entry(entry, index));
+
+		while (*at != entry)
+			at = &(*at)->chain[index];
+		*at = entry->chain[index];
+	}
+}
+
+/* Keeps chains at one entry each, more or less. False: no memory; then they get longer. */
+static bool chains_grow(struct flow_table *table)
+{
+	size_t count = table->chain_count ? 2 * table->chain_count : CHAINS_LEAST;
+	struct flow_table grown = {.chain_count = count, .count = table->count};
+	struct flow_entry *entry, *next;
+
+	for (int index = 0; index < FLOW_INDEXES; index++)
+		grown.chains[index] = calloc(count, sizeof(*grown.chains[index]));
+	if (!grown.chains[BY_CONNECTION] || !grown.chains[BY_ADDRESS]) {
+		flow_table_clear(&grown);
+		return false;
+	}
+	for (entry = flow_table_next(table, NULL); entry; entry = next) {
+		next = flow_table_next(table, entry);
+		chains_link(&grown, entry);
+	}
+	flow_table_clear(table);
+	*table = grown;
+	return true;
+}
+
+/* --- the table --- */
 
 struct flow_entry *flow_table_find(const struct flow_table *table, uint64_t connection)
 {
-	struct flow_entry *entry;
+	struct flow_entry *entry = NULL;
 
-	HASH_FIND(by_connection, table->connections, &connection, sizeof(connection), entry);
+	if (table->count)
+		entry = *chain_at(table, BY_CONNECTION, mix(0, connection));
+	while (entry && entry->flow.connection != connection)
+		entry = entry->chain[BY_CONNECTION];
 	return entry;
+}
+
+/* Loopback addresses are each namespace's own, others are taken to be one network's. */
+static bool is_mirror(const struct record_address *here, const struct record_address *there)
+{
+	return here->local_port == there->remote_port && here->remote_port == there->local_port &&
+	       memcmp(here->local, there->remote, sizeof(here->local)) == 0 &&
+	       memcmp(here->remote, there->local, sizeof(here->remote)) == 0 &&
+	       (here->netns == there->netns || !address_is_loopback(here->local));
 }
 
 struct flow_entry *flow_table_find_mirror(
 	const struct flow_table *table, const struct record_address *address)
 {
-	struct record_address key = key_of(address), mirror = key;
-	struct flow_entry *entry;
+	struct flow_entry *entry = NULL;
 
-	memcpy(mirror.local, key.remote, sizeof(mirror.local));
-	memcpy(mirror.remote, key.local, sizeof(mirror.remote));
-	mirror.local_port = key.remote_port;
-	mirror.remote_port = key.local_port;
-	HASH_FIND(by_address, table->addresses, &mirror, sizeof(mirror), entry);
+	if (table->count)
+		entry = *chain_at(table, BY_ADDRESS, hash_address(address));
+	while (entry && !is_mirror(&entry->flow.address, address))
+		entry = entry->chain[BY_ADDRESS];
 	return entry;
 }
 
 bool flow_table_add(struct flow_table *table, struct flow_entry *entry)
 {
-	if (HASH_CNT(by_connection, table->connections) >= FLOWS_MAX)
+	if (table->count >= FLOWS_MAX)
 		return false;
+	if (table->count == table->chain_count && !chains_grow(table) && !table->chain_count)
+		return false;
+	chains_link(table, entry);
+	table->count++;
 	entry->is_known = true;
-	entry->key = key_of(&entry->flow.address);
-	HASH_ADD(by_connection, table->connections, flow.connection, sizeof(uint64_t), entry);
-	HASH_ADD(by_address, table->addresses, key, sizeof(entry->key), entry);
 	return true;
 }
 
@@ -53,7 +139,27 @@ void flow_table_remove(struct flow_table *table, struct flow_entry *entry)
 {
 	if (!entry->is_known)
 		return;
+	chains_unlink(table, entry);
+	table->count--;
 	entry->is_known = false;
-	HASH_DELETE(by_connection, table->connections, entry);
-	HASH_DELETE(by_address, table->addresses, entry);
+}
+
+struct flow_entry *flow_table_next(const struct flow_table *table, const struct flow_entry *entry)
+{
+	size_t chain = 0;
+
+	if (entry && entry->chain[BY_CONNECTION])
+		return entry->chain[BY_CONNECTION];
+	if (entry)
+		chain = (hash_entry(entry, BY_CONNECTION) & (table->chain_count - 1)) + 1;
+	while (chain < table->chain_count && !table->chains[BY_CONNECTION][chain])
+		chain++;
+	return chain < table->chain_count ? table->chains[BY_CONNECTION][chain] : NULL;
+}
+
+void flow_table_clear(struct flow_table *table)
+{
+	for (int index = 0; index < FLOW_INDEXES; index++)
+		free(table->chains[index]);
+	*table = (struct flow_table){0};
 }

@@ -2,37 +2,29 @@
 /*
  * The connections that flows.c follows, found by their number and by the addresses of their other
  * end. Part of it.
+ *
+ * Two hash tables with chains that go through the entries: of tens of thousands, each takes two
+ * words for each table, and finding one mostly reads that one alone.
  */
 #ifndef SONDE_FLOW_TABLE_H
 #define SONDE_FLOW_TABLE_H
 
-#include <uthash.h>
-
+#include "telemetry/flow_labels.h"
+#include "telemetry/flow_pending.h"
 #include "telemetry/flows.h"
 
-/* What is to be counted when the connection is settled next. */
-struct flow_pending {
-	uint64_t sent_bytes;
-	uint64_t received_bytes;
-	uint32_t retransmitted_segments;
-	uint32_t resets_sent;
-	uint32_t resets_received;
-	bool has_begun;
-	bool has_rtt;
-};
+enum flow_index { BY_CONNECTION, BY_ADDRESS, FLOW_INDEXES };
 
 struct flow_entry {
+	struct flow_entry *chain[FLOW_INDEXES]; /* what is behind it there */
 	struct flow flow;
 	struct flow_pending pending;
-	/* How the other end has it, but for the namespace, unless the address is of each its own */
-	struct record_address key;
-	UT_hash_handle by_connection, by_address;
 	enum { NOWHERE, TO_SETTLE, TO_FORGET } list; /* that it is in */
 	struct flow_entry *next, *prev;
-	const char *peer;           /* kept in peers; NULL: not looked for yet */
+	struct flow_labels *labels; /* NULL: not settled yet */
 	struct metric_series *open; /* the gauge that it is part of, or NULL */
 	uint64_t told_ns;           /* when its last flow record was made */
-	bool is_known;              /* in the tables */
+	bool is_known;              /* in the table */
 	bool is_open;
 	bool is_peer_local; /* the peer is a service of this node */
 	bool has_changed;   /* since its last flow record */
@@ -41,7 +33,9 @@ struct flow_entry {
 
 /* Zeroed, it is empty. */
 struct flow_table {
-	struct flow_entry *connections, *addresses;
+	struct flow_entry **chains[FLOW_INDEXES];
+	size_t chain_count; /* of each: a power of two */
+	size_t count;
 };
 
 struct flow_entry *flow_table_find(const struct flow_table *table, uint64_t connection);
@@ -54,8 +48,10 @@ struct flow_entry *flow_table_find_mirror(
 bool flow_table_add(struct flow_table *table, struct flow_entry *entry);
 void flow_table_remove(struct flow_table *table, struct flow_entry *entry);
 
-/* The next one in no order, NULL at the end; begins with NULL. The one before may be removed. */
-#define flow_table_each(table, entry, next)                                                        \
-	HASH_ITER(by_connection, (table)->connections, entry, next)
+/* The one after `entry` in no order; NULL: there is none. Of NULL, the first. */
+struct flow_entry *flow_table_next(const struct flow_table *table, const struct flow_entry *entry);
+
+/* Frees what it holds; the entries are the caller's. */
+void flow_table_clear(struct flow_table *table);
 
 #endif

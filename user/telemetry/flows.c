@@ -2,7 +2,6 @@
 /* See flows.h. */
 #include "telemetry/flows.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +26,7 @@ struct flows {
 	uint64_t interval_ns;
 
 	struct flow_table table;
+	struct flow_labels *labels;               /* those in use */
 	struct flow_entry *to_settle, *to_forget; /* the lists */
 	size_t ended_count;                       /* that came to the first of them */
 	uint64_t now_ns;
@@ -55,7 +55,7 @@ static struct flow_entry *entry_add(struct flows *flows, const struct record_tcp
 static void entry_free(struct flows *flows, struct flow_entry *entry)
 {
 	flow_table_remove(&flows->table, entry);
-	peers_release(flows->peers, entry->peer);
+	flow_labels_release(&flows->labels, entry->labels);
 	free(entry);
 }
 
@@ -113,21 +113,26 @@ static const char *peer_elsewhere(struct flows *flows, const struct flow *flow)
 }
 
 /* Once found, a name stays, unless the peer turns out to be a service of this node. */
-static void peer_look(struct flows *flows, struct flow_entry *entry)
+static const char *peer_look(struct flows *flows, struct flow_entry *entry)
 {
-	const char *name, *before = entry->peer;
+	const char *before = entry->labels ? entry->labels->values[FLOW_PEER] : NULL;
+	const char *service = entry->is_peer_local ? NULL : peer_service(flows, &entry->flow);
 
-	if (entry->is_peer_local)
+	entry->is_peer_local |= service != NULL;
+	return service ?: before ?: peer_elsewhere(flows, &entry->flow);
+}
+
+static void labels_look(struct flows *flows, struct flow_entry *entry)
+{
+	const struct flow *flow = &entry->flow;
+	const char *service = service_of(flows, flow), *peer = peer_look(flows, entry);
+	struct flow_labels *before = entry->labels;
+	uint16_t port = server_port(flow);
+
+	if (before && flow_labels_are(before, service, flow->direction, peer, port))
 		return;
-	name = peer_service(flows, &entry->flow);
-	if (name)
-		entry->is_peer_local = true;
-	else if (before)
-		return;
-	else
-		name = peer_elsewhere(flows, &entry->flow);
-	entry->peer = peers_keep(flows->peers, name);
-	peers_release(flows->peers, before);
+	entry->labels = flow_labels_keep(&flows->labels, service, flow->direction, peer, port);
+	flow_labels_release(&flows->labels, before); /* which the peer may be of */
 }
 
 /*
@@ -154,7 +159,7 @@ static struct flow_view view_of(
 		.flow = &entry->flow,
 		.event = event,
 		.service = identity_service(flows->identity, entry->flow.workload),
-		.peer = entry->peer ? entry->peer : "",
+		.peer = entry->labels ? entry->labels->values[FLOW_PEER] : "",
 		.port = server_port(&entry->flow),
 		.now_ns = flows->now_ns,
 		.realtime_offset_ns = flows->realtime_offset_ns,
@@ -170,64 +175,14 @@ static void tell(struct flows *flows, struct flow_entry *entry, enum flow_event 
 	flows->sink(flows->sink_context, &view);
 }
 
-/* Moves the connection to the gauge that these labels stand for, or out of all. */
-static void open_count(struct flow_entry *entry, struct metric_series *series)
-{
-	if (entry->open == series)
-		return;
-	if (entry->open)
-		metric_change(entry->open, -1);
-	if (series)
-		metric_change(series, 1);
-	entry->open = series;
-}
-
-/* Adds what is pending to the metrics. */
-static void pending_count(struct flows *flows, struct flow_entry *entry)
-{
-	struct metric_family *const *families = flows->families;
-	const struct flow_pending *pending = &entry->pending;
-	const struct flow *flow = &entry->flow;
-	const char *service = service_of(flows, flow), *peer = entry->peer ? entry->peer : "";
-	const char *direction = flow_direction_name(flow->direction);
-	char port[8] = "";
-
-	if (server_port(flow))
-		snprintf(port, sizeof(port), "%u", server_port(flow));
-#define OF(family, ...) SERIES(families, family, service, direction, peer, port, ##__VA_ARGS__)
-	if (pending->has_begun || (flow->has_failed && !entry->was_counted))
-		metric_add(OF(FAMILY_TCP_CONNECTIONS, flow_result_name(flow)), 1);
-	if (pending->has_begun && flow->connect_ns)
-		metric_record(OF(FAMILY_TCP_CONNECT), flow->connect_ns);
-	if (flow->end_ns && flow->start_ns && !entry->was_counted && flow->reason)
-		metric_record(OF(FAMILY_TCP_LIFETIME), flow->end_ns - flow->start_ns);
-	if (pending->has_rtt)
-		metric_record(OF(FAMILY_TCP_RTT), flow->srtt_us * UINT64_C(1000));
-	if (pending->sent_bytes)
-		metric_add(OF(FAMILY_TCP_SENT), pending->sent_bytes);
-	if (pending->received_bytes)
-		metric_add(OF(FAMILY_TCP_RECEIVED), pending->received_bytes);
-	if (pending->retransmitted_segments)
-		metric_add(OF(FAMILY_TCP_RETRANSMITS), pending->retransmitted_segments);
-	if (entry->is_known)
-		open_count(entry, entry->is_open && !flow->end_ns ? OF(FAMILY_TCP_OPEN) : NULL);
-#undef OF
-	if (pending->resets_sent)
-		metric_add(SERIES(families, FAMILY_TCP_RESETS, service, "sent", peer, port),
-			pending->resets_sent);
-	if (pending->resets_received)
-		metric_add(SERIES(families, FAMILY_TCP_RESETS, service, "received", peer, port),
-			pending->resets_received);
-}
-
 static void settle(struct flows *flows, struct flow_entry *entry)
 {
 	struct flow *flow = &entry->flow;
 
 	direction_look(flows, flow);
-	peer_look(flows, entry);
-	pending_count(flows, entry);
-	memset(&entry->pending, 0, sizeof(entry->pending));
+	labels_look(flows, entry);
+	flow_pending_count(entry, flows->families);
+	entry->pending = (struct flow_pending){0};
 	if (!flow->end_ns || entry->was_counted)
 		return;
 	entry->was_counted = true;
@@ -317,24 +272,6 @@ static void flow_update(struct flow *flow, const struct record_tcp *record)
 		flow->direction = record->direction;
 }
 
-static void pending_add(struct flow_pending *pending, const struct record_tcp *record)
-{
-	if (record->event == TCP_RESET) {
-		*(record->reason == TCP_RESET_SENT ? &pending->resets_sent
-						   : &pending->resets_received) += 1;
-		return;
-	}
-	if (record->flags & TCP_FIRST && record->start_ns)
-		pending->has_begun = true;
-	if ((record->event == TCP_PROGRESS || record->event == TCP_CLOSED) && record->srtt_us)
-		pending->has_rtt = true;
-	if (record->flags & TCP_FIRST && !record->start_ns && record->event != TCP_FAILED)
-		return; /* what was before Sonde */
-	pending->sent_bytes += record->growth.sent_bytes;
-	pending->received_bytes += record->growth.received_bytes;
-	pending->retransmitted_segments += record->growth.retransmitted_segments;
-}
-
 static void take_connection(struct flows *flows, const struct record_tcp *record)
 {
 	struct flow_entry *entry =
@@ -353,7 +290,7 @@ static void take_connection(struct flows *flows, const struct record_tcp *record
 		flow->connect_ns = record->connect_ns;
 	}
 	figures_add(&flow->total, &record->growth);
-	pending_add(&entry->pending, record);
+	flow_pending_add(&entry->pending, record);
 	entry->has_changed = true;
 	entry->is_open |= record->event != TCP_RESET && record->event != TCP_FAILED;
 	list_move(flows, entry, TO_SETTLE);
@@ -372,12 +309,11 @@ static void take_connection(struct flows *flows, const struct record_tcp *record
  */
 static void missing_end(struct flows *flows)
 {
-	struct flow_entry *entry, *next;
+	struct flow_entry *entry = NULL;
 
-	flow_table_each(&flows->table, entry, next) {
+	while ((entry = flow_table_next(&flows->table, entry)) != NULL)
 		if (entry->flow.changed_ns < flows->missing_before_ns)
 			entry_end(flows, entry, flows->now_ns);
-	}
 	flows->missing_before_ns = 0;
 }
 
@@ -404,11 +340,11 @@ void flows_take(struct flows *flows, const struct record *record)
 /* Flow records of those that live and have changed. */
 static void tell_open(struct flows *flows)
 {
-	struct flow_entry *entry, *next;
+	struct flow_entry *entry = NULL;
 
 	if (!flows->sink || !flows->interval_ns)
 		return;
-	flow_table_each(&flows->table, entry, next)
+	while ((entry = flow_table_next(&flows->table, entry)) != NULL)
 		if (entry->has_changed && entry->is_open && !entry->flow.end_ns &&
 			flows->now_ns - entry->told_ns >= flows->interval_ns)
 			tell(flows, entry, FLOW_OPEN);
@@ -430,9 +366,9 @@ void flows_settle(struct flows *flows, const struct record_clock *clock)
 
 void flows_visit(const struct flows *flows, flow_sink visit, void *context)
 {
-	const struct flow_entry *entry;
+	const struct flow_entry *entry = NULL;
 
-	for (entry = flows->table.connections; entry; entry = entry->by_connection.next) {
+	while ((entry = flow_table_next(&flows->table, entry)) != NULL) {
 		struct flow_view view = view_of(flows, entry, FLOW_OPEN);
 
 		if (entry->is_open && !entry->flow.end_ns)
@@ -454,7 +390,7 @@ bool flows_show(const struct flows *flows, uint64_t connection, flow_sink visit,
 
 size_t flows_count(const struct flows *flows)
 {
-	return HASH_CNT(by_connection, flows->table.connections);
+	return flows->table.count;
 }
 
 void flows_set_sink(struct flows *flows, flow_sink sink, void *context, uint64_t interval_ns)
@@ -484,16 +420,17 @@ struct flows *flows_new(struct metric_family *const *families, struct identity *
 
 void flows_free(struct flows *flows)
 {
-	struct flow_entry *entry, *next;
+	struct flow_entry *entry = NULL, *next;
 
 	if (!flows)
 		return;
-	flow_table_each(&flows->table, entry, next)
+	while ((entry = flow_table_next(&flows->table, entry)) != NULL)
 		list_move(flows, entry, TO_FORGET);
 	DL_FOREACH_SAFE(flows->to_settle, entry, next)
 		list_move(flows, entry, TO_FORGET);
 	DL_FOREACH_SAFE(flows->to_forget, entry, next)
 		entry_free(flows, entry);
+	flow_table_clear(&flows->table);
 	listeners_free(flows->listeners);
 	free(flows);
 }

@@ -224,6 +224,11 @@ struct metric_series *metrics_series(struct metric_family *family, const char *c
 	return family->overflow;
 }
 
+bool metric_is_overflow(const struct metric_series *series)
+{
+	return series->is_overflow;
+}
+
 /* --- updates --- */
 
 static void series_count_overflow(const struct metric_series *series)

@@ -69,6 +69,9 @@ struct metric_family *metrics_family(
  */
 struct metric_series *metrics_series(struct metric_family *family, const char *const *values);
 
+/* It stands for series that there was no room for: ask again when you count again. */
+bool metric_is_overflow(const struct metric_series *series);
+
 void metric_add(struct metric_series *series, uint64_t amount);   /* counter */
 void metric_set(struct metric_series *series, double value);      /* gauge, or a counter read
 								     elsewhere */

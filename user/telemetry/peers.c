@@ -18,13 +18,6 @@ struct named_network {
 	char *name;
 };
 
-/* A name that somebody keeps. */
-struct kept {
-	UT_hash_handle hh;
-	size_t users;
-	char text[];
-};
-
 /* A DNS name that a service has as a peer: both, one behind the other, each with its NUL. */
 struct admitted {
 	UT_hash_handle hh;
@@ -42,7 +35,6 @@ struct peers {
 	struct named_network *networks; /* the longest prefixes first */
 	size_t network_count;
 	size_t dns_names_per_service_max;
-	struct kept *kept;
 	struct admitted *admitted;
 	struct admitted_count *counts;
 };
@@ -140,39 +132,6 @@ bool peers_admit(struct peers *peers, const char *service, const char *name)
 	return true;
 }
 
-/* --- names that are kept --- */
-
-const char *peers_keep(struct peers *peers, const char *name)
-{
-	size_t length = strlen(name);
-	struct kept *kept;
-
-	HASH_FIND(hh, peers->kept, name, length, kept);
-	if (!kept) {
-		kept = malloc(sizeof(*kept) + length + 1);
-		if (!kept)
-			return NULL;
-		kept->users = 0;
-		memcpy(kept->text, name, length + 1);
-		HASH_ADD_KEYPTR(hh, peers->kept, kept->text, length, kept);
-	}
-	kept->users++;
-	return kept->text;
-}
-
-void peers_release(struct peers *peers, const char *name)
-{
-	struct kept *kept;
-
-	if (!name)
-		return;
-	HASH_FIND(hh, peers->kept, name, strlen(name), kept);
-	if (kept && --kept->users == 0) {
-		HASH_DEL(peers->kept, kept);
-		free(kept);
-	}
-}
-
 /* --- begin and end --- */
 
 struct peers *peers_new(void)
@@ -184,7 +143,6 @@ void peers_free(struct peers *peers)
 {
 	struct admitted *admitted, *next_admitted;
 	struct admitted_count *count, *next_count;
-	struct kept *kept, *next_kept;
 
 	if (!peers)
 		return;
@@ -196,10 +154,6 @@ void peers_free(struct peers *peers)
 	HASH_ITER(hh, peers->counts, count, next_count) {
 		HASH_DEL(peers->counts, count);
 		free(count);
-	}
-	HASH_ITER(hh, peers->kept, kept, next_kept) {
-		HASH_DEL(peers->kept, kept);
-		free(kept);
 	}
 	free(peers);
 }

@@ -35,8 +35,4 @@ const char *peers_configured(const struct peers *peers, const uint8_t address[16
 /* False: this service may not have a DNS name as a peer, as it has had too many others. */
 bool peers_admit(struct peers *peers, const char *service, const char *name);
 
-/* A copy of a name that lives until it was released as often as it was kept; NULL: no memory. */
-const char *peers_keep(struct peers *peers, const char *name);
-void peers_release(struct peers *peers, const char *name);
-
 #endif
