@@ -50,6 +50,7 @@ void flow_sample_make(struct flow_sample *sample)
 		.service = &sample->service,
 		.peer = "redis",
 		.port = 6379,
+		.rate = {.sent_bytes = 617, .received_bytes = 2839},
 		.now_ns = 102 * SECOND,
 		.realtime_offset_ns = 1773059600 * (int64_t)SECOND + 7, /* 2026-03-09 12:33:20 */
 	};

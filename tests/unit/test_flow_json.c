@@ -113,6 +113,7 @@ static void test_open_connection_is_told_as_of_the_sweep(void **state)
 	json_of(&sample.view);
 	assert_has("{\"timestamp\":\"2026-03-09T12:35:02.000000007Z\",\"event\":\"open\"");
 	assert_has("\"duration_seconds\":2,");
+	assert_has("\"sent_bytes_per_second\":617,\"received_bytes_per_second\":2839,");
 	sample.flow.start_ns = sample.view.now_ns + 1; /* opened since */
 	json_of(&sample.view);
 	assert_has_no("duration_seconds");

@@ -172,18 +172,21 @@ static void test_flows_are_added_up(void **state)
 	sweep_ends(20 * SECOND);
 	assert_page("/flows", PARAMETERS(),
 		"4 connections\n"
-		"SERVICE                          CONNS  SENT  RCVD  RETR  LOST   RTT\n"
-		"bank                                 1  1.9M  3.8M     5     0     -\n"
-		"shop                                 3    1K    2K     1     2 200us\n");
+		"SERVICE                          CONNS  TX/S  RX/S  SENT  RCVD  RETR  LOST   RTT\n"
+		"bank                                 1    0B    0B  1.9M  3.8M     5     0     -\n"
+		"shop                                 3    0B    0B    1K    2K     1     2 "
+		"200us\n");
 	assert_page("/flows", PARAMETERS("by=process", "sort=rtt"),
 		"4 connections\n"
-		"PROCESS                          CONNS  SENT  RCVD  RETR  LOST   RTT\n"
-		"client 4001                          3    1K    2K     1     2 200us\n"
-		"client 4002                          1  1.9M  3.8M     5     0     -\n");
+		"PROCESS                          CONNS  TX/S  RX/S  SENT  RCVD  RETR  LOST   RTT\n"
+		"client 4001                          3    0B    0B    1K    2K     1     2 200us\n"
+		"client 4002                          1    0B    0B  1.9M  3.8M     5     0     "
+		"-\n");
 	assert_page("/flows", PARAMETERS("by=peer"),
 		"4 connections\n"
-		"PEER                             CONNS  SENT  RCVD  RETR  LOST   RTT\n"
-		"external                             4  1.9M  3.8M     6     2 200us\n");
+		"PEER                             CONNS  TX/S  RX/S  SENT  RCVD  RETR  LOST   RTT\n"
+		"external                             4    0B    0B  1.9M  3.8M     6     2 "
+		"200us\n");
 	assert_page("/flows", PARAMETERS("sort=retransmits", "limit=1", "columns=40"),
 		"4 connections\n"
 		"SERVICE                          CONNS\n"
@@ -191,12 +194,48 @@ static void test_flows_are_added_up(void **state)
 		"… 1 more\n");
 }
 
+static void progress(__u32 number, __u32 workload, __u64 sent)
+{
+	struct record_tcp record = connection(number, workload, sent);
+
+	record.event = TCP_PROGRESS;
+	record.flags = 0;
+	record.record.time_ns = 20 * SECOND;
+	open_connection(&record);
+}
+
+static void test_rates_are_of_now(void **state)
+{
+	struct record_tcp record;
+	(void)state;
+
+	for (__u32 i = 1; i <= 3; i++) {
+		record = connection(i, i == 3 ? BANK : SHOP, i * 1000000);
+		open_connection(&record);
+	}
+	sweep_ends(20 * SECOND);
+	progress(1, SHOP, 4000);
+	progress(2, SHOP, 2000);
+	sweep_ends(22 * SECOND);
+	assert_page("/flows", PARAMETERS("sort=rate"),
+		"3 connections\n"
+		"SERVICE                          CONNS  TX/S  RX/S  SENT  RCVD  RETR  LOST   RTT\n"
+		"shop                                 2  2.9K  5.9K  2.9M  5.7M     0     0     -\n"
+		"bank                                 1    0B    0B  2.9M  5.7M     0     0     "
+		"-\n");
+	pieces_of("/connections", PARAMETERS("sort=rate", "limit=1"), 32768);
+	assert_non_null(strstr(page.text, "\"source.port\":10001,"));
+	assert_non_null(strstr(
+		page.text, "\"sent_bytes_per_second\":2000,\"received_bytes_per_second\":4000,"));
+}
+
 static void test_nothing_is_a_table_too(void **state)
 {
 	(void)state;
 	assert_page("/flows", PARAMETERS(),
 		"0 connections\n"
-		"SERVICE                          CONNS  SENT  RCVD  RETR  LOST   RTT\n");
+		"SERVICE                          CONNS  TX/S  RX/S  SENT  RCVD  RETR  LOST   "
+		"RTT\n");
 	assert_page("/connections", PARAMETERS(), "");
 }
 
@@ -212,10 +251,11 @@ static void test_more_groups_than_are_kept_are_added_up_as_others(void **state)
 	}
 	sweep_ends(20 * SECOND);
 	pieces_of("/flows", PARAMETERS("by=process"), 32768);
-	assert_non_null(strstr(page.text,
-		"\n(others)                             5    5B   10B     0     0     -\n"));
+	assert_non_null(strstr(page.text, "\n(others)                             5    0B    0B    "
+					  "5B   10B     0     0     -\n"));
 	pieces_of("/flows", PARAMETERS("by=service"), 32768);
-	assert_non_null(strstr(page.text, "\nshop                                1k    1K    2K "));
+	assert_non_null(strstr(
+		page.text, "\nshop                                1k    0B    0B    1K    2K "));
 }
 
 static void test_connections_are_rows(void **state)
@@ -241,11 +281,14 @@ static void test_connections_are_rows(void **state)
 	sweep_ends(10 * SECOND + 7300 * SECOND);
 	assert_page("/connections", PARAMETERS("format=text"),
 		"LOCAL                 REMOTE                DIR SERVICE              "
-		"PROCESS                 STATE          AGE  SENT  RCVD  RETR   RTT  PEER\n"
+		"PROCESS                 STATE          AGE  TX/S  RX/S  SENT  RCVD  RETR   RTT  "
+		"PEER\n"
 		"127.0.0.1:10002       [2001::1]:443         in  bank                 "
-		"-                       close_wait       -   20B   40B     0     -  external\n"
+		"-                       close_wait       -    0B    0B   20B   40B     0     -  "
+		"external\n"
 		"127.0.0.1:10001       10.0.0.5:443          out shop                 "
-		"client 4001             established     2h   10B   20B     7 1.5ms  external\n");
+		"client 4001             established     2h    0B    0B   10B   20B     7 1.5ms  "
+		"external\n");
 	assert_page("/connections", PARAMETERS("format=text", "sort=rtt", "limit=1", "columns=50"),
 		"LOCAL                 REMOTE                DIR S…\n"
 		"127.0.0.1:10001       10.0.0.5:443          out s…\n");
@@ -324,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_flows_are_added_up, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_rates_are_of_now, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing_is_a_table_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_more_groups_than_are_kept_are_added_up_as_others, set_up, tear_down),

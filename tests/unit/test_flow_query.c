@@ -65,6 +65,8 @@ static void test_parameters_are_taken(void **state)
 	(void)state;
 
 	assert_taken(&query, "by", "process");
+	assert_taken(&query, "sort", "rate");
+	assert_int_equal(query.sort, FLOW_SORT_RATE);
 	assert_taken(&query, "sort", "rtt");
 	assert_taken(&query, "limit", "1000000");
 	assert_taken(&query, "columns", "0");
@@ -85,7 +87,7 @@ static void test_what_is_wrong_is_told_and_changes_nothing(void **state)
 
 	assert_refused("/flows", "by", "port", "by is one of service, peer, process");
 	assert_refused("/flows", "by", "", "by is one of service, peer, process");
-	assert_refused("/flows", "sort", "BYTES", "sort is one of bytes, retransmits, rtt");
+	assert_refused("/flows", "sort", "BYTES", "sort is one of bytes, rate, retransmits, rtt");
 	assert_refused("/flows", "format", "json", "there are by, sort, limit, columns");
 	assert_refused("/flows", "", "", "there are by, sort, limit, columns");
 	assert_refused("/connections", "by", "peer", "there are sort, format, limit, columns");

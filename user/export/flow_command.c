@@ -35,24 +35,26 @@ struct command {
 static void print_help(const struct command *command)
 {
 	if (command->query.path == FLOW_PATH_FLOWS)
-		puts("Usage: sonde flows [--by service|peer|process] [--sort "
-		     "bytes|retransmits|rtt]\n"
-		     "                   [--limit N] [--once] [--url URL]\n"
+		puts("Usage: sonde flows [--by service|peer|process]\n"
+		     "                   [--sort bytes|rate|retransmits|rtt] [--limit N]\n"
+		     "                   [--once] [--url URL]\n"
 		     "\n"
 		     "Open TCP connections added up, as the Sonde at URL sees them; on a terminal "
 		     "each\n"
 		     "second anew, until Ctrl-C.\n");
 	else
-		puts("Usage: sonde connections [--json] [--sort bytes|retransmits|rtt] [--limit "
-		     "N]\n"
-		     "                         [--url URL]\n"
+		puts("Usage: sonde connections [--json] [--sort bytes|rate|retransmits|rtt]\n"
+		     "                         [--limit N] [--url URL]\n"
 		     "\n"
 		     "Each open TCP connection, as the Sonde at URL sees it: as a table, or with\n"
 		     "--json as a line of JSON.\n");
-	puts("  --sort   which come first: most bytes both ways (default), segments sent again,\n"
-	     "           or longest round trip\n"
+	puts("  --sort   which come first: most bytes both ways (default), most of them per\n"
+	     "           second now, most segments sent again, or longest round trip\n"
 	     "  --limit  most rows\n"
-	     "  --url    of the Sonde that is asked, default " DEFAULT_URL);
+	     "  --url    of the Sonde that is asked, default " DEFAULT_URL "\n"
+	     "\n"
+	     "Bytes are payload: TX/S and RX/S per second now, SENT and RCVD since a connection\n"
+	     "began.");
 }
 
 static int fail_usage(const struct command *command, const char *flag, const char *reason)

@@ -165,8 +165,14 @@ static void put_figures(const struct fields *fields, const struct flow_view *vie
 			put_number(fields, figures[i].name, figures[i].value);
 }
 
-static void put_condition(const struct fields *fields, const struct flow *flow)
+static void put_condition(const struct fields *fields, const struct flow_view *view)
 {
+	const struct flow *flow = view->flow;
+
+	if (view->event == FLOW_OPEN) {
+		put_number(fields, "sent_bytes_per_second", view->rate.sent_bytes);
+		put_number(fields, "received_bytes_per_second", view->rate.received_bytes);
+	}
 	put_number(fields, "unsent_bytes", flow->unsent_bytes);
 	put_number(fields, "unacknowledged_bytes", flow->unacknowledged_bytes);
 	put_known(fields, "congestion_window_segments", flow->congestion_window);
@@ -196,6 +202,6 @@ void flow_fields_visit(const struct flow_view *view, flow_field_sink sink, void 
 	put_life(&fields, view);
 	put_figures(&fields, view);
 	if (view->event != FLOW_FAILED)
-		put_condition(&fields, view->flow);
+		put_condition(&fields, view);
 	put_end(&fields, view);
 }

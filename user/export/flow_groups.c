@@ -16,6 +16,7 @@
 struct group {
 	char name[SERVICE_NAME_LEN];
 	size_t connections;
+	struct flow_rate rate;
 	uint64_t sent_bytes;
 	uint64_t received_bytes;
 	uint64_t retransmitted_segments;
@@ -76,6 +77,8 @@ static void group_add(void *context, const struct flow_view *view)
 	group = group_find(groups, name);
 	groups->connections++;
 	group->connections++;
+	group->rate.sent_bytes += view->rate.sent_bytes;
+	group->rate.received_bytes += view->rate.received_bytes;
 	group->sent_bytes += flow->total.sent_bytes;
 	group->received_bytes += flow->total.received_bytes;
 	group->retransmitted_segments += flow->total.retransmitted_segments;
@@ -107,6 +110,13 @@ static int by_bytes(const struct group *a, const struct group *b)
 		       ?: by_name(a, b);
 }
 
+static int by_rate(const struct group *a, const struct group *b)
+{
+	return descending(a->rate.sent_bytes + a->rate.received_bytes,
+		       b->rate.sent_bytes + b->rate.received_bytes)
+		       ?: by_bytes(a, b);
+}
+
 static int by_retransmits(const struct group *a, const struct group *b)
 {
 	return descending(a->retransmitted_segments, b->retransmitted_segments) ?: by_bytes(a, b);
@@ -121,6 +131,7 @@ static void groups_sort(struct groups *groups, enum flow_sort sort)
 {
 	switch (sort) {
 	case FLOW_SORT_BYTES: HASH_SORT(groups->table, by_bytes); break;
+	case FLOW_SORT_RATE: HASH_SORT(groups->table, by_rate); break;
 	case FLOW_SORT_RETRANSMITS: HASH_SORT(groups->table, by_retransmits); break;
 	case FLOW_SORT_RTT: HASH_SORT(groups->table, by_rtt); break;
 	}
@@ -130,7 +141,8 @@ static void groups_sort(struct groups *groups, enum flow_sort sort)
 
 static void put_header(FILE *out, const struct groups *groups, unsigned columns)
 {
-	static const char *const titles[] = {"CONNS", "SENT", "RCVD", "RETR", "LOST", "RTT"};
+	static const char *const titles[] = {
+		"CONNS", "TX/S", "RX/S", "SENT", "RCVD", "RETR", "LOST", "RTT"};
 	struct text_line line = {out, columns};
 	char name[16];
 	size_t length = 0;
@@ -153,6 +165,8 @@ static void put_group(FILE *out, const struct group *group, unsigned columns)
 
 	text_line_put_padded(&line, group->name, NAME_COLUMNS);
 	text_line_put_figure(&line, figure_count(text, (double)group->connections));
+	text_line_put_figure(&line, figure_bytes(text, (double)group->rate.sent_bytes));
+	text_line_put_figure(&line, figure_bytes(text, (double)group->rate.received_bytes));
 	text_line_put_figure(&line, figure_bytes(text, (double)group->sent_bytes));
 	text_line_put_figure(&line, figure_bytes(text, (double)group->received_bytes));
 	text_line_put_figure(&line, figure_count(text, (double)group->retransmitted_segments));

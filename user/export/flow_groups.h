@@ -3,11 +3,12 @@
  * Open connections added up by service, peer or process, as a table of text:
  *
  *   1204 connections
- *   SERVICE              CONNS  SENT  RCVD  RETR  LOST   RTT
- *   nginx                 1200  2.3M  180K     0     0  25us
+ *   SERVICE              CONNS  TX/S  RX/S  SENT  RCVD  RETR  LOST   RTT
+ *   nginx                 1200  120K  9.5K  2.3M  180K     0     0  25us
  *
- * SENT, RCVD: payload over the lives of the connections that are open now; RETR: segments sent
- * again; LOST: segments that the sender believes lost; RTT: mean of the smoothed round trips.
+ * TX/S, RX/S: payload per second now (flow_rate.h); SENT, RCVD: over the lives of the connections
+ * that are open now; RETR: segments sent again; LOST: segments that the sender believes lost; RTT:
+ * mean of the smoothed round trips.
  */
 #ifndef SONDE_FLOW_GROUPS_H
 #define SONDE_FLOW_GROUPS_H

@@ -42,6 +42,7 @@ static void rank(void *context, const struct flow_view *view)
 
 	switch ((enum flow_sort)page->query.sort) {
 	case FLOW_SORT_BYTES: weight = flow->total.sent_bytes + flow->total.received_bytes; break;
+	case FLOW_SORT_RATE: weight = view->rate.sent_bytes + view->rate.received_bytes; break;
 	case FLOW_SORT_RETRANSMITS: weight = flow->total.retransmitted_segments; break;
 	case FLOW_SORT_RTT: weight = flow->srtt_us; break;
 	}

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 3
+#define WORDS_MAX 4
 
 static const char *const paths[] = {
 	[FLOW_PATH_FLOWS] = "/flows", [FLOW_PATH_CONNECTIONS] = "/connections"};
@@ -21,7 +21,7 @@ struct parameter {
 
 static const struct parameter parameters[] = {
 	{"by", offsetof(struct flow_query, by), {"service", "peer", "process"}, "/flows"},
-	{"sort", offsetof(struct flow_query, sort), {"bytes", "retransmits", "rtt"}, NULL},
+	{"sort", offsetof(struct flow_query, sort), {"bytes", "rate", "retransmits", "rtt"}, NULL},
 	{"format", offsetof(struct flow_query, format), {"json", "text"}, "/connections"},
 	{"limit", offsetof(struct flow_query, limit), {NULL}, NULL},
 	{"columns", offsetof(struct flow_query, columns), {NULL}, NULL},

@@ -14,7 +14,8 @@
 
 enum flow_page_path { FLOW_PATH_FLOWS, FLOW_PATH_CONNECTIONS };
 enum flow_by { FLOW_BY_SERVICE, FLOW_BY_PEER, FLOW_BY_PROCESS };
-enum flow_sort { FLOW_SORT_BYTES, FLOW_SORT_RETRANSMITS, FLOW_SORT_RTT }; /* largest first */
+/* largest first */
+enum flow_sort { FLOW_SORT_BYTES, FLOW_SORT_RATE, FLOW_SORT_RETRANSMITS, FLOW_SORT_RTT };
 enum flow_format { FLOW_FORMAT_JSON, FLOW_FORMAT_TEXT };
 
 struct flow_query {

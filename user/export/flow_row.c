@@ -38,6 +38,8 @@ void flow_row_put_header(FILE *out, unsigned columns)
 	put_cell(&line, "PROCESS", PROCESS_COLUMNS);
 	put_cell(&line, "STATE", STATE_COLUMNS);
 	text_line_put_figure(&line, "AGE");
+	text_line_put_figure(&line, "TX/S");
+	text_line_put_figure(&line, "RX/S");
 	text_line_put_figure(&line, "SENT");
 	text_line_put_figure(&line, "RCVD");
 	text_line_put_figure(&line, "RETR");
@@ -106,6 +108,8 @@ void flow_row_put(FILE *out, const struct flow_view *view, unsigned columns)
 	put_process(&line, flow);
 	put_cell(&line, flow_state_name(flow->state), STATE_COLUMNS);
 	put_age(&line, view);
+	text_line_put_figure(&line, figure_bytes(text, (double)view->rate.sent_bytes));
+	text_line_put_figure(&line, figure_bytes(text, (double)view->rate.received_bytes));
 	text_line_put_figure(&line, figure_bytes(text, (double)flow->total.sent_bytes));
 	text_line_put_figure(&line, figure_bytes(text, (double)flow->total.received_bytes));
 	text_line_put_figure(&line, figure_count(text, (double)flow->total.retransmitted_segments));

@@ -2,7 +2,7 @@
 /*
  * An open connection as a row of text, for `sonde connections`:
  *
- *   LOCAL  REMOTE  DIR  SERVICE  PROCESS  STATE  AGE  SENT  RCVD  RETR  RTT  PEER
+ *   LOCAL  REMOTE  DIR  SERVICE  PROCESS  STATE  AGE  TX/S  RX/S  SENT  RCVD  RETR  RTT  PEER
  *
  * as in flow_groups.h, but with both ends as this process has them.
  */

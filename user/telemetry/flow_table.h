@@ -11,6 +11,7 @@
 
 #include "telemetry/flow_labels.h"
 #include "telemetry/flow_pending.h"
+#include "telemetry/flow_rate.h"
 #include "telemetry/flows.h"
 
 enum flow_index { BY_CONNECTION, BY_ADDRESS, FLOW_INDEXES };
@@ -19,6 +20,7 @@ struct flow_entry {
 	struct flow_entry *chain[FLOW_INDEXES]; /* what is behind it there */
 	struct flow flow;
 	struct flow_pending pending;
+	struct flow_meter meter;
 	enum { NOWHERE, TO_SETTLE, TO_FORGET } list; /* that it is in */
 	struct flow_entry *next, *prev;
 	struct flow_labels *labels; /* NULL: not settled yet */

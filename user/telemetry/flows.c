@@ -26,7 +26,8 @@ struct flows {
 	uint64_t interval_ns;
 
 	struct flow_table table;
-	struct flow_labels *labels;               /* those in use */
+	struct flow_labels *labels; /* those in use */
+	struct flow_periods periods;
 	struct flow_entry *to_settle, *to_forget; /* the lists */
 	size_t ended_count;                       /* that came to the first of them */
 	uint64_t now_ns;
@@ -161,6 +162,7 @@ static struct flow_view view_of(
 		.service = identity_service(flows->identity, entry->flow.workload),
 		.peer = entry->labels ? entry->labels->values[FLOW_PEER] : "",
 		.port = server_port(&entry->flow),
+		.rate = flow_meter_rate(&entry->meter, &flows->periods),
 		.now_ns = flows->now_ns,
 		.realtime_offset_ns = flows->realtime_offset_ns,
 	};
@@ -182,6 +184,8 @@ static void settle(struct flows *flows, struct flow_entry *entry)
 	direction_look(flows, flow);
 	labels_look(flows, entry);
 	flow_pending_count(entry, flows->families);
+	flow_meter_add(&entry->meter, &flows->periods, entry->pending.sent_bytes,
+		entry->pending.received_bytes);
 	entry->pending = (struct flow_pending){0};
 	if (!flow->end_ns || entry->was_counted)
 		return;
@@ -359,6 +363,7 @@ void flows_settle(struct flows *flows, const struct record_clock *clock)
 	flows->missing_before_ns = flows->swept_ns;
 	flows->swept_ns = 0;
 	settle_all(flows);
+	flow_periods_advance(&flows->periods, flows->now_ns);
 	tell_open(flows);
 }
 

@@ -23,6 +23,7 @@
 #include "identity/service.h"
 #include "record.h"
 #include "telemetry/dns_lookups.h"
+#include "telemetry/flow_rate.h"
 #include "telemetry/metrics.h"
 #include "telemetry/peers.h"
 
@@ -65,7 +66,8 @@ struct flow_view {
 	const struct service *service;
 	const char *peer; /* see peers.h */
 	uint16_t port;    /* the server's; 0: not known which end that is */
-	uint64_t now_ns;  /* of the last sweep */
+	struct flow_rate rate;
+	uint64_t now_ns; /* of the last sweep */
 	int64_t realtime_offset_ns;
 };
 
