@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sonde flows` and `sonde connections`, and the pages they ask for, against open connections."""
+import bisect
 import contextlib
 import json
 import os
@@ -8,12 +9,15 @@ import resource
 import select
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
 import pytest
 
-from harness import NOBODY, SONDE, Sonde, clean_environment, free_port, program, unique, wait_until
+from harness import (NOBODY, SONDE, Sonde, clean_environment, free_port, program, start, stop,
+                     unique, wait_until)
+from netlab import PROGRAMS, PYTHON
 
 PING, PONG = b"PING\r\n", b"+PONG\r\n"
 
@@ -75,12 +79,12 @@ def test_connections_are_rows_in_the_order_that_is_asked_for(sonde, redis):
         table = ask(sonde, "connections").splitlines()
         only_one = ask(sonde, "connections", "--limit", "1").splitlines()
     assert table[0].split() == ["LOCAL", "REMOTE", "DIR", "SERVICE", "PROCESS", "STATE", "AGE",
-                                "SENT", "RCVD", "RETR", "RTT", "PEER"]
+                                "TX/S", "RX/S", "SENT", "RCVD", "RETR", "RTT", "PEER"]
     mine = [line.split() for line in table if line.startswith(f"127.0.0.1:{port} ")]
     assert [words[1] for words in mine] == [f"127.0.0.1:{port}" for port in reversed(ports)]
     assert {words[2] for words in mine} == {"in"}
     # SERVICE, and PROCESS in two words
-    assert [words[8:10] for words in mine] == [["112B", "96B"], ["28B", "24B"], ["7B", "6B"]]
+    assert [words[10:12] for words in mine] == [["112B", "96B"], ["28B", "24B"], ["7B", "6B"]]
     assert only_one[0] == table[0] and len(only_one) == 2
     assert name.startswith(mine[0][3].rstrip("…"))
 
@@ -91,10 +95,71 @@ def test_flows_add_up_by_service_peer_and_process(sonde, redis):
         by_service = row(ask(sonde, "flows", "--once"), name)
         by_process = ask(sonde, "flows", "--by", "process").splitlines()
         by_peer = row(ask(sonde, "flows", "--by=peer", "--sort=rtt"), name)
-    assert by_service[1:4] == ["3", "147B", "126B"]
-    assert by_peer[1:4] == ["3", "126B", "147B"]
-    assert [line.split()[2:5] for line in by_process if line.startswith("redis-server ")] == [
-        ["3", "147B", "126B"]]
+    assert (by_service[1], *by_service[4:6]) == ("3", "147B", "126B")
+    assert (by_peer[1], *by_peer[4:6]) == ("3", "126B", "147B")
+    (process,) = [line.split() for line in by_process if line.startswith("redis-server ")]
+    assert (process[2], *process[5:7]) == ("3", "147B", "126B")
+
+
+REQUEST, RESPONSE, PACE_SECONDS = 5000, 2000, 0.01
+
+
+@contextlib.contextmanager
+def paced_program(name):
+    """Sends at a known pace (programs/tcp_pace.py): its client's ports, and what ends it."""
+    process = start(PYTHON, os.path.join(PROGRAMS, "tcp_pace.py"), str(REQUEST), str(RESPONSE),
+                    str(PACE_SECONDS), name=name, stdin=subprocess.PIPE, encoding="ascii")
+    with process:
+        try:
+            yield (json.loads(process.stdout.readline()),
+                   lambda: json.loads(process.communicate("\n", timeout=60)[0]))
+        finally:
+            stop(process)
+
+
+def exchanges_per_second(times, asked, answered):
+    """The least and the most over what may be `now`: half a second to three before an answer."""
+    rates = [(bisect.bisect(times, end) - bisect.bisect(times, end - tenths / 10)) / tenths * 10
+             for end in (asked, answered) for tenths in range(5, 31)]
+    return min(rates), max(rates)
+
+
+def bytes_of(figure):
+    return float(figure[:-1]) * 1024 ** "BKMG".index(figure[-1])
+
+
+def test_rates_are_what_is_moved_now(sonde):
+    name = unique("flow-rates")
+    enough = 4 / PACE_SECONDS * REQUEST  # four seconds: what the idle one has moved is over
+
+    def connections():
+        records = map(json.loads, ask(sonde, "connections", "--json").splitlines())
+        return {(r["source.port"], r["direction"]): r for r in records if r["service_name"] == name}
+
+    with paced_program(name) as (ports, end):
+        paced, idle = ports["paced"], ports["idle"]
+        wait_until(lambda: connections()[paced, "outbound"]["sent_bytes"] >= enough,
+                   "some seconds")
+        asked = time.time()
+        found = connections()
+        table = row(ask(sonde, "flows", "--once"), name)
+        rows = {sort: ask(sonde, "connections", "--sort", sort) for sort in ("rate", "bytes")}
+        answered = time.time()
+        times = end()
+    least, most = exchanges_per_second(times, asked, answered)
+    for direction, sent, received in (("outbound", REQUEST, RESPONSE),
+                                      ("inbound", RESPONSE, REQUEST)):
+        record = found[paced, direction]
+        for what, size in ("sent", sent), ("received", received):
+            shown = record[f"{what}_bytes_per_second"]
+            assert 0.9 * least * size <= shown <= 1.1 * most * size, (direction, what, least, most)
+            assert found[idle, direction][f"{what}_bytes_per_second"] == 0
+    for figure in table[2:4]:
+        shown = bytes_of(figure) / (REQUEST + RESPONSE)
+        assert 0.9 * least <= shown <= 1.1 * most, (figure, least, most)
+    for sort, order in ("rate", [paced, paced, idle, idle]), ("bytes", [idle, idle, paced, paced]):
+        mine = [line for line in rows[sort].splitlines() if f" {name[:19]}" in line]
+        assert [port for line in mine for port in (paced, idle) if f":{port} " in line] == order
 
 
 def test_flows_are_renewed_on_a_terminal(sonde, redis):
