@@ -50,6 +50,17 @@ enum tcp_sweep {
 	TCP_SWEEP_FIRST /* all; what they have counted so far was before Sonde */
 };
 
+/* One of those, in the array where they wait for the daemon. */
+union tcp_swept {
+	struct record record;
+	struct record_tcp connection;
+	struct record_tcp_listener listener;
+};
+
+#define SWEPT_MAX       4096 /* 736 KiB */
+#define SWEPT_MAX_SMALL 256  /* where memory is short; on many CPUs the sockets lie in many lists  \
+			      */
+
 /* Who a number is, and the hash of its OTEL_SERVICE_NAME (0: none), which is part of its key. */
 struct workload {
 	struct record_workload record;

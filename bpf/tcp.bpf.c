@@ -17,6 +17,20 @@ const volatile bool tells_tcp SETTING = true;
 /* What the sweep tells: see enum tcp_sweep. */
 __u32 tcp_sweep_mode = TCP_SWEEP_FIRST;
 
+/*
+ * Where it tells it, until the daemon takes it. Not in the iterator's file: that holds 32 KiB, and
+ * to go on behind those the kernel walks past all sockets of its list once more.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SWEPT_MAX);
+	__type(key, __u32);
+	__type(value, union tcp_swept);
+} swept SEC(".maps");
+
+__u32 swept_count = 0;
+
 /* RSTs sent for no socket. */
 __u64 tcp_refusals = 0;
 
@@ -273,40 +287,55 @@ static __always_inline void window_look(struct socket_state *state, const struct
 	}
 }
 
-/* False: the kernel asks again for this socket with a larger buffer. */
-static __always_inline bool sweep_listener(
-	struct seq_file *seq, struct sock *sk, struct socket_state *state)
+/* Where to tell of the next one; NULL: there is no room. */
+static __always_inline union tcp_swept *swept_room(void)
+{
+	__u32 at = swept_count;
+
+	return bpf_map_lookup_elem(&swept, &at);
+}
+
+/* False: the daemon has to take what was told before. */
+static __always_inline bool sweep_listener(struct sock *sk, struct socket_state *state)
 {
 	struct record_tcp_listener record = {};
+	union tcp_swept *room;
 
 	if (!listener_changed(&record, sk, state))
 		return true;
-	if (bpf_seq_write(seq, &record, sizeof(record)))
+	room = swept_room();
+	if (!room)
 		return false;
+	room->listener = record;
+	swept_count++;
 	listener_keep(state, &record);
 	count(SOURCE_TCP, OUTCOME_DELIVERED);
 	return true;
 }
 
-static __always_inline bool sweep_connection(struct seq_file *seq, struct sock *sk,
-	const struct tcp_sock *tcp, struct socket_state *state)
+static __always_inline bool sweep_connection(
+	struct sock *sk, const struct tcp_sock *tcp, struct socket_state *state)
 {
 	struct record_tcp record = {};
 	struct tcp_figures now = {};
+	union tcp_swept *room;
 
 	window_look(state, tcp);
 	if (tcp_sweep_mode == TCP_SWEEP_CHANGED && state->flags & SOCKET_TOLD &&
 		READ(tcp, segs_out) == state->told.sent_segments &&
 		READ(tcp, segs_in) == state->told.received_segments && !state->told.zero_windows)
 		return true;
+	room = swept_room();
+	if (!room)
+		return false;
 	if (!state->direction)
 		state->direction = found_direction(tcp);
 	record_fill(&record, &now, sk, tcp, state);
 	record.event = !(record.flags & TCP_FIRST) ? TCP_PROGRESS
 		       : state->start_ns           ? TCP_OPENED
 						   : TCP_FOUND;
-	if (bpf_seq_write(seq, &record, sizeof(record)))
-		return false;
+	room->connection = record;
+	swept_count++;
 	if (record.event == TCP_FOUND)
 		state->flags |= last_direction(tcp, &now);
 	told_keep(state, &now);
@@ -314,22 +343,25 @@ static __always_inline bool sweep_connection(struct seq_file *seq, struct sock *
 	return true;
 }
 
-/* One socket of those that something is kept of, in whichever network namespace. */
-static __always_inline int on_tcp_sweep(
-	struct seq_file *seq, struct sock *sk, struct socket_state *state)
+/*
+ * One socket of those that something is kept of, in whichever network namespace. 1: the read that
+ * the daemon waits in ends with EAGAIN, and the next one goes on with this socket.
+ */
+static __always_inline int on_tcp_sweep(struct sock *sk, struct socket_state *state)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
+	bool is_told = true;
 	int at;
 
 	if (!tcp)
 		return 0;
 	at = READ(sk, __sk_common.skc_state);
 	if (at == TCP_LISTEN)
-		sweep_listener(seq, sk, state);
+		is_told = sweep_listener(sk, state);
 	else if (at != TCP_CLOSE && at != TCP_SYN_SENT && at != TCP_SYN_RECV)
-		sweep_connection(seq, sk, tcp, state); /* what becomes of others is told then */
-	workload_mark(state->workload);                /* its process may have ended */
-	return 0;
+		is_told = sweep_connection(sk, tcp, state); /* others: when they become one */
+	workload_mark(state->workload);                     /* its process may have ended */
+	return !is_told;
 }
 
 #ifdef SONDE_TABLES
@@ -345,7 +377,7 @@ int tcp_sweep(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	address = *key;
 	state = bpf_map_lookup_elem(&sockets, &address);
-	return state ? on_tcp_sweep(ctx->meta->seq, (struct sock *)address, state) : 0;
+	return state ? on_tcp_sweep((struct sock *)address, state) : 0;
 }
 
 #else
@@ -354,9 +386,9 @@ SEC("iter/bpf_sk_storage_map")
 int tcp_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock *sk = ctx->sk; /* loaded once, or the verifier does not see that it was asked */
-	struct socket_state *state = sk ? socket_state_find(sk) : NULL;
+	struct socket_state *state = ctx->value;
 
-	return state ? on_tcp_sweep(ctx->meta->seq, sk, state) : 0;
+	return sk && state ? on_tcp_sweep(sk, state) : 0;
 }
 
 #endif

@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "kernel/iterator.h"
+#include "kernel/record_check.h"
 #include "kernel/skeleton.h"
 #include "table.h"
 
@@ -17,10 +20,39 @@ struct connections {
 	struct sonde *skeleton;
 	record_sink sink;
 	void *context;
-	struct bpf_link *link; /* of the iterator */
+	struct bpf_link *link;        /* of the iterator */
+	const union tcp_swept *swept; /* what it has told, mapped */
 	uint64_t all_told_ns;
 	uint64_t refusals; /* as last told */
 };
+
+static size_t swept_size(const struct connections *connections)
+{
+	return bpf_map__max_entries(connections->skeleton->maps.swept) * sizeof(union tcp_swept);
+}
+
+/* Runs the iterator and passes on what it tells. */
+static int sweep_run(struct connections *connections)
+{
+	uint32_t *count = &connections->skeleton->bss->swept_count;
+	int fd = bpf_iter_create(bpf_link__fd(connections->link)), result;
+	char nothing;
+
+	if (fd < 0)
+		return fd;
+	do {
+		*count = 0;
+		result = read(fd, &nothing, sizeof(nothing)) < 0 ? -errno : 0;
+		for (uint32_t i = 0; i < *count; i++) {
+			const struct record *record = &connections->swept[i].record;
+
+			connections->sink(connections->context, record,
+				record_size(record, sizeof(union tcp_swept)));
+		}
+	} while (result == -EAGAIN || result == -EINTR);
+	close(fd);
+	return result;
+}
 
 static void sweep_all(struct connections *connections, enum tcp_sweep mode)
 {
@@ -29,7 +61,7 @@ static void sweep_all(struct connections *connections, enum tcp_sweep mode)
 
 	connections->all_told_ns = swept.begin_ns;
 	connections->skeleton->data->tcp_sweep_mode = mode;
-	if (!iterator_run(connections->link, connections->sink, connections->context)) {
+	if (!sweep_run(connections)) {
 		swept.record.time_ns = clock_monotonic_ns();
 		connections->sink(connections->context, &swept.record, sizeof(swept));
 	}
@@ -54,7 +86,7 @@ void connections_sweep(struct connections *connections)
 	if (clock_monotonic_ns() - connections->all_told_ns >= ALL_INTERVAL_NS)
 		sweep_all(connections, TCP_SWEEP_ALL);
 	else
-		iterator_run(connections->link, connections->sink, connections->context);
+		sweep_run(connections);
 	refusals_tell(connections);
 }
 
@@ -70,8 +102,12 @@ int connections_new(
 	connections->sink = sink;
 	connections->context = context;
 	connections->link = iterator_attach(skeleton->progs.tcp_sweep, skeleton->maps.sockets);
-	if (!connections->link) {
+	if (connections->link)
+		connections->swept = mmap(NULL, swept_size(connections), PROT_READ, MAP_SHARED,
+			bpf_map__fd(skeleton->maps.swept), 0);
+	if (!connections->link || connections->swept == MAP_FAILED) {
 		result = -errno;
+		connections->swept = NULL;
 		connections_free(connections);
 		return result;
 	}
@@ -85,5 +121,7 @@ void connections_free(struct connections *connections)
 	if (!connections)
 		return;
 	bpf_link__destroy(connections->link);
+	if (connections->swept)
+		munmap((void *)connections->swept, swept_size(connections));
 	free(connections);
 }

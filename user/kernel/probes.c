@@ -137,6 +137,8 @@ static int tables_plan(struct probes *probes, const struct probes_options *optio
 		if (options->syscall_waits(number))
 			skeleton->rodata_settings->waiting_syscalls[number / 64] |= 1ULL
 										    << number % 64;
+	if (shards == SHARDS_MAX || programs_by_tables(&probes->programs))
+		bpf_map__set_max_entries(skeleton->maps.swept, SWEPT_MAX_SMALL);
 	skeleton->data->workload_generation = 1;
 	skeleton->bss->slow_syscall_ns = options->slow_syscall_ns;
 	skeleton->bss->long_request_ns = options->long_request_ns;
