@@ -57,9 +57,9 @@ union tcp_swept {
 	struct record_tcp_listener listener;
 };
 
-#define SWEPT_MAX       4096 /* 736 KiB */
-#define SWEPT_MAX_SMALL 256  /* where memory is short; on many CPUs the sockets lie in many lists  \
-			      */
+/* Places in it; few where memory is short. On many CPUs the sockets lie in many lists. */
+#define SWEPT_MAX       4096
+#define SWEPT_MAX_SMALL 256
 
 /* Who a number is, and the hash of its OTEL_SERVICE_NAME (0: none), which is part of its key. */
 struct workload {
