@@ -118,11 +118,15 @@ class Row:
         wire.receive_end()
         wire.close()
 
+    def leave(self, wire):
+        """The client, when all is said."""
+        wire.close()
+
     def client(self, side):
         for said in self.said():
             wire = side.connect()
             self.ask(wire, said)
-            wire.close()
+            self.leave(wire)
             side.tell(wire, said)
 
     def server(self, side):

@@ -78,12 +78,8 @@ class ClientClosesInTheAnswer(ClientCloses):
 class ClientResets(Broken):
     ERROR = CLIENT_RESETS
 
-    def client(self, side):
-        for said in self.said():
-            wire = side.connect()
-            self.ask(wire, said)
-            wire.reset()
-            side.tell(wire, said)
+    def leave(self, wire):
+        wire.reset()
 
     def finish(self, wire):
         wire.receive_reset()
@@ -101,14 +97,13 @@ class RequestsAreReadAfterAReset(Row):
         return [[exchange(2 * i), Exchange(f"/r{2 * i + 1}", "GET", request(2 * i + 1),
                                            error=CLIENT_RESETS)] for i in range(3)]
 
-    def client(self, side):
-        for said in self.said():
-            wire = side.connect()
-            self.ask(wire, said[:1])
-            wire.send(said[1].asked)
-            wire.reset()
-            wire.meet()
-            side.tell(wire, said)
+    def ask(self, wire, said):
+        super().ask(wire, said[:1])
+        wire.send(said[1].asked)
+
+    def leave(self, wire):
+        wire.reset()
+        wire.meet()
 
     def answer(self, wire, said):
         super().answer(wire, said[:1])
@@ -130,12 +125,8 @@ class ServerCloses(Broken, abstract=True):
         super().ask(wire, said)
         wire.receive_end()
 
-    def client(self, side):
-        for said in self.said():
-            wire = side.connect()
-            self.ask(wire, said)
-            wire.sock.close()  # which ends nothing: the server did
-            side.tell(wire, said)
+    def leave(self, wire):
+        wire.sock.close()  # which ends nothing: the server did
 
     def finish(self, wire):
         wire.close()
@@ -174,13 +165,9 @@ class ServerShutsDownBeforeTheAnswer(ServerCloses):
 class ServerResets(Broken):
     ERROR = SERVER_RESETS
 
-    def client(self, side):
-        for said in self.said():
-            wire = side.connect()
-            self.ask(wire, said)
-            wire.receive_reset()
-            wire.sock.close()
-            side.tell(wire, said)
+    def leave(self, wire):
+        wire.receive_reset()
+        wire.sock.close()
 
     def finish(self, wire):
         wire.reset()
@@ -208,12 +195,8 @@ class ServerClosesWithUnreadBody(Row):
         wire.meet()
         wire.receive_reset()
 
-    def client(self, side):
-        for said in self.said():
-            wire = side.connect()
-            self.ask(wire, said)
-            wire.sock.close()
-            side.tell(wire, said)
+    def leave(self, wire):
+        wire.sock.close()
 
     def answer(self, wire, said):
         wire.receive(said[0].request[:1000])
@@ -253,12 +236,8 @@ class AnswersThatAreNoHttp(Row):
         super().answer(wire, said)
         wire.end_with_the_last(wire.sent)
 
-    def client(self, side):
-        for said in self.said():
-            wire = side.connect()
-            self.ask(wire, said)
-            wire.sock.close()
-            side.tell(wire, said)
+    def leave(self, wire):
+        wire.sock.close()
 
     def finish(self, wire):
         assert not wire.sock.recv(1)
