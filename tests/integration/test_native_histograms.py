@@ -17,7 +17,7 @@ from prometheus import prometheus
 SYSCALL = "sonde_syscall_duration_seconds"
 HTTP = "http_server_request_duration_seconds"
 ZERO_THRESHOLD = 2.0 ** -24
-LAST_INDEX = 7 * 8  # which ends at 2^7 s; what is longer lies before infinity
+LAST_INDEX = 33 * 8  # which ends at 2^33 s; what is longer lies before infinity
 
 Histogram = collections.namedtuple("Histogram", "count sum classic")  # classic: {bound: up to it}
 

@@ -277,10 +277,10 @@ static uint64_t next_random(uint64_t *state)
 	return *state >> 20;
 }
 
-/* From less than the first bound to more than the last one, evenly over the powers of two. */
+/* 0 ns to 6 days, evenly over the powers of two; a double holds the sum of some hundred. */
 static uint64_t random_duration_ns(uint64_t *state)
 {
-	return next_random(state) >> next_random(state) % 44;
+	return next_random(state) << 5 >> next_random(state) % 49;
 }
 
 static void fill_series(struct metric_series *series, enum metric_type type, uint64_t *random)

@@ -322,7 +322,7 @@ static void test_a_merge_fills_classic_buckets_as_single_durations_would(void **
 	uint64_t sum_ns = 0;
 
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-		uint64_t largest = i < HISTOGRAM_BOUNDS ? histogram_bound_ns[i] : 128 * SECOND + 1;
+		uint64_t largest = i < HISTOGRAM_BOUNDS ? histogram_bound_ns(i) : 128 * SECOND + 1;
 		struct record_bucket bucket = {.index = i, .count = 1};
 
 		metric_merge(merged, &bucket, 1, largest);
@@ -338,6 +338,22 @@ static void test_a_merge_fills_classic_buckets_as_single_durations_would(void **
 		"sweep_seconds service_name=merged %s\nsweep_seconds service_name=recorded %s\n",
 		counts, counts);
 	assert_listed(metrics, expected);
+	metrics_free(metrics);
+}
+
+static void test_what_the_kernel_has_no_bound_for_lies_past_all_bounds(void **state)
+{
+	(void)state;
+	struct metrics *metrics = metrics_new(NO_LIMIT, NO_LIMIT);
+	struct metric_family *family = metrics_family(metrics, &sweeps);
+	const struct record_bucket longer = {HISTOGRAM_BUCKETS - 1, 2};
+	struct listing listing;
+
+	metric_merge(series_of(family, "shop", NULL), &longer, 1, 1000 * SECOND);
+	metric_record(series_of(family, "shop", NULL), 128 * SECOND + 1);
+	list(metrics, &listing);
+	assert_int_equal(listing.histogram.buckets[DURATION_BUCKETS - 1], 2);
+	assert_int_equal(listing.histogram.buckets[HISTOGRAM_BUCKETS - 1], 1);
 	metrics_free(metrics);
 }
 
@@ -373,7 +389,7 @@ static void test_two_thousand_histograms_cost_less_than_a_megabyte(void **state)
 		snprintf(service, sizeof(service), "service-%d", i);
 		for (int bucket = 0; bucket < 20; bucket++)
 			metric_record(series_of(family, service, NULL),
-				histogram_bound_ns[100 + bucket + i % 8]);
+				histogram_bound_ns((unsigned)(100 + bucket + i % 8)));
 	}
 	assert_true(mallinfo2().uordblks - before < 1000000);
 	metrics_free(metrics);
@@ -501,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_classic_buckets_are_exact_also_inside_an_exponential_one),
 		cmocka_unit_test(test_exponential_buckets_equal_those_of_a_plain_histogram),
 		cmocka_unit_test(test_a_merge_fills_classic_buckets_as_single_durations_would),
+		cmocka_unit_test(test_what_the_kernel_has_no_bound_for_lies_past_all_bounds),
 		cmocka_unit_test(test_counts_grow_past_32_bits),
 		cmocka_unit_test(test_two_thousand_histograms_cost_less_than_a_megabyte),
 		cmocka_unit_test(

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "export/table.h"
+#include "export/text_line.h"
 
 #define SECOND 1000000000ull
 #define URL    "http://127.0.0.1:9760/metrics"
@@ -175,6 +176,19 @@ static void test_figures_of_any_size_fit_their_column(void **state)
 	free(text);
 }
 
+static void test_durations_are_told_in_units_up_to_hours(void **state)
+{
+	char text[FIGURE_LEN];
+
+	(void)state;
+	assert_string_equal(figure_duration(text, 0), "-");
+	assert_string_equal(figure_duration(text, 1500), "1.5us");
+	assert_string_equal(figure_duration(text, 999499999999), "999s");
+	assert_string_equal(figure_duration(text, 999500000000), "0.3h");
+	assert_string_equal(figure_duration(text, 86400 * SECOND), "24h");
+	assert_string_equal(figure_duration(text, UINT64_MAX), "5.1Mh");
+}
+
 /* --- on a terminal --- */
 
 static const struct metric_description open_connections = {.name = "sonde_tcp_open_connections",
@@ -313,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_losses_are_told_in_red_with_their_reasons),
 		cmocka_unit_test(test_names_cannot_command_the_terminal_or_break_columns),
 		cmocka_unit_test(test_figures_of_any_size_fit_their_column),
+		cmocka_unit_test(test_durations_are_told_in_units_up_to_hours),
 		cmocka_unit_test(test_table_keeps_off_the_lines_of_the_log),
 		cmocka_unit_test(test_terminal_that_takes_nothing_does_not_hold_up),
 		cmocka_unit_test(test_no_table_without_a_terminal),

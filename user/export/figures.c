@@ -22,7 +22,7 @@ struct syscall_time {
 
 /* Counts of server requests by duration. 32 bits wrap around, which a difference does not feel. */
 struct durations_seen {
-	uint32_t now[HISTOGRAM_BUCKETS], before[HISTOGRAM_BUCKETS];
+	uint32_t now[DURATION_BUCKETS], before[DURATION_BUCKETS];
 };
 
 struct service_sums {
@@ -145,7 +145,7 @@ static void add_durations(struct service_sums *service, const struct histogram *
 		service->durations = calloc(1, sizeof(*service->durations));
 	if (!service->durations)
 		return;
-	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+	for (size_t i = 0; i < DURATION_BUCKETS; i++)
 		service->durations->now[i] += (uint32_t)histogram->buckets[i];
 }
 
@@ -277,7 +277,7 @@ static void show_durations(struct service_sums *service)
 {
 	struct histogram growth = {0};
 
-	for (size_t i = 0; service->durations && i < HISTOGRAM_BUCKETS; i++) {
+	for (size_t i = 0; service->durations && i < DURATION_BUCKETS; i++) {
 		growth.buckets[i] = service->durations->now[i] - service->durations->before[i];
 		growth.count += growth.buckets[i];
 	}

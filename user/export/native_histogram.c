@@ -12,9 +12,8 @@ _Static_assert(
 
 static int32_t native_index(unsigned bucket)
 {
-	return bucket < HISTOGRAM_BOUNDS
-		       ? (int32_t)bucket + HISTOGRAM_MIN_EXP * HISTOGRAM_PER_OCTAVE
-		       : OVERFLOW_INDEX;
+	return bucket < DURATION_BOUNDS ? (int32_t)bucket + HISTOGRAM_MIN_EXP * HISTOGRAM_PER_OCTAVE
+					: OVERFLOW_INDEX;
 }
 
 void native_histogram_make(struct native_histogram *native, const struct histogram *histogram)
@@ -25,7 +24,7 @@ void native_histogram_make(struct native_histogram *native, const struct histogr
 
 	native->zero_count = histogram->buckets[0];
 	native->span_count = native->delta_count = 0;
-	for (unsigned i = 1; i < HISTOGRAM_BUCKETS; i++) {
+	for (unsigned i = 1; i < DURATION_BUCKETS; i++) {
 		uint64_t count = histogram->buckets[i];
 		int32_t gap = native_index(i) - next;
 

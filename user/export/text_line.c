@@ -91,6 +91,9 @@ const char *figure_bytes(char text[FIGURE_LEN], double bytes)
 const char *figure_duration(char text[FIGURE_LEN], uint64_t ns)
 {
 	static const char *const units[] = {"us", "ms", "s", NULL};
+	static const char *const long_units[] = {"h", "kh", "Mh", NULL};
 
+	if (ns >= 999500000000) /* where kiloseconds would begin */
+		return scaled(text, (double)ns / 3.6e12, 1000, long_units);
 	return ns ? scaled(text, (double)ns / 1000, 1000, units) : "-";
 }

@@ -18,14 +18,14 @@
 struct classic_bounds {
 	const struct metric_bound *bounds;
 	size_t count;
-	bool is_mergeable; /* each bound ends an exponential bucket, so no bucket has two sides */
-	uint8_t first[HISTOGRAM_BUCKETS]; /* classic bucket into which an exponential one begins */
+	bool is_mergeable; /* each bound ends a bucket of the kernel: none of those has two sides */
+	uint8_t first[DURATION_BUCKETS]; /* classic bucket into which an exponential one begins */
 };
 
 /* Counts of exponential buckets, for those powers of two only in which there ever was one. */
 struct octave_counts {
 	uint32_t *counts; /* HISTOGRAM_PER_OCTAVE for each bit of `octaves`, ascending */
-	uint32_t octaves; /* bit i: buckets i · HISTOGRAM_PER_OCTAVE and up */
+	uint64_t octaves; /* bit i: buckets i · HISTOGRAM_PER_OCTAVE and up */
 };
 
 struct durations {

@@ -39,6 +39,27 @@ static const struct metric_bound kernel_bounds[] = {
 	{64000000000, "64.0"},
 };
 
+/* Of what may last for days, and hardly ever ends within 2^-14 s: from there to 2^18 s. */
+static const struct metric_bound lifetime_bounds[] = {
+	{61035, "6.103515625e-05"},
+	{244140, "0.000244140625"},
+	{976562, "0.0009765625"},
+	{3906250, "0.00390625"},
+	{15625000, "0.015625"},
+	{62500000, "0.0625"},
+	{250000000, "0.25"},
+	{1000000000, "1.0"},
+	{4000000000, "4.0"},
+	{16000000000, "16.0"},
+	{64000000000, "64.0"},
+	{256000000000, "256.0"},
+	{1024000000000, "1024.0"},
+	{4096000000000, "4096.0"},
+	{16384000000000, "16384.0"},
+	{65536000000000, "65536.0"},
+	{262144000000000, "262144.0"},
+};
+
 #define HISTOGRAM(classic)                                                                         \
 	.type = METRIC_HISTOGRAM, .unit = "seconds", .bounds = (classic),                          \
 	.bound_count = sizeof(classic) / sizeof(*(classic))
@@ -136,7 +157,7 @@ const struct metric_description family_descriptions[FAMILIES] = {
 	[FAMILY_TCP_LIFETIME] = {.name = "sonde_tcp_connection_duration_seconds",
 		.help = "Established to closed, of connections that have ended.",
 		.labels = {FLOW_LABELS},
-		HISTOGRAM(kernel_bounds)},
+		HISTOGRAM(lifetime_bounds)},
 	[FAMILY_TCP_RTT] = {.name = "sonde_tcp_rtt_seconds",
 		.help = "Smoothed round-trip time, a sample for each sweep in which a connection "
 			"did something, and at its end.",
@@ -200,7 +221,7 @@ const struct metric_description family_descriptions[FAMILIES] = {
 	[FAMILY_PROCESS_LIFETIME] = {.name = "sonde_process_lifetime_seconds",
 		.help = "From fork to exit, of processes that have ended.",
 		.labels = {"service_name"},
-		HISTOGRAM(kernel_bounds)},
+		HISTOGRAM(lifetime_bounds)},
 	[FAMILY_PROCESS_CPU] = {.name = "sonde_process_exited_cpu_seconds_total",
 		.help = "CPU time of processes that have ended.",
 		COUNTER("seconds"),
