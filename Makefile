@@ -286,12 +286,13 @@ cross: ## build for arm64 and run that architecture's unit tests under qemu-user
 .PHONY: unit-build
 unit-build: $(UNIT_TESTS)
 
-# Python's and pytest's caches go to build/ as well, where they are given back and cleaned.
+# Python's and pytest's caches go to build/ as well, where they are given back and cleaned. The
+# folder is what pytest takes where PYTEST_ARGS has no path.
 .PHONY: integration
 integration: all ## tests against real programs on this kernel (as root; PYTEST_ARGS="-k nginx")
 	@status=0; PYTHONPYCACHEPREFIX=$(CURDIR)/build/pycache \
-		$(PYTHON) -m pytest -o cache_dir=$(CURDIR)/build/pytest tests/integration $(PYTEST_ARGS) || \
-		status=$$?; \
+		$(PYTHON) -m pytest -o cache_dir=$(CURDIR)/build/pytest -o testpaths=tests/integration \
+		--rootdir=$(CURDIR) $(PYTEST_ARGS) || status=$$?; \
 	$(give_back); exit $$status
 
 # Probes run here as plain C under clang's sanitizers: tests/fuzz/bpf/ stands in for libbpf's

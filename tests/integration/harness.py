@@ -7,6 +7,7 @@ import collections
 import contextlib
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -188,8 +189,8 @@ def access_log(path):
 
 
 def unique(name):
-    """A service name that no other test run on this machine uses at the same time."""
-    return f"{name}-{os.getpid()}-{time.monotonic_ns() // 1000 % 10**9}"
+    """A service name that no other call gives, in this test run or another one."""
+    return f"{name}-{secrets.token_hex(6)}"
 
 
 def expect(sonde, *figures, seconds=15, settle=1.1):
