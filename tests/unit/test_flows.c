@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "kernel/record_check.h"
+#include "series_listing.h"
 #include "telemetry/telemetry.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -22,48 +23,25 @@ enum { HOST = 100, CONTAINER = 200 }; /* network namespaces */
 
 static struct telemetry *telemetry;
 static uint64_t now_ns;
-static char listing[16384], told[4096];
+static char told[4096];
 
 /* --- what comes out --- */
-
-#define PUT(text, ...) snprintf((text) + strlen(text), sizeof(text) - strlen(text), __VA_ARGS__)
-
-/* Without those families that a test asks no questions about. */
-static void list_series(void *context, const struct metric_view *view)
-{
-	const char *name = view->description->name;
-	const char *const *labels = view->description->labels;
-
-	if (!strstr(context, name))
-		return;
-	PUT(listing, "%s{", name);
-	for (size_t i = 0; labels[i]; i++)
-		PUT(listing, "%s%s", i ? "," : "", view->values[i]);
-	if (view->histogram)
-		PUT(listing, "} %llu %llu\n", (unsigned long long)view->histogram->count,
-			(unsigned long long)view->histogram->sum_ns);
-	else
-		PUT(listing, "} %.17g\n", view->is_integer ? (double)view->integer : view->value);
-}
 
 /* The series of those families, whose names are in `families`. */
 static void assert_series(const char *families, const char *expected)
 {
-	char wanted[512];
-
-	snprintf(wanted, sizeof(wanted), "%s", families);
-	listing[0] = '\0';
-	metrics_visit(telemetry_metrics(telemetry), list_series, wanted);
-	assert_string_equal(listing, expected);
+	assert_string_equal(series_listing(telemetry_metrics(telemetry), families), expected);
 }
 
 static void keep_flow(void *context, const struct flow_view *view)
 {
 	static const char *const events[] = {"open", "closed", "failed"};
+	size_t used = strlen(told);
 
 	(void)context;
-	PUT(told, "%s %s %s %u %llu/%llu %s %s %s\n", events[view->event], view->service->name,
-		view->peer, view->port, (unsigned long long)view->flow->total.sent_bytes,
+	snprintf(told + used, sizeof(told) - used, "%s %s %s %u %llu/%llu %s %s %s\n",
+		events[view->event], view->service->name, view->peer, view->port,
+		(unsigned long long)view->flow->total.sent_bytes,
 		(unsigned long long)view->flow->total.received_bytes, flow_result_name(view->flow),
 		flow_closer_name(view->flow->closer), flow_reason_name(view->flow->reason));
 }

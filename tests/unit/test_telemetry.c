@@ -16,6 +16,7 @@
 #include "config.h"
 #include "kernel/record_check.h"
 #include "log.h"
+#include "series_listing.h"
 #include "telemetry/telemetry.h"
 
 #define MICROSECOND UINT64_C(1000)
@@ -46,41 +47,10 @@ static void keep_span(void *context, const struct span *span)
 		strcpy(spans.socket_path, span->socket_path);
 }
 
-static char listing[8192];
-
-static void put(const char *format, ...)
-{
-	size_t used = strlen(listing);
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(listing + used, sizeof(listing) - used, format, arguments);
-	va_end(arguments);
-}
-
-/* `name{value,value} count sum` or `name{value,value} figure`, empty values included. */
-static void list_series(void *context, const struct metric_view *view)
-{
-	const char *const *labels = view->description->labels;
-
-	(void)context;
-	put("%s{", view->description->name);
-	for (size_t i = 0; labels[i]; i++)
-		put(i ? ",%s" : "%s", view->values[i]);
-	put("}%s ", view->overflow ? "overflow" : "");
-	if (view->histogram)
-		put("%llu %llu\n", (unsigned long long)view->histogram->count,
-			(unsigned long long)view->histogram->sum_ns);
-	else
-		put("%.17g\n", view->is_integer ? (double)view->integer : view->value);
-}
-
-/* All series that there are, in the order of families. */
+/* All series that there are. */
 static void assert_series(const char *expected)
 {
-	listing[0] = '\0';
-	metrics_visit(telemetry_metrics(telemetry), list_series, NULL);
-	assert_string_equal(listing, expected);
+	assert_string_equal(series_listing(telemetry_metrics(telemetry), NULL), expected);
 }
 
 static int standard_error, capture;
