@@ -304,7 +304,9 @@ static void test_exponential_buckets_equal_those_of_a_plain_histogram(void **sta
 		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
 		uint64_t duration = random >> (20 + (random >> 20) % 40);
 
-		histogram_record(&plain, duration);
+		plain.buckets[histogram_index(duration)]++;
+		plain.sum_ns += duration;
+		plain.count++;
 		metric_record(series_of(family, "shop", NULL), duration);
 	}
 	list(metrics, &listing);

@@ -141,7 +141,7 @@ static void assert_in_its_bucket(uint64_t duration_ns)
 	struct native_histogram native;
 	long double seconds = (long double)duration_ns / 1e9L;
 
-	histogram_record(&histogram, duration_ns);
+	histogram.buckets[histogram_index(duration_ns)] = 1;
 	native_histogram_make(&native, &histogram);
 	ASSERT_DELTAS(native, 1);
 	assert_int_equal(native.zero_count, 0);

@@ -47,19 +47,6 @@ unsigned histogram_index(uint64_t duration_ns)
 	return index + (duration_ns > histogram_bound_ns(index));
 }
 
-void histogram_record(struct histogram *histogram, uint64_t duration_ns)
-{
-	histogram->count++;
-	histogram->sum_ns += duration_ns;
-	histogram->buckets[histogram_index(duration_ns)]++;
-}
-
-void histogram_add(struct histogram *histogram, unsigned index, uint64_t count)
-{
-	histogram->count += count;
-	histogram->buckets[index] += count;
-}
-
 uint64_t histogram_quantile(const struct histogram *histogram, double q)
 {
 	double rank = q * (double)histogram->count;

@@ -37,11 +37,6 @@ uint64_t histogram_bound_ns(unsigned index);
 /* Bucket of a duration. */
 unsigned histogram_index(uint64_t duration_ns);
 
-void histogram_record(struct histogram *histogram, uint64_t duration_ns);
-
-/* Adds `count` durations in bucket `index`; the sum is added apart. */
-void histogram_add(struct histogram *histogram, unsigned index, uint64_t count);
-
 /*
  * Quantile q (0 … 1) in nanoseconds, interpolated geometrically within its bucket as Prometheus's
  * histogram_quantile() does for native histograms; 0 when empty, the last bound when beyond it.
