@@ -210,7 +210,10 @@ def expect(sonde, *figures, seconds=15, settle=1.1):
     while wrong() and time.monotonic() < end:
         time.sleep(0.1)
     time.sleep(settle)
-    assert not wrong(), "\n".join(wrong())
+    assert not wrong(), "\n".join([*wrong(), *(
+        f"lost: {labels} {value:g}"
+        for _, labels, value in sonde.metrics().select("sonde_events_total")
+        if labels["outcome"] != "delivered" and value)])
 
 
 def start(*command, name=None, **popen):
