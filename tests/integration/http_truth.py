@@ -7,6 +7,7 @@ very system calls. CHECKS, each of which takes an Outcome and a side, return wha
 """
 import collections
 import contextlib
+import functools
 import json
 import os
 import re
@@ -125,8 +126,12 @@ class Clocks:
     def __init__(self):
         self.offset, self.error = realtime_offset()
 
+    @functools.cached_property
     def uncertainty(self):
-        """The clocks may be steered apart meanwhile, and Sonde read them for itself in between."""
+        """The clocks may be steered apart meanwhile, and Sonde read them for itself in between.
+
+        It is to be asked for when all has happened, and is then that of all rows.
+        """
         offset, error = realtime_offset()
         return abs(offset - self.offset) + self.error + error + 1000
 
@@ -142,7 +147,7 @@ class Outcome:
         self.row, self.services = traffic.row, traffic.services
         self.told, self.metrics = told, metrics
         self.spans = {side: collector.of(self.services[side]) for side in SIDES}
-        self.offset, self.uncertainty = clocks.offset, clocks.uncertainty()
+        self.offset, self.uncertainty = clocks.offset, clocks.uncertainty
         self.begins = begins and not traffic.row.layered
 
 

@@ -67,12 +67,12 @@ for _ in range(int(sys.argv[2])):
 
 
 @contextlib.contextmanager
-def moved(place, server, client, count, requests, responses, hold=False):
-    """A server and a client that have moved their bytes, and still run, for the block."""
+def moving(place, server, client, count, requests, responses, hold=False):
+    """A server and a client that run for the block; gives what waits until their bytes are moved."""
     sizes = [str(count), str(requests), str(responses), str(int(hold))]
     with contextlib.ExitStack() as stack:
         def python(name, code, *arguments):
-            process = start(*place, PYTHON, "-c", code, *arguments, name=name,
+            process = start(*place, PYTHON, "-S", "-c", code, *arguments, name=name,
                             stdin=subprocess.PIPE)
             stack.callback(process.communicate, timeout=20)  # closes its input, and so ends it
             return process
@@ -80,8 +80,18 @@ def moved(place, server, client, count, requests, responses, hold=False):
         serving = python(server, SERVER, *sizes)
         port = serving.stdout.readline().decode().strip()
         asking = python(client, CLIENT, port, *sizes)
-        assert asking.stdout.readline() == b"moved\n"
-        assert serving.stdout.readline() == b"moved\n"
+
+        def wait():
+            for process in (asking, serving):
+                assert process.stdout.readline() == b"moved\n"
+        yield wait
+
+
+@contextlib.contextmanager
+def moved(*arguments, **more):
+    """A server and a client that have moved their bytes, and still run, for the block."""
+    with moving(*arguments, **more) as wait:
+        wait()
         yield
 
 

@@ -39,7 +39,8 @@ class Result:
             wrong.append("the guest did not come to its end, or a line of it was torn:\n"
                          + self.told.console[-1500:])
         wrong += [f"Sonde does not run: {reason_of(told['reason'])}"
-                  for told in self.told.of("refused", shell="auto")]
+                  for chosen in self.told.of("chosen")
+                  for told in self.told.of("refused", shell=chosen["shell"])]
         return wrong
 
     def wrong_comparisons(self):

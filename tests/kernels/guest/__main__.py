@@ -5,6 +5,7 @@ The host (machine.py) reads them off the console. Whatever happens here, the nex
 """
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,17 +16,26 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 
+from forked import forks  # noqa: E402
+
+FORKED = forks()  # before there is more in memory
+
+import checks  # noqa: E402
 import expected  # noqa: E402
 import forbidden  # noqa: E402
 import http_rows  # noqa: E402
 import work  # noqa: E402
-from harness import SONDE, Metrics, Sonde  # noqa: E402
+from harness import SONDE  # noqa: E402
 from http_truth import sonde_for  # noqa: E402
+from lean import LeanSonde  # noqa: E402
 from left_out import EVENTS, Compared, LeftOut, is_rare  # noqa: E402
 from span_collector import Collector  # noqa: E402
 
 MARK = "@sonde "
-SHELLS = ("auto", "tracepoints", "fentry", "kprobes")
+SHELLS = ("tracepoints", "fentry", "kprobes")
+# What `sonde check` says of them: the one that `auto` takes, and those before that.
+CHOSEN = r"^  HTTP/1 +runs by (\w+)"
+REFUSED = r"^    not by (\w+): "
 OBJECTS = ("sonde.bpf.o", "sonde_tables.bpf.o")
 SOURCES = ("http", "tcp", "dns", "process", "syscall", "slow_syscall", "workload")
 COMMAND_SECONDS = 120
@@ -38,14 +48,6 @@ def tell(what, **more):
 
 
 tell.lines = 0
-
-
-class LeanSonde(Sonde):
-    """Without buckets, most lines of the metrics, whose reading takes long where all is slow."""
-
-    def metrics(self):
-        return Metrics("\n".join(line for line in self.text().splitlines()
-                                 if "_bucket{" not in line))
 
 
 def losses(sonde):
@@ -68,42 +70,64 @@ def judge(shell, name, check, *arguments):
         compared = check(*arguments)
     except Exception:  # what else there is to check can still tell something
         compared = Compared(1, [traceback.format_exc()])
-    tell("compared", shell=shell, name=name, **vars(compared),
-         seconds=round(time.monotonic() - begin, 1))
+    tell_compared(shell, name, compared, time.monotonic() - begin)
 
 
-def try_shell(shell, folder):
-    """Everything with one Sonde, whose HTTP comes by the hooks of this shell.
+def tell_compared(shell, name, compared, seconds):
+    tell("compared", shell=shell, name=name, **vars(compared), seconds=round(seconds, 1))
 
-    As `auto` is one of the others, the rows of HTTP are left to those.
-    """
+
+def try_shell(shell, folder, works):
+    """These works and all rows of HTTP with one Sonde, whose HTTP comes by this shell's hooks."""
     differences = expected.of(shell)
     begin = time.monotonic()
     with Collector() as collector:
-        rows = http_rows.Rows(collector, folder)
+        rows = http_rows.Rows(collector, folder, FORKED)
         try:
-            if shell != "auto":
-                rows.begin_early()
+            rows.begin_early()
             sonde = sonde_for(collector, folder, "--log-format", "json",
                               "--http-hooks", shell, kind=LeanSonde)
             with sonde as sonde:
                 accounts = LeftOut(sonde)
                 tell("started", shell=shell, seconds=round(time.monotonic() - begin, 1))
-                for name, check in (work.CHECKS if shell == "auto" else work.HTTP_CHECKS).items():
-                    judge(shell, name, check, sonde, folder, accounts)
-                if shell != "auto":
-                    tell("differs", shell=shell, reasons=differences)
-                    for name, check in rows.checks(sonde, accounts,
-                                                   expected.BEGINS not in differences):
-                        judge(shell, name, check)
+                tell("differs", shell=shell, reasons=differences)
+                for name, tried in checks.try_all(works, sonde, folder, accounts).items():
+                    tell_compared(shell, name, tried.compared, tried.seconds)
+                for name, check in rows.checks(sonde, accounts,
+                                               expected.BEGINS not in differences):
+                    judge(shell, name, check)
                 judge(shell, "nothing lost", losses, sonde)
-                lines = forbidden.log_lines(sonde)[:LOG_LINES]
+                tell_log(shell, forbidden.log_lines(sonde))
         except AssertionError as error:
             tell("refused", shell=shell, reason=str(error))
-            return
         finally:
             rows.end()
-    tell("log", shell=shell, lines=[line for line in lines if line["level"] != "debug"])
+
+
+def try_refused(shell, folder):
+    """Sonde does not start, and says why."""
+    try:
+        with LeanSonde(folder, "--log-format", "json", "--http-hooks", shell):
+            tell_compared(shell, "hooks", Compared(1, ["it starts with them"]), 0)
+    except AssertionError as error:
+        tell("refused", shell=shell, reason=str(error))
+
+
+def tell_log(shell, lines):
+    tell("log", shell=shell,
+         lines=[line for line in lines if line["level"] != "debug"][:LOG_LINES])
+
+
+def try_auto(check, chosen, folder):
+    """With all its programs `auto` is one of the shells: here it is without some of them."""
+    rounds = forbidden.Rounds(check, folder)
+    judge("auto", "forbidding", rounds.run)
+    start = rounds.start
+    if start:
+        tell("started", shell="auto", seconds=round(start.seconds, 1))
+        tell_compared("auto", "hooks", Compared(1, [] if start.shell == chosen else [
+            f"it takes {start.shell}, and `sonde check` says {chosen}"]), 0)
+        tell_log("auto", start.lines)
 
 
 def run(what, *command):
@@ -120,11 +144,17 @@ def main():
         check = run("check", SONDE, "check")
         run("programs", os.path.join(ROOT, "build", "verify"),
             *(os.path.join(ROOT, "build", name) for name in OBJECTS))
+        chosen = re.search(CHOSEN, check, re.M)[1]
+        tell("chosen", shell=chosen)
+        refused = re.findall(REFUSED, check, re.M)
         for shell in SHELLS:
             with tempfile.TemporaryDirectory() as folder:
-                try_shell(shell, folder)
+                if shell in refused:
+                    try_refused(shell, folder)
+                else:
+                    try_shell(shell, folder, work.CHECKS if shell == chosen else work.HTTP_CHECKS)
         with tempfile.TemporaryDirectory() as folder:
-            judge("auto", "forbidding", forbidden.each, check, folder)
+            try_auto(check, chosen, folder)
     except Exception:
         tell("failed", reason=traceback.format_exc())
     tell("end", lines=tell.lines)

@@ -4,7 +4,6 @@ import os
 
 import expected
 import http_truth
-from forked import Forked
 from http_traffic.rows import ROWS
 from left_out import Compared
 
@@ -13,8 +12,8 @@ ALONE = {"port-reused-at-once"}  # any other connection might get the port meanw
 
 
 class Rows:
-    def __init__(self, collector, folder):
-        self.collector, self.folder = collector, folder
+    def __init__(self, collector, folder, start):
+        self.collector, self.folder, self.start = collector, folder, start
         self.rows = [row for row in ROWS if row not in expected.unserved()]
         self.early = {}
         self.failed = {}
@@ -23,14 +22,15 @@ class Rows:
     def begin(self, row):
         folder = os.path.join(self.folder, row)
         os.mkdir(folder)
-        return http_truth.Traffic(row, folder, Forked)
+        return http_truth.Traffic(row, folder, self.start)
 
     def begin_early(self):
         """Those that begin before Sonde does."""
         for row in self.rows:
             if ROWS[row].early:
                 self.early[row] = self.begin(row)
-                self.early[row].wait_ready()
+        for traffic in self.early.values():
+            traffic.wait_ready()
 
     def end(self):
         for traffic in self.early.values():

@@ -43,13 +43,15 @@ class LeftOut:
 
     def __init__(self, sonde):
         self.sonde = sonde
-        self.used = collections.Counter()
+        self.used, self.known = collections.Counter(), collections.Counter()
         self.rows = set()
 
     def account(self, source, things):
         """Whether so many things more may be missing."""
-        lost = self.sonde.metrics().losses(source)
-        if self.used[source] + things > sum(lost.get(outcome, 0) for outcome in outcomes()):
+        if self.used[source] + things > self.known[source]:
+            lost = self.sonde.metrics().losses(source)
+            self.known[source] = sum(lost.get(outcome, 0) for outcome in outcomes())
+        if self.used[source] + things > self.known[source]:
             return False
         self.used[source] += things
         return True
