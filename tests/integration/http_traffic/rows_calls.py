@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows about the system calls that move the bytes."""
 from . import ways
-from .row import Row, response
+from .row import DIVISOR, Row, response
 from .rows_bodies import text, upload
 
 SEND = ["send", "write", "writev", "writev_bytes", "sendmsg", "sendmmsg", "send_more", "zerocopy",
@@ -12,17 +12,21 @@ RECEIVE = ["recv", "read", "recv_waitall", "recv_into", "recvfrom_into", "readv"
 
 class Ways(Row, abstract=True):
     """Both sides use one call to send, or one to receive; bodies go both ways."""
+    large = 300_000
 
     def said(self):
         return [[upload(i, text(size), answered=response(200, text(size)))
-                 for i, size in enumerate((40, 5000, 300_000, 40))]]
+                 for i, size in enumerate((40, 5000, self.large, 40))]]
+
+
+def add(direction, way):
+    call = getattr(ways, way)
+    more = {"large": Ways.large // DIVISOR} if way.endswith("_bytes") else {}
+    type(way, (Ways,), {direction: {"client": call, "server": call}, **more},
+         name=f"{direction}-by-{way.replace('_', '-')}")
 
 
 for way in SEND:
-    call = getattr(ways, way)
-    type(way, (Ways,), {"send": {"client": call, "server": call}},
-         name="send-by-" + way.replace("_", "-"))
+    add("send", way)
 for way in RECEIVE:
-    call = getattr(ways, way)
-    type(way, (Ways,), {"receive": {"client": call, "server": call}},
-         name="receive-by-" + way.replace("_", "-"))
+    add("receive", way)

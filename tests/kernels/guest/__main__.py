@@ -39,6 +39,7 @@ REFUSED = r"^    not by (\w+): "
 OBJECTS = ("sonde.bpf.o", "sonde_tables.bpf.o")
 SOURCES = ("http", "tcp", "dns", "process", "syscall", "slow_syscall", "workload")
 COMMAND_SECONDS = 120
+SPANS_AT_ONCE = "250ms"  # those of a shorter time would be so many requests to the collector
 LOG_LINES = 40  # of a Sonde that says more, the first ones
 
 
@@ -85,8 +86,8 @@ def try_shell(shell, folder, works):
         rows = http_rows.Rows(collector, folder, FORKED)
         try:
             rows.begin_early()
-            sonde = sonde_for(collector, folder, "--log-format", "json",
-                              "--http-hooks", shell, kind=LeanSonde)
+            sonde = sonde_for(collector, folder, "--log-format", "json", "--http-hooks", shell,
+                              "--otlp-interval", SPANS_AT_ONCE, kind=LeanSonde)
             with sonde as sonde:
                 accounts = LeftOut(sonde)
                 tell("started", shell=shell, seconds=round(time.monotonic() - begin, 1))

@@ -6,6 +6,7 @@ Nothing is executed that could take its name from an environment, so a cgroup na
 """
 import contextlib
 import fcntl
+import functools
 import gc
 import itertools
 import json
@@ -24,6 +25,7 @@ MESSAGE_BYTES = 4096
 DONE = "done\n"    # ends what they print if they come to their end
 
 
+@functools.cache
 def cgroups():
     """Where the cgroups of version 2 are."""
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
