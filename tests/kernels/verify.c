@@ -25,7 +25,7 @@ static const char INSTRUCTIONS[] = "\nprocessed ";
 static struct verdict {
 	char name[NAME_BYTES];
 	bool loaded; /* from this object, or one before */
-	bool failed; /* in this object */
+	bool failed; /* in this object, or in any */
 	int error;
 	char log[LOG_BYTES];
 } verdicts[PROGRAMS_MAX];
@@ -126,8 +126,9 @@ static void verify(const char *path)
 	bool failed;
 	int error;
 
+	/* what the kernel lacks to attach to is missing for every object */
 	for (struct verdict *verdict = verdicts; verdict < verdicts + PROGRAMS_MAX; verdict++)
-		verdict->failed = false;
+		verdict->failed = verdict->error == ESRCH;
 	/* a kernel that does not take its maps takes no program either */
 	error = object_load(path, false);
 	while (error && note_failed(error))

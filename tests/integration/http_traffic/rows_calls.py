@@ -21,6 +21,7 @@ class Ways(Row, abstract=True):
 
 def add(direction, way):
     call = getattr(ways, way)
+    # a thousand parts in each call
     more = {"large": Ways.large // DIVISOR} if way.endswith("_bytes") else {}
     type(way, (Ways,), {direction: {"client": call, "server": call}, **more},
          name=f"{direction}-by-{way.replace('_', '-')}")
