@@ -3,6 +3,7 @@
 
 The host (machine.py) reads them off the console. Whatever happens here, the next thing is tried.
 """
+import gc
 import json
 import os
 import re
@@ -140,6 +141,7 @@ def run(what, *command):
 
 
 def main():
+    gc.freeze()  # what is imported stays, and need not be looked through again and again
     tell("kernel", release=os.uname().release, seconds=round(time.monotonic(), 1))
     try:
         check = run("check", SONDE, "check")

@@ -3,7 +3,7 @@
 import collections
 import re
 
-from harness import LABEL, Metrics, Sonde
+from harness import LABEL, Metrics, Sonde, port_open, wait_until
 
 
 class LeanMetrics(Metrics):
@@ -29,5 +29,11 @@ class LeanMetrics(Metrics):
 
 
 class LeanSonde(Sonde):
+    def wait_ready(self):
+        """To ask for it all the time would take a good part of a CPU from Sonde's start."""
+        wait_until(lambda: port_open(self.port) or self.process.poll() is not None,
+                   "sonde listens")
+        super().wait_ready()
+
     def metrics(self):
         return LeanMetrics(self.text())
