@@ -68,7 +68,7 @@ for _ in range(int(sys.argv[2])):
 
 @contextlib.contextmanager
 def moving(place, server, client, count, requests, responses, hold=False):
-    """A server and a client that run for the block; gives what waits until their bytes are moved."""
+    """A server and a client that run for the block; gives what waits until all is moved."""
     sizes = [str(count), str(requests), str(responses), str(int(hold))]
     with contextlib.ExitStack() as stack:
         def python(name, code, *arguments):

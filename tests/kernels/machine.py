@@ -11,8 +11,8 @@ import root
 from kernels import BUILD
 
 MARK = "@sonde "
-# Emulated, it takes a third of the time of arm64's kernels that each entry and exit of theirs changes
-# the page tables, which has nothing to do with BPF. Those of amd64 see a CPU that needs none of it.
+# Emulated, it takes a third of the time of arm64's kernels that they change the page tables at each
+# entry and exit, which has nothing to do with BPF. Those of amd64 see a CPU that needs none of it.
 MACHINES = {"amd64": (["qemu-system-x86_64"], "console=ttyS0"),
             "arm64": (["qemu-system-aarch64", "-M", "virt"], "console=ttyAMA0 kpti=off")}
 BOOTS = 5

@@ -2,9 +2,10 @@
 """What a comparison with the truth found, and what of it is accounted for.
 
 Kernels leave out runs of a program that is being run on the same CPU already: before it was
-interrupted, since 7.0 by other tasks as well (README, Limits). Sonde counts them as `recursion`. Now
-and then bytes are `unreadable`, as the kernel is moving their page, and on 7.x some requests are
-`unparsable`. What is missing must not be more than what is counted so; each accounts for one thing.
+interrupted, since 7.0 by other tasks as well (README, Limits). Sonde counts them as `recursion`.
+Now and then bytes are `unreadable`, as the kernel is moving their page, and on 7.x some requests
+are `unparsable`. What is missing must not be more than what is counted so; each accounts for one
+thing.
 """
 import collections
 import dataclasses
