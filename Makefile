@@ -196,7 +196,8 @@ $(BUILD)/syscall_names.h: Makefile | $(LIBRARIES)
 build/sysroot/%.packages: Makefile deploy/packages.py
 	$(say) UNPACK $(@:.packages=)
 	$(Q)deploy/packages.py $* $(@:.packages=) libc6-dev libbpf-dev libelf-dev zlib1g-dev \
-		libprotobuf-c-dev libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev uthash-dev libcmocka-dev
+		libprotobuf-c-dev libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev uthash-dev libcmocka-dev \
+		liburing-dev
 
 # Changes only when what it says changes, so that not every make compiles those who include it.
 # `git status` without its optional lock, where `git describe --dirty` would write the index: under

@@ -45,6 +45,8 @@ def programs(architecture, folder):
     for name in ("sonde", "sonde.bpf.o", "sonde_tables.bpf.o"):
         shutil.copy(os.path.join(ROOT, BUILT[architecture], name), build)
     compile_program(architecture, "tests/integration/calls.c", f"{build}/calls", "-static")
+    compile_program(architecture, "tests/integration/programs/uring.c", f"{build}/uring",
+                    "-static", "-luring")
     libbpf, = glob.glob(f"{folder}/usr/lib/*/libbpf.so.1")
     compile_program(architecture, "tests/kernels/verify.c", f"{build}/verify", libbpf,
                     "-Wl,--allow-shlib-undefined")

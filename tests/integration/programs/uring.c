@@ -434,9 +434,10 @@ static bool kernel_has(const struct mode *wanted, const struct io_uring_probe *p
 {
 	if (wanted->setup & IORING_SETUP_SQPOLL)
 		return ring.features & IORING_FEAT_SQPOLL_NONFIXED;
-	if (wanted->multishot || wanted->zero_copy) /* they came along with it */
+	/* what cannot be asked for came along with an operation that can */
+	if (wanted->multishot || wanted->zero_copy)
 		return io_uring_opcode_supported(probe, IORING_OP_SEND_ZC);
-	return true;
+	return !wanted->polled || io_uring_opcode_supported(probe, IORING_OP_SOCKET);
 }
 
 static int modes_print(void)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 
 import tcp_truth
+import uring_programs
 from checks import Figures
 from harness import ROOT, access_log, curl, free_port, nginx, program, run, unique, wait_until
 from known_work import (CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, exits, moved, moving,
@@ -18,7 +19,9 @@ from netlab import ONE_SEGMENT, Lab
 
 PYTHON = "/usr/bin/python3"
 CALLS = os.path.join(ROOT, "build", "calls")
+URING = os.path.join(ROOT, "build", "uring")
 EACH = 20  # connections of a kind
+URING_REQUESTS = 4, 20  # connections, and requests on each
 DELAY_SECONDS, LOSS = 0.05, "2%"  # each way
 LOSSY = 8  # connections; of their segments, some four hundred, one is lost almost certainly
 RETRANSMITTED = "sonde_tcp_retransmitted_segments_total"
@@ -137,6 +140,16 @@ def nginx_and_curl(folder):
         yield [Figures(figures, "http", one_connection=True)]
 
 
+def io_uring(_):
+    """Each way to use it that this kernel has, and whose bytes can be read."""
+    sides = []
+    for mode in uring_programs.modes(URING):
+        if mode != uring_programs.UNREADABLE:
+            served, server, client = uring_programs.both(URING, mode, *URING_REQUESTS)
+            sides += ("server", server, served), ("client", client, served)
+    yield [Figures(uring_programs.figures(*sides), "http", one_connection=True)]
+
+
 HTTP_CHECKS = {"DNS": dns, "nginx and curl": nginx_and_curl}
 CHECKS = {"TCP with loss": tcp_with_loss, "TCP": tcp, "processes": processes,
-          "system calls": syscalls, **HTTP_CHECKS}
+          "system calls": syscalls, "io_uring": io_uring, **HTTP_CHECKS}
