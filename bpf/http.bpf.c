@@ -115,18 +115,6 @@ static __always_inline void fin_sent(struct sock *sk, struct conn *conn, int sta
 		conn_close(conn, closed_by(conn), true);
 }
 
-/*
- * True when a process can still read what had come before a reset. It gets that first, and the
- * reset with its next call.
- */
-static __always_inline bool has_unread(struct sock *sk, const struct conn *conn)
-{
-	struct tcp_sock *tcp = tcp_of(sk);
-	__s32 fin = conn->flags & CONN_PEER_CLOSED ? 1 : 0;
-
-	return tcp && (__s32)(READ(tcp, rcv_nxt) - READ(tcp, copied_seq)) > fin;
-}
-
 /* Closed without a reset from the other side. */
 static __always_inline void closed(struct sock *sk, struct conn *conn, int from)
 {

@@ -121,4 +121,20 @@ static __always_inline struct tcp_sock *tcp_place(struct sock *sk)
 	return tcp && !has_layer(tcp) ? tcp : NULL;
 }
 
+/*
+ * True when something came before a reset that a process can still read, or is just reading. It
+ * gets that first, and the reset with its next call.
+ */
+static __always_inline bool has_unread(struct sock *sk, struct conn *conn)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+	__s32 fin = conn->flags & CONN_PEER_CLOSED ? 1 : 0;
+	__u32 read;
+
+	if (!tcp)
+		return false;
+	read = stream_of(conn, DIRECTION_RECEIVE)->position ?: READ(tcp, copied_seq);
+	return (__s32)(READ(tcp, rcv_nxt) - read) > fin;
+}
+
 #endif

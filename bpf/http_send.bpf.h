@@ -104,7 +104,7 @@ static __always_inline void send_settle(struct sock *sk, struct socket_state *st
 		offset = state->send_length;
 	if (result > 0 && offset < (__u32)result)
 		conn = send_end(sk, conn, state, offset, result, sending, way, message);
-	if (conn && conn->flags & CONN_RESET)
+	if (conn && conn->flags & CONN_RESET && !has_unread(sk, conn))
 		conn_close(conn, HTTP_RESET, false);
 }
 
