@@ -37,7 +37,7 @@ static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 		count(SOURCE_HTTP, OUTCOME_STORAGE_FAILED);
 		return NULL;
 	}
-	if (state->flags & SOCKET_INHERITED || !state->tgid) {
+	if (state->flags & (SOCKET_INHERITED | SOCKET_LISTENS) || !state->tgid) {
 		owner_set(state, SOURCE_HTTP);
 		state->flags &= ~SOCKET_INHERITED;
 	}

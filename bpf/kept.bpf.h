@@ -197,6 +197,7 @@ enum socket_flag {
 	SOCKET_ANSWERS = 32,        /* answered such: it is HTTP, whatever else it sends */
 	SOCKET_TOLD = 64,           /* the daemon knows of it */
 	SOCKET_WINDOW_CLOSED = 128, /* the last sweep found no room for received bytes */
+	SOCKET_LISTENS = 256,       /* or, on another one, is cloned from such a one as it was */
 };
 
 struct socket_state {
@@ -207,12 +208,12 @@ struct socket_state {
 	__u32 workload;          /* the owner */
 	__u32 tgid;
 	char comm[COMM_LEN]; /* its command name */
+	__u16 flags;         /* enum socket_flag */
 	__u8 direction;      /* enum tcp_direction */
-	__u8 flags;          /* enum socket_flag */
 	__u8 closer;         /* enum tcp_closer */
 	__u8 is_reset;       /* an RST was received */
 	__u8 http_misses;    /* operations that began no HTTP message */
-	__u8 reserved[3];
+	__u8 reserved[2];
 	__u32 arrival_position; /* TCP: up to where bytes had arrived at arrival_ns */
 	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
 	__u32 sending;          /* whether the operation below is under way; see http.bpf.c */

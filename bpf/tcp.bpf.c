@@ -64,7 +64,7 @@ static __always_inline void listener_keep(
 {
 	state->told.sent_bytes = (__u64)record->queue_limit << 32 | record->queue_length;
 	state->told.received_bytes += record->overflows;
-	state->flags |= SOCKET_TOLD;
+	state->flags |= SOCKET_TOLD | SOCKET_LISTENS;
 }
 
 static __always_inline void listener_ends(struct sock *sk)
@@ -77,6 +77,9 @@ static __always_inline void listener_ends(struct sock *sk)
 	listener_changed(&record, sk, state);
 	record.queue_length = 0;
 	ring_output(SOURCE_TCP, &record, sizeof(record));
+	/* it may be connected next */
+	state->flags &= ~(SOCKET_TOLD | SOCKET_LISTENS);
+	__builtin_memset(&state->told, 0, sizeof(state->told));
 }
 
 /* --- steps in a connection's life --- */
@@ -104,6 +107,35 @@ static __always_inline void tell(
 		told_keep(state, &now);
 }
 
+/* All but the owner was the listener's. */
+static __always_inline void inbound_begins(struct sock *sk, struct socket_state *state)
+{
+	state->start_ns = bpf_ktime_get_ns();
+	state->first_byte_ns = 0;
+	state->direction = TCP_INBOUND;
+	state->flags = SOCKET_INHERITED;
+	state->closer = state->is_reset = 0;
+	__builtin_memset(&state->told, 0, sizeof(state->told));
+	owner_inherit(sk, state);
+}
+
+/*
+ * Of an established connection: if the kernel left out the run that would have seen it begin, it
+ * begins now. What its listener or its connect() left says that nothing was seen.
+ */
+static __always_inline void begin_late(struct sock *sk, struct socket_state *state)
+{
+	__u8 is_reset = state->is_reset;
+
+	if (state->flags & SOCKET_LISTENS) {
+		inbound_begins(sk, state);
+		state->is_reset = is_reset;
+	} else if (!state->start_ns && state->connect_ns) {
+		state->start_ns = bpf_ktime_get_ns();
+		state->connect_ns = 0; /* not known */
+	}
+}
+
 /* How a connection ends that goes from one state to that of being closed. */
 static __always_inline enum tcp_reason reason_of(
 	const struct sock *sk, const struct socket_state *state, int from)
@@ -126,8 +158,10 @@ static __always_inline void closer_note(struct socket_state *state, enum tcp_clo
 
 static __always_inline void connection_ends(struct sock *sk, struct socket_state *state, int from)
 {
-	enum tcp_reason reason = reason_of(sk, state, from);
+	enum tcp_reason reason;
 
+	begin_late(sk, state);
+	reason = reason_of(sk, state, from);
 	if (reason == TCP_RESET_SENT)
 		closer_note(state, TCP_LOCAL);
 	else if (reason == TCP_RESET_RECEIVED)
@@ -137,18 +171,14 @@ static __always_inline void connection_ends(struct sock *sk, struct socket_state
 
 static __always_inline void connection_begins(struct sock *sk, struct socket_state *state, int from)
 {
-	state->start_ns = bpf_ktime_get_ns();
-	state->first_byte_ns = 0;
 	if (from == TCP_SYN_SENT) {
+		state->start_ns = bpf_ktime_get_ns();
+		state->first_byte_ns = 0;
 		if (state->connect_ns) /* else the SYN left before Sonde */
 			state->connect_ns = state->start_ns - state->connect_ns;
 		state->direction = TCP_OUTBOUND;
-	} else { /* all but the owner was the listener's */
-		state->direction = TCP_INBOUND;
-		state->flags = SOCKET_INHERITED;
-		state->closer = state->is_reset = 0;
-		__builtin_memset(&state->told, 0, sizeof(state->told));
-		owner_inherit(sk, state);
+	} else {
+		inbound_begins(sk, state);
 	}
 	tell(sk, state, TCP_OPENED, TCP_ALIVE);
 }
@@ -162,8 +192,10 @@ static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
 		return 0;
 	if (to == TCP_FIN_WAIT1 || to == TCP_CLOSE_WAIT) {
 		state = socket_state_find(sk);
-		if (state)
-			closer_note(state, to == TCP_FIN_WAIT1 ? TCP_LOCAL : TCP_PEER);
+		if (!state)
+			return 0;
+		begin_late(sk, state);
+		closer_note(state, to == TCP_FIN_WAIT1 ? TCP_LOCAL : TCP_PEER);
 		return 0;
 	}
 	if (to == TCP_CLOSE && from == TCP_LISTEN)
@@ -180,6 +212,7 @@ static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
 	switch (to) {
 	case TCP_LISTEN:
 		owner_set(state, SOURCE_TCP);
+		state->flags |= SOCKET_LISTENS;
 		listener_note(sk, state);
 		break;
 	case TCP_SYN_SENT:
@@ -320,6 +353,7 @@ static __always_inline bool sweep_connection(
 	struct tcp_figures now = {};
 	union tcp_swept *room;
 
+	begin_late(sk, state);
 	window_look(state, tcp);
 	if (tcp_sweep_mode == TCP_SWEEP_CHANGED && state->flags & SOCKET_TOLD &&
 		READ(tcp, segs_out) == state->told.sent_segments &&
