@@ -71,12 +71,11 @@ static __always_inline void request_fill(struct record_http *record, struct conn
 	const struct http_scratch *scratch, __u32 line, __u32 length)
 {
 	const struct stream *stream = &conn->streams[REQUEST];
-	__u64 id = bpf_get_current_pid_tgid();
 
 	record->record.workload = scratch->feed.workload;
 	record->index = conn->asked;
-	record->tgid = id >> 32;
-	record->tid = id;
+	record->tgid = scratch->transfer.thread >> 32;
+	record->tid = scratch->transfer.thread;
 	record->role = conn->role;
 	record->flags = conn->flags & CONN_UNIX ? HTTP_UNIX : 0;
 	record->error = HTTP_OK;

@@ -17,6 +17,7 @@ struct transfer {
 	__u64 last_ns;     /* when the last one had */
 	__u64 arrival_ns;  /* received: since when they waited; 0: not known */
 	__u64 arrival_end; /* offset up to which that is so */
+	__u64 thread;      /* whose operation it is, as bpf_get_current_pid_tgid() has it */
 	enum direction direction;
 };
 
@@ -91,7 +92,10 @@ static __always_inline struct transfer *transfer_begin(enum direction direction)
 
 	if (!scratch)
 		return NULL;
-	scratch->transfer = (struct transfer){.direction = direction};
+	scratch->transfer = (struct transfer){
+		.thread = bpf_get_current_pid_tgid(),
+		.direction = direction,
+	};
 	return &scratch->transfer;
 }
 

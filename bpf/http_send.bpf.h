@@ -164,6 +164,7 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	transfer = transfer_begin(DIRECTION_SEND);
 	if (!transfer)
 		return conn;
+	transfer->thread = state->send_thread;
 	transfer->bytes = state->send_bytes;
 	transfer->length = state->send_length;
 	transfer->first_ns = state->send_begin_ns;
