@@ -65,11 +65,13 @@ static __always_inline enum uring_use uring_use(void)
  */
 static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct task_struct *task;
+	struct pt_regs *regs;
 
 	if (use != URING_USED)
 		return use == URING_NOT;
+	task = bpf_get_current_task_btf();
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	return file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
 }
 

@@ -216,7 +216,7 @@ struct socket_state {
 	__u8 reserved[2];
 	__u32 arrival_position; /* TCP: up to where bytes had arrived at arrival_ns */
 	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
-	__u32 sending;          /* whether the operation below is under way; see http.bpf.c */
+	__u32 sending;          /* whether the operation below is under way; see http_send.bpf.h */
 	__u32 send_length;      /* that it asks for; TCP: that another thread has read already */
 	__u32 send_position;    /* TCP: at its begin */
 	__u64 send_thread;      /* as bpf_get_current_pid_tgid() has it */

@@ -72,11 +72,13 @@ static __always_inline void listener_ends(struct sock *sk)
 	struct socket_state *state = socket_state_find(sk);
 	struct record_tcp_listener record = {.is_gone = 1};
 
-	if (!state || !tells_tcp)
+	if (!state)
 		return;
-	listener_changed(&record, sk, state);
-	record.queue_length = 0;
-	ring_output(SOURCE_TCP, &record, sizeof(record));
+	if (tells_tcp) {
+		listener_changed(&record, sk, state);
+		record.queue_length = 0;
+		ring_output(SOURCE_TCP, &record, sizeof(record));
+	}
 	/* it may be connected next */
 	state->flags &= ~(SOCKET_TOLD | SOCKET_LISTENS);
 	__builtin_memset(&state->told, 0, sizeof(state->told));
@@ -108,13 +110,12 @@ static __always_inline void tell(
 }
 
 /* All but the owner was the listener's. */
-static __always_inline void inbound_begins(struct sock *sk, struct socket_state *state)
+static __always_inline void listener_leaves(struct sock *sk, struct socket_state *state)
 {
-	state->start_ns = bpf_ktime_get_ns();
 	state->first_byte_ns = 0;
 	state->direction = TCP_INBOUND;
 	state->flags = SOCKET_INHERITED;
-	state->closer = state->is_reset = 0;
+	state->closer = 0;
 	__builtin_memset(&state->told, 0, sizeof(state->told));
 	owner_inherit(sk, state);
 }
@@ -125,15 +126,13 @@ static __always_inline void inbound_begins(struct sock *sk, struct socket_state 
  */
 static __always_inline void begin_late(struct sock *sk, struct socket_state *state)
 {
-	__u8 is_reset = state->is_reset;
-
-	if (state->flags & SOCKET_LISTENS) {
-		inbound_begins(sk, state);
-		state->is_reset = is_reset;
-	} else if (!state->start_ns && state->connect_ns) {
-		state->start_ns = bpf_ktime_get_ns();
+	if (state->flags & SOCKET_LISTENS)
+		listener_leaves(sk, state);
+	else if (!state->start_ns && state->connect_ns)
 		state->connect_ns = 0; /* not known */
-	}
+	else
+		return;
+	state->start_ns = bpf_ktime_get_ns();
 }
 
 /* How a connection ends that goes from one state to that of being closed. */
@@ -171,14 +170,15 @@ static __always_inline void connection_ends(struct sock *sk, struct socket_state
 
 static __always_inline void connection_begins(struct sock *sk, struct socket_state *state, int from)
 {
+	state->start_ns = bpf_ktime_get_ns();
 	if (from == TCP_SYN_SENT) {
-		state->start_ns = bpf_ktime_get_ns();
-		state->first_byte_ns = 0;
 		if (state->connect_ns) /* else the SYN left before Sonde */
 			state->connect_ns = state->start_ns - state->connect_ns;
+		state->first_byte_ns = 0;
 		state->direction = TCP_OUTBOUND;
 	} else {
-		inbound_begins(sk, state);
+		listener_leaves(sk, state);
+		state->is_reset = 0;
 	}
 	tell(sk, state, TCP_OPENED, TCP_ALIVE);
 }
