@@ -138,11 +138,34 @@ static __always_inline void mptcp_begins(struct sock *sk, int to)
 #endif
 }
 
+/* The socket is no more, or is connected again. */
+static __always_inline void gone(struct conn *conn)
+{
+	if (conn->flags & CONN_OPAQUE)
+		return;
+	if (conn->flags & CONN_RESET)
+		conn_close(conn, HTTP_RESET, false);
+	else
+		conn_close(conn, closed_by(conn), true);
+}
+
+static __always_inline void connects_again(struct sock *sk)
+{
+	struct conn *conn = conn_find(sk);
+
+	if (conn) {
+		gone(conn);
+		conn_forget(sk);
+	}
+}
+
 static __always_inline int on_http_state(struct sock *sk, int from, int to)
 {
 	struct conn *conn;
 
 	mptcp_begins(sk, to);
+	if (to == TCP_SYN_SENT)
+		connects_again(sk);
 	if (to != TCP_CLOSE && to != TCP_FIN_WAIT1 && to != TCP_CLOSE_WAIT && to != TCP_LAST_ACK)
 		return 0;
 	conn = conn_find(sk);
@@ -171,13 +194,10 @@ static __always_inline int on_http_destroy(struct sock *sk)
 {
 	struct conn *conn = conn_find(sk);
 
-	if (!conn)
-		return 0;
-	if (conn->flags & CONN_RESET && !(conn->flags & CONN_OPAQUE))
-		conn_close(conn, HTTP_RESET, false);
-	else if (!(conn->flags & CONN_OPAQUE))
-		conn_close(conn, closed_by(conn), true);
-	conn_release(sk);
+	if (conn) {
+		gone(conn);
+		conn_release(sk);
+	}
 	return 0;
 }
 

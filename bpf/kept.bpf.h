@@ -207,13 +207,13 @@ struct socket_state {
 	struct tcp_figures told; /* of a listener: see listener_changed() */
 	__u32 workload;          /* the owner */
 	__u32 tgid;
-	char comm[COMM_LEN]; /* its command name */
-	__u16 flags;         /* enum socket_flag */
-	__u8 direction;      /* enum tcp_direction */
-	__u8 closer;         /* enum tcp_closer */
-	__u8 is_reset;       /* an RST was received */
-	__u8 http_misses;    /* operations that began no HTTP message */
-	__u8 reserved[2];
+	char comm[COMM_LEN];    /* its command name */
+	__u16 flags;            /* enum socket_flag */
+	__u8 direction;         /* enum tcp_direction */
+	__u8 closer;            /* enum tcp_closer */
+	__u8 is_reset;          /* an RST was received */
+	__u8 http_misses;       /* operations that began no HTTP message */
+	__u16 lives;            /* connections that it has been before */
 	__u32 arrival_position; /* TCP: up to where bytes had arrived at arrival_ns */
 	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
 	__u32 sending;          /* whether the operation below is under way; see http_send.bpf.h */
@@ -267,8 +267,7 @@ static __always_inline void socket_state_forget(struct sock *sk)
 	bpf_map_delete_elem(&sockets, &address);
 }
 
-/* Not used for any other socket since the machine was started. */
-static __always_inline __u64 socket_id(struct sock *sk, const struct socket_state *state)
+static __always_inline __u64 socket_number(struct sock *sk, const struct socket_state *state)
 {
 	return state->id;
 }
@@ -311,8 +310,7 @@ static __always_inline struct socket_state *socket_state_make(struct sock *sk)
 	return sk_storage_make(&sockets, sk);
 }
 
-/* Not used for any other socket since the machine was started. */
-static __always_inline __u64 socket_id(struct sock *sk, const struct socket_state *state)
+static __always_inline __u64 socket_number(struct sock *sk, const struct socket_state *state)
 {
 	return bpf_get_socket_cookie(sk);
 }
@@ -324,6 +322,12 @@ static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 }
 
 #endif
+
+/* Of a connection or listener; no other one has had it since the machine was started. */
+static __always_inline __u64 socket_id(struct sock *sk, const struct socket_state *state)
+{
+	return socket_number(sk, state) | (__u64)state->lives << 48;
+}
 
 /*
  * When sockets were accepted, by their address: known at the end of a system call (syscall.bpf.c),

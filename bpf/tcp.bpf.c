@@ -109,6 +109,23 @@ static __always_inline void tell(
 		told_keep(state, &now);
 }
 
+/* A socket that was a connection or a listener and is to be another one: nothing of it holds. */
+static __always_inline void socket_begins_again(struct sock *sk, struct socket_state *state)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+
+	if (!state->start_ns && !state->connect_ns &&
+		!(state->flags & (SOCKET_TOLD | SOCKET_LISTENS)))
+		return;
+	state->lives++;
+	state->start_ns = state->connect_ns = state->first_byte_ns = state->arrival_ns = 0;
+	state->flags = 0;
+	state->closer = state->is_reset = state->http_misses = 0;
+	if (tcp) /* the kernel does not begin all its counters again */
+		figures_read(&state->told, tcp, sk);
+	state->told.zero_windows = 0;
+}
+
 /* All but the owner was the listener's. */
 static __always_inline void listener_leaves(struct sock *sk, struct socket_state *state)
 {
@@ -211,11 +228,13 @@ static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
 	}
 	switch (to) {
 	case TCP_LISTEN:
+		socket_begins_again(sk, state);
 		owner_set(state, SOURCE_TCP);
 		state->flags |= SOCKET_LISTENS;
 		listener_note(sk, state);
 		break;
 	case TCP_SYN_SENT:
+		socket_begins_again(sk, state);
 		state->direction = TCP_OUTBOUND;
 		state->connect_ns = bpf_ktime_get_ns();
 		owner_connects(sk, state);

@@ -2,6 +2,7 @@
 """TCP: bytes and connections against programs that moved known amounts, and against Redis."""
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -9,6 +10,7 @@ from harness import Sonde, expect, free_port, program, run, unique
 from known_work import CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, moved, tcp_figures
 
 PYTHON = "/usr/bin/python3"
+LIFETIME = "sonde_tcp_connection_duration_seconds"
 
 @pytest.fixture(params=["host", "namespace"])
 def place(request):
@@ -147,3 +149,60 @@ def test_bytes_are_exact_however_a_connection_ends(sonde, address, end):
            (SENT, outbound, 10000), (RECEIVED, inbound, 10000),
            (SENT, inbound, 3000), (RECEIVED, outbound, 3000),
            (OPEN, {"service_name": name}, 0))
+
+
+# One socket that is refused, then connected, disconnected, and so on, and at last listens.
+AGAIN = """
+import ctypes, socket, struct, sys
+listener = socket.create_server(("127.0.0.1", 0))
+refusing = int(sys.argv[1])
+libc, nowhere = ctypes.CDLL(None), struct.pack("H14x", socket.AF_UNSPEC)
+client = socket.socket()
+def connect(address, size):
+    client.connect(address)
+    server, _ = listener.accept()
+    client.sendall(bytes(size))
+    left = size
+    while left:
+        left -= len(server.recv(left))
+    server.sendall(bytes(300))
+    assert client.recv(300, socket.MSG_WAITALL) == bytes(300)
+    if size % 200:
+        client.shutdown(socket.SHUT_WR)
+        assert not server.recv(1)
+        server.close()
+        assert not client.recv(1)
+    assert libc.connect(client.fileno(), nowhere, len(nowhere)) == 0
+for size in range(1000, 0, -100):
+    try:
+        client.connect(("127.0.0.1", refusing))
+        sys.exit("was not refused")
+    except ConnectionRefusedError:
+        pass
+    connect(listener.getsockname(), size)
+client.bind(("127.0.0.1", 0))
+client.listen()
+for _ in range(3):
+    with socket.create_connection(client.getsockname()) as far, client.accept()[0] as near:
+        far.sendall(bytes(7))
+        assert near.recv(7, socket.MSG_WAITALL)
+"""
+
+
+def test_a_socket_that_is_connected_again_is_another_connection(sonde):
+    name = unique("tcp-again")
+    began = time.monotonic()
+    assert run(PYTHON, "-c", AGAIN, str(free_port()), name=name)[0] == 0
+    seconds = time.monotonic() - began
+    inbound, outbound = ({"service_name": name, "direction": direction}
+                         for direction in ("inbound", "outbound"))
+    expect(sonde,
+           (CONNECTIONS, {"service_name": name, "result": "refused"}, 10),
+           (CONNECTIONS, dict(outbound, result="established"), 13),
+           (CONNECTIONS, dict(inbound, result="established"), 13),
+           (CONNECTIONS, {"service_name": name}, 36),
+           (SENT, outbound, 5500 + 21), (RECEIVED, inbound, 5500 + 21),
+           (SENT, inbound, 3000), (RECEIVED, outbound, 3000),
+           (LIFETIME + "_count", {"service_name": name}, 26),
+           (OPEN, {"service_name": name}, 0))
+    assert 0 < sonde.metrics().sum(LIFETIME + "_sum", service_name=name) < 2 * seconds

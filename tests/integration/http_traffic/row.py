@@ -206,6 +206,9 @@ class Side:
         if source:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(source)
+        return self.connect_socket(sock)
+
+    def connect_socket(self, sock):
         _, times = timed(sock.connect, self.address)
         wire = self.wire(sock)
         wire.setup = times

@@ -71,6 +71,41 @@ class PortReusedAtOnce(Row):
         wire.sock.close()
 
 
+class SocketConnectedAgain(Row):
+    """One socket is all connections: it is disconnected in the middle of some, at the end of others."""
+    ERROR = {"client": "closed_locally", "server": "connection_reset"}
+
+    def said(self):
+        return [[exchange(2 * i), exchange(2 * i + 1)] if i % 2 else
+                [exchange(2 * i), Exchange(f"/r{2 * i + 1}", "GET", request(2 * i + 1),
+                                           error=self.ERROR)] for i in range(10)]
+
+    def client(self, side):
+        wire = None
+        for said in self.said():
+            wire = side.connect_socket(wire.sock) if wire else side.connect()
+            self.ask(wire, said)
+            wire.meet()
+            if not said[-1].error:
+                wire.sock.shutdown(socket.SHUT_RDWR)
+                wire.meet()
+            wire.disconnect()
+            side.tell(wire, said)
+
+    def server(self, side):
+        for said in self.said():
+            wire = side.accept()
+            self.answer(wire, said)
+            wire.meet()
+            if said[-1].error:
+                wire.receive_reset()
+            else:
+                wire.receive_end()
+                wire.meet()
+            wire.sock.close()
+            side.tell(wire, said)
+
+
 class FileDescriptorReusedAtOnce(Row):
     """dup2() puts the next connection in the place of one whose request is open."""
     ERROR = {"client": "closed_locally", "server": "closed_by_peer"}

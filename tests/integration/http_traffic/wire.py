@@ -143,6 +143,12 @@ class Wire:
         if self.sock.fileno() >= 0:
             _, self.ended = timed(self.sock.close)
 
+    def disconnect(self):
+        """The socket stays, and can be connected again."""
+        nowhere = struct.pack("H14x", socket.AF_UNSPEC)
+        error, self.ended = timed(ways.LIBC.connect, self.sock.fileno(), nowhere, len(nowhere))
+        assert not error
+
     def reset(self):
         """Closes with an RST in place of a FIN."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
