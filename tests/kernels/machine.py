@@ -13,12 +13,12 @@ from kernels import BUILD
 MARK = "@sonde "
 # Emulated, it takes a third of the time of arm64's kernels that they change the page tables at each
 # entry and exit, which has nothing to do with BPF. Those of amd64 see a CPU that needs none of it.
+# One thread runs both CPUs by turns. With a thread for each, kernels panic in QEMU 7.2 now and then,
+# as a CPU runs into code that the other one patched: which each hook does that is attached.
+ACCELERATOR = "tcg,thread=single"
 MACHINES = {"amd64": (["qemu-system-x86_64"], "console=ttyS0"),
             "arm64": (["qemu-system-aarch64", "-M", "virt"], "console=ttyAMA0 kpti=off")}
 BOOTS = 5
-# While code is patched, as for each hook that is attached, a CPU that comes by meets an int3 and is
-# told where to go on. An emulated one now and then meets it when that is over: the kernel panics.
-PATCHING_RACE = "int3: 0000"
 # Without news a guest is stuck: several times what it takes, as the machine may be busy, too.
 BOOT_SECONDS = 120
 SILENT_SECONDS = 400
@@ -62,8 +62,6 @@ class Told:
             return "the kernel did not come up"
         if self.ended:
             return f"the emulator crashed (exit status {self.ended})"
-        if PATCHING_RACE in self.console:
-            return "an emulated CPU ran into code that had been patched"
         return None
 
 
@@ -101,8 +99,9 @@ class Deadline:
 
 def emulate(kernel, archive, news):
     command, parameters = MACHINES[kernel.architecture]
-    command = [*command, "-cpu", kernel.cpu, "-m", "1024", "-smp", "2", "-nographic",
-               "-no-reboot", "-net", "none", "-kernel", kernel.image, "-initrd", archive,
+    command = [*command, "-cpu", kernel.cpu, "-m", "1024", "-smp", "2", "-accel", ACCELERATOR,
+               "-nographic", "-no-reboot", "-net", "none", "-kernel", kernel.image,
+               "-initrd", archive,
                "-append", f"{parameters} quiet loglevel=3 oops=panic softlockup_panic=1 panic=-1"]
     told = Told()
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -3,6 +3,7 @@
 
 The host (machine.py) reads them off the console. Whatever happens here, the next thing is tried.
 """
+import contextlib
 import gc
 import json
 import os
@@ -65,45 +66,76 @@ def losses(sonde):
     return result
 
 
-def judge(shell, name, check, *arguments):
-    """Tells what a check returns: how much it compared, and what of that is wrong."""
+def timed(check, *arguments):
+    """What a check returns, and how many seconds it took."""
     begin = time.monotonic()
     try:
         compared = check(*arguments)
     except Exception:  # what else there is to check can still tell something
         compared = Compared(1, [traceback.format_exc()])
-    tell_compared(shell, name, compared, time.monotonic() - begin)
+    return compared, time.monotonic() - begin
 
 
 def tell_compared(shell, name, compared, seconds):
+    """How much was compared, and what of that is wrong."""
     tell("compared", shell=shell, name=name, **vars(compared), seconds=round(seconds, 1))
 
 
-def try_shell(shell, folder, works):
-    """These works and all rows of HTTP with one Sonde, whose HTTP comes by this shell's hooks."""
-    differences = expected.of(shell)
-    begin = time.monotonic()
-    with Collector() as collector:
-        rows = http_rows.Rows(collector, folder, FORKED)
-        try:
-            rows.begin_early()
-            sonde = sonde_for(collector, folder, "--log-format", "json", "--http-hooks", shell,
-                              "--otlp-interval", SPANS_AT_ONCE, kind=LeanSonde)
-            with sonde as sonde:
-                accounts = LeftOut(sonde)
-                tell("started", shell=shell, seconds=round(time.monotonic() - begin, 1))
-                tell("differs", shell=shell, reasons=differences)
-                for name, tried in checks.try_all(works, sonde, folder, accounts).items():
-                    tell_compared(shell, name, tried.compared, tried.seconds)
-                for name, check in rows.checks(sonde, accounts,
-                                               expected.BEGINS not in differences):
+def judge(shell, name, check, *arguments):
+    tell_compared(shell, name, *timed(check, *arguments))
+
+
+class Watch:
+    """A Sonde whose HTTP comes by one shell's hooks, and the collector of its spans."""
+
+    def __init__(self, shell, folder):
+        self.differences = expected.of(shell)
+        begin = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            self.collector = stack.enter_context(Collector())
+            sonde = stack.enter_context(sonde_for(
+                self.collector, folder, "--log-format", "json", "--http-hooks", shell,
+                "--otlp-interval", SPANS_AT_ONCE, kind=LeanSonde))
+            self.left_out = LeftOut(sonde)
+            self.end = stack.pop_all().close
+        tell("started", shell=shell, seconds=round(time.monotonic() - begin, 1))
+        tell("differs", shell=shell, reasons=self.differences)
+
+
+@contextlib.contextmanager
+def watching(shells, folder):
+    """{shell: Watch} of those that run."""
+    with contextlib.ExitStack() as stack:
+        watches = {}
+        for shell in shells:
+            try:
+                watches[shell] = Watch(shell, folder)
+                stack.callback(watches[shell].end)
+            except AssertionError as error:
+                tell("refused", shell=shell, reason=str(error))
+        yield watches
+
+
+def try_shells(shells, folder):
+    """All works and all rows of HTTP, which the Sondes of all shells see at once."""
+    rows = http_rows.Rows(folder, FORKED)
+    try:
+        rows.begin_early()
+        with watching(shells, folder) as watches:
+            left_out = {shell: watch.left_out for shell, watch in watches.items()}
+            works = checks.try_all(work.CHECKS, folder, left_out)
+            traffic = timed(rows.run)
+            for shell, watch in watches.items():
+                for name, tried in works.items():
+                    tell_compared(shell, name, tried.compared[shell], tried.seconds)
+                tell_compared(shell, "HTTP traffic", *traffic)
+                for name, check in rows.checks(watch.collector, watch.left_out,
+                                               expected.BEGINS not in watch.differences):
                     judge(shell, name, check)
-                judge(shell, "nothing lost", losses, sonde)
-                tell_log(shell, forbidden.log_lines(sonde))
-        except AssertionError as error:
-            tell("refused", shell=shell, reason=str(error))
-        finally:
-            rows.end()
+                judge(shell, "nothing lost", losses, watch.left_out.sonde)
+                tell_log(shell, forbidden.log_lines(watch.left_out.sonde))
+    finally:
+        rows.end()
 
 
 def try_refused(shell, folder):
@@ -150,12 +182,10 @@ def main():
         chosen = re.search(CHOSEN, check, re.M)[1]
         tell("chosen", shell=chosen)
         refused = re.findall(REFUSED, check, re.M)
-        for shell in SHELLS:
-            with tempfile.TemporaryDirectory() as folder:
-                if shell in refused:
-                    try_refused(shell, folder)
-                else:
-                    try_shell(shell, folder, work.CHECKS if shell == chosen else work.HTTP_CHECKS)
+        with tempfile.TemporaryDirectory() as folder:
+            for shell in refused:
+                try_refused(shell, folder)
+            try_shells([shell for shell in SHELLS if shell not in refused], folder)
         with tempfile.TemporaryDirectory() as folder:
             try_auto(check, chosen, folder)
     except Exception:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All rows of http_traffic with one Sonde, some at a time, and then one look at what it tells."""
+"""All rows of http_traffic, some at a time, and then one look at what each Sonde tells of them."""
 import os
 
 import expected
@@ -12,8 +12,9 @@ ALONE = {"port-reused-at-once"}  # any other connection might get the port meanw
 
 
 class Rows:
-    def __init__(self, collector, folder, start):
-        self.collector, self.folder, self.start = collector, folder, start
+    def __init__(self, folder, start):
+        self.folder, self.start = folder, start
+        self.clocks = http_truth.Clocks()
         self.rows = [row for row in ROWS if row not in expected.unserved()]
         self.early = {}
         self.failed = {}
@@ -62,14 +63,12 @@ class Rows:
         return Compared(len(self.rows),
                         [f"{row}: {reason}" for row, reason in self.failed.items()])
 
-    def checks(self, sonde, left_out, begins):
-        """(name, check) of each: the traffic first, then one for each kind of comparison."""
-        clocks = http_truth.Clocks()
-        yield "HTTP traffic", self.run
+    def checks(self, collector, left_out, begins):
+        """(name, check) of each kind of comparison with what one Sonde tells."""
         services = [name for traffic, _ in self.told.values()
                     for name in traffic.services.values()]
-        metrics = http_truth.settled(sonde, self.collector, services)
-        outcomes = {row: http_truth.Outcome(traffic, told, metrics, self.collector, clocks,
+        metrics = http_truth.settled(left_out.sonde, collector, services)
+        outcomes = {row: http_truth.Outcome(traffic, told, metrics, collector, self.clocks,
                                               begins)
                     for row, (traffic, told) in self.told.items()}
         for name, check in http_truth.CHECKS.items():

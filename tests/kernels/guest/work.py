@@ -4,6 +4,7 @@
 Each check is one of checks.py, in a folder of its own.
 """
 import collections
+import functools
 import os
 import signal
 import subprocess
@@ -48,12 +49,17 @@ def tcp(_):
         "tcp", EACH)]
 
 
-def rtt_wrong(metrics, names):
+def compare_rtt(names, metrics):
     """The round trip is the delay both ways; an acknowledgement may wait, above all if emulated."""
     samples = sum(metrics.sum(f"{RTT}_count", service_name=name) for name in names)
     mean = sum(metrics.sum(f"{RTT}_sum", service_name=name) for name in names) / max(samples, 1)
     good = samples and 0.9 < mean / (2 * DELAY_SECONDS) < 1.8
-    return [] if good else [f"{RTT} is {mean:g} in the mean of {samples:g}"]
+    return Compared(1, [] if good else [f"{RTT} is {mean:g} in the mean of {samples:g}"])
+
+
+def compare_retransmitted(names, truth, metrics):
+    told = sum(metrics.sum(RETRANSMITTED, service_name=name) for name in names)
+    return Compared(1, [] if told == truth else [f"{RETRANSMITTED} is {told:g}, should be {truth}"])
 
 
 def tcp_with_loss(_):
@@ -69,12 +75,11 @@ def tcp_with_loss(_):
             wait()
             wait_until(lambda: not any(connection["unacked"] for connection
                                        in tcp_truth.connections(place).values()), "all is there")
-            metrics = yield [Figures(tcp_figures(*names, LOSSY, 10_000, 60_000), "tcp", LOSSY)]
-            told = sum(metrics.sum(RETRANSMITTED, service_name=name) for name in names)
+            yield [Figures(tcp_figures(*names, LOSSY, 10_000, 60_000), "tcp", LOSSY)]
             truth = tcp_truth.counters(place)["TcpRetransSegs"]
             assert truth, "nothing was lost on the way"
-            wrong = [] if told == truth else [f"{RETRANSMITTED} is {told:g}, should be {truth}"]
-            yield [Compared(2, wrong + rtt_wrong(metrics, names))]
+            yield [functools.partial(compare_retransmitted, names, truth),
+                   functools.partial(compare_rtt, names)]
 
 
 def dns(_):
@@ -150,6 +155,6 @@ def io_uring(_):
     yield [Figures(uring_programs.figures(*sides), "http", one_connection=True)]
 
 
-HTTP_CHECKS = {"DNS": dns, "nginx and curl": nginx_and_curl}
 CHECKS = {"TCP with loss": tcp_with_loss, "TCP": tcp, "processes": processes,
-          "system calls": syscalls, "io_uring": io_uring, **HTTP_CHECKS}
+          "system calls": syscalls, "io_uring": io_uring, "DNS": dns,
+          "nginx and curl": nginx_and_curl}
