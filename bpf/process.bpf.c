@@ -2,6 +2,8 @@
 /* Processes: exec with arguments, fork, and exit with its reason, lifetime and CPU time. */
 #include "workload.bpf.h"
 
+#define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -93,7 +95,9 @@ static __always_inline int on_process_exit(struct task_struct *task)
 	record.record.workload = workload_current();
 	record.record.time_ns = bpf_ktime_get_ns();
 	record.tgid = task->tgid;
-	status = signal->group_exit_code ?: task->exit_code;
+	/* what wait() tells, see wait_task_zombie() */
+	status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code
+						   : task->group_leader->exit_code;
 	record.code = status >> 8 & 0xff;
 	record.signal = status & 0x7f;
 	record.oom = signal->oom_mm != NULL;

@@ -188,7 +188,8 @@ static __always_inline void connection_ends(struct sock *sk, struct socket_state
 static __always_inline void connection_begins(struct sock *sk, struct socket_state *state, int from)
 {
 	state->start_ns = bpf_ktime_get_ns();
-	if (from == TCP_SYN_SENT) {
+	/* both ends may connect: then it is SYN_RECV that it comes from */
+	if (from == TCP_SYN_SENT || state->connect_ns) {
 		if (state->connect_ns) /* else the SYN left before Sonde */
 			state->connect_ns = state->start_ns - state->connect_ns;
 		state->first_byte_ns = 0;

@@ -10,6 +10,7 @@ from harness import Sonde, expect, free_port, program, run, unique
 from known_work import CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, moved, tcp_figures
 
 PYTHON = "/usr/bin/python3"
+CONNECT = "sonde_tcp_connect_duration_seconds"
 LIFETIME = "sonde_tcp_connection_duration_seconds"
 
 @pytest.fixture(params=["host", "namespace"])
@@ -206,3 +207,29 @@ def test_a_socket_that_is_connected_again_is_another_connection(sonde):
            (LIFETIME + "_count", {"service_name": name}, 26),
            (OPEN, {"service_name": name}, 0))
     assert 0 < sonde.metrics().sum(LIFETIME + "_sum", service_name=name) < 2 * seconds
+
+
+# A socket that is bound to the port that it connects to is both ends; no listener is needed.
+ITSELF = """
+import socket
+for _ in range(5):
+    with socket.socket() as both:
+        both.bind(("127.0.0.1", 0))
+        both.connect(both.getsockname())
+        both.sendall(bytes(100))
+        assert both.recv(100, socket.MSG_WAITALL) == bytes(100)
+"""
+
+
+def test_a_socket_that_is_connected_to_itself_is_one_connection_out(sonde):
+    name = unique("tcp-itself")
+    began = time.monotonic()
+    assert run(PYTHON, "-c", ITSELF, name=name)[0] == 0
+    seconds = time.monotonic() - began
+    outbound = {"service_name": name, "direction": "outbound"}
+    expect(sonde,
+           (CONNECTIONS, {"service_name": name}, 5),
+           (CONNECTIONS, dict(outbound, result="established"), 5),
+           (SENT, {"service_name": name}, 500), (RECEIVED, {"service_name": name}, 500),
+           (CONNECT + "_count", outbound, 5), (OPEN, {"service_name": name}, 0))
+    assert 0 < sonde.metrics().sum(CONNECT + "_sum", **outbound) < seconds
