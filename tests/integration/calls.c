@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -75,6 +76,24 @@ static void join(const char *path)
 	close(fd);
 }
 
+static void *end_later(void *status)
+{
+	struct timespec later = {.tv_nsec = 50000000};
+
+	nanosleep(&later, NULL);
+	return (void *)syscall(SYS_exit, *(long *)status);
+}
+
+/* A thread that outlives the first one, if that ends at once, and ends itself with this status. */
+static void outlive(long status)
+{
+	static long its_own;
+	pthread_t thread;
+
+	its_own = status;
+	must(!pthread_create(&thread, NULL, end_later, &its_own), "pthread_create");
+}
+
 static void step(const char *what, const char *argument)
 {
 	long n = strtol(argument, NULL, 10);
@@ -102,6 +121,10 @@ static void step(const char *what, const char *argument)
 		join(argument);
 	else if (!strcmp(what, "raise"))
 		raise((int)n);
+	else if (!strcmp(what, "outlive"))
+		outlive(n);
+	else if (!strcmp(what, "exit-thread"))
+		syscall(SYS_exit, n);
 	else if (!strcmp(what, "exit"))
 		_exit((int)n);
 	else

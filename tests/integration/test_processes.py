@@ -98,23 +98,10 @@ def test_process_of_many_threads_ends_once(sonde):
     expect(sonde, *exits(name, success=5, error=1), (STARTS, {"service_name": name}, 6))
 
 
-# The first thread ends with one status, and a while later the other one with another.
-THREADS = """
-import ctypes, os, sys, threading, time
-libc, first, last = ctypes.CDLL(None), *map(int, sys.argv[1:])
-EXIT = 60 if os.uname().machine == "x86_64" else 93
-def end(seconds, status):
-    time.sleep(seconds)
-    libc.syscall(EXIT, ctypes.c_long(status))
-threading.Thread(target=end, args=(0.1, last)).start()
-end(0, first)
-"""
-
-
 @pytest.mark.parametrize("first,last", [(0, 3), (3, 0)])
-def test_exit_status_is_the_one_that_the_parent_is_told(sonde, first, last):
+def test_exit_status_is_the_one_that_the_parent_is_told(sonde, calls, first, last):
     name = unique("thread-by-thread")
-    told = run("/usr/bin/python3", "-c", THREADS, str(first), str(last), name=name)[0]
+    told = run(calls, f"outlive={last}", f"exit-thread={first}", name=name)[0]
     assert told in (first, last)  # since Linux 6.0 it is the last one's
     expect(sonde, *exits(name, **{"error" if told else "success": 1}))
 

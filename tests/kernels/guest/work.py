@@ -107,12 +107,15 @@ def processes(_):
                           ([f"raise={signal.SIGKILL}"], -signal.SIGKILL),
                           ([f"raise={signal.SIGTERM}"], -signal.SIGTERM)):
         assert run(CALLS, *steps, name=name)[0] == status
+    threads = unique("thread-by-thread")
+    told = run(CALLS, "outlive=3", "exit-thread=0", name=threads)[0]
     # a shell whose children execute what has another name
     child = unique("child")
     script = f"for i in {' '.join('x' * 50)}; do OTEL_SERVICE_NAME={child} {CALLS} getppid=10; done"
     assert run("/bin/busybox", "sh", "-c", script, name=parent)[0] == 0
     yield [Figures([
         *exits(name, success=2, error=2, signal=2), (STARTS, {"service_name": name}, 6),
+        *exits(threads, **{"error" if told else "success": 1}),
         *exits(child, success=50), (STARTS, {"service_name": child}, 50),
         (STARTS, {"service_name": parent}, 1), (FORKS, {"service_name": parent}, 50)], "process"),
            Figures([("sonde_syscall_duration_seconds_count",
