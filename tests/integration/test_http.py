@@ -287,7 +287,7 @@ def test_a_download_by_sendfile_is_one_request_as_long_as_it_took(sonde, tmp_pat
             expect(sonde, "server", f"nginx-{port}", expected)
         # its last reading of the clock was just after the last piece: allow that one call
         assert inside - 0.001 <= seconds_of(sonde, "client", client) <= outside
-        # the client's pause holds the server up: 16 MiB are more than the socket's buffers take
+        # the client's pause holds the server up: 16 MiB are more than the sockets' buffers take
         assert 0.5 <= seconds_of(sonde, "server", f"nginx-{port}") <= outside
     finally:
         shutil.rmtree(folder)
