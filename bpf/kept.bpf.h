@@ -198,6 +198,7 @@ enum socket_flag {
 	SOCKET_TOLD = 64,           /* the daemon knows of it */
 	SOCKET_WINDOW_CLOSED = 128, /* the last sweep found no room for received bytes */
 	SOCKET_LISTENS = 256,       /* or, on another one, is cloned from such a one as it was */
+	SOCKET_ENDED = 512,         /* what it was is over, and told */
 };
 
 struct socket_state {

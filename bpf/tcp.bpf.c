@@ -98,7 +98,9 @@ static __always_inline void tell(
 	record_fill(&record, &now, sk, tcp, state);
 	record.event = event;
 	record.reason = reason;
-	record.error = sk->sk_err;
+	record.error = READ(sk, sk_err);
+	if (event == TCP_FAILED && state->is_reset) /* connect() may have taken it */
+		record.error = ECONNREFUSED;
 	if (event == TCP_OPENED) /* the hook comes before the socket has its new state */
 		record.state = TCP_ESTABLISHED;
 	else if (event != TCP_RESET)
@@ -158,12 +160,12 @@ static __always_inline enum tcp_reason reason_of(
 {
 	if (state->is_reset)
 		return TCP_RESET_RECEIVED;
-	if (sk->sk_err == ETIMEDOUT)
+	if (READ(sk, sk_err) == ETIMEDOUT)
 		return TCP_TIMED_OUT;
 	/* without a FIN: the program discards what it has not read, or is told to */
 	if (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT)
 		return TCP_RESET_SENT;
-	return sk->sk_err ? TCP_ERROR : TCP_FIN;
+	return READ(sk, sk_err) ? TCP_ERROR : TCP_FIN;
 }
 
 static __always_inline void closer_note(struct socket_state *state, enum tcp_closer closer)
@@ -183,6 +185,31 @@ static __always_inline void connection_ends(struct sock *sk, struct socket_state
 	else if (reason == TCP_RESET_RECEIVED)
 		closer_note(state, TCP_PEER);
 	tell(sk, state, TCP_CLOSED, reason);
+}
+
+static __always_inline void socket_ends(struct sock *sk, struct socket_state *state, int from)
+{
+	if (from != TCP_SYN_SENT)
+		connection_ends(sk, state, from);
+	else if (!connect_is_untold(sk, tcp_of(sk), state->connect_ns))
+		tell(sk, state, TCP_FAILED, TCP_ERROR);
+	state->flags |= SOCKET_ENDED;
+}
+
+/* Of a closed socket: if the kernel left out the run that would have seen it end, it ends now. */
+static __always_inline void end_late(
+	struct sock *sk, const struct tcp_sock *tcp, struct socket_state *state)
+{
+	if (state->flags & (SOCKET_ENDED | SOCKET_LISTENS))
+		return;
+	/* closed by a reset, it has begun its counters again */
+	if (READ(tcp, segs_out) < state->told.sent_segments ||
+		READ(tcp, segs_in) < state->told.received_segments)
+		figures_read(&state->told, tcp, sk);
+	if (state->start_ns || state->flags & SOCKET_TOLD || READ(tcp, srtt_us))
+		socket_ends(sk, state, state->closer ? TCP_CLOSE : TCP_ESTABLISHED);
+	else if (state->connect_ns)
+		socket_ends(sk, state, TCP_SYN_SENT);
 }
 
 static __always_inline void connection_begins(struct sock *sk, struct socket_state *state, int from)
@@ -244,11 +271,7 @@ static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
 			thread->connect_ns = state->connect_ns;
 		break;
 	case TCP_ESTABLISHED: connection_begins(sk, state, from); break;
-	case TCP_CLOSE:
-		if (from != TCP_SYN_SENT)
-			connection_ends(sk, state, from);
-		else if (!connect_is_untold(sk, tcp_of(sk), state->connect_ns))
-			tell(sk, state, TCP_FAILED, TCP_ERROR);
+	case TCP_CLOSE: socket_ends(sk, state, from);
 	}
 	return 0;
 }
@@ -257,6 +280,22 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 {
 	return HELD(on_tcp_state(sk, from, to));
+}
+
+static __always_inline int on_tcp_destroy(struct sock *sk)
+{
+	struct socket_state *state = socket_state_find(sk);
+	struct tcp_sock *tcp = tcp_of(sk);
+
+	if (state && tcp)
+		end_late(sk, tcp, state);
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroy, struct sock *sk)
+{
+	return HELD(on_tcp_destroy(sk));
 }
 
 /* --- resets --- */
@@ -414,7 +453,9 @@ static __always_inline int on_tcp_sweep(struct sock *sk, struct socket_state *st
 		is_told = sweep_listener(sk, state);
 	else if (at != TCP_CLOSE && at != TCP_SYN_SENT && at != TCP_SYN_RECV)
 		is_told = sweep_connection(sk, tcp, state); /* others: when they become one */
-	workload_mark(state->workload);                     /* its process may have ended */
+	else if (at == TCP_CLOSE && state->start_ns)
+		end_late(sk, tcp, state);
+	workload_mark(state->workload); /* its process may have ended */
 	return !is_told;
 }
 
@@ -448,7 +489,7 @@ int tcp_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 #endif
 
 #ifdef SONDE_TABLES
-/* Attached after http_destroy, who still wants to know of a socket that ends. */
+/* Attached after tcp_destroy and http_destroy, who still want to know of a socket that ends. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_forget, struct sock *sk)
 {

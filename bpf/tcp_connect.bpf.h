@@ -30,7 +30,7 @@ static __always_inline bool connect_is_untold(
 {
 	struct thread *thread;
 
-	if (!sees_calls || sk->sk_err || !tcp || READ(tcp, segs_out))
+	if (!sees_calls || READ(sk, sk_err) || !tcp || READ(tcp, segs_out))
 		return false;
 	thread = thread_find(task_current());
 	if (!thread || thread->connect_ns != connect_ns || !thread->syscall_start_ns ||

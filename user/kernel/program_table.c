@@ -5,7 +5,8 @@
  * - Tasks get their numbers before anything is counted for them; and the exec probe of workloads
  *   comes before that of processes, so that it runs first.
  * - What forgets a socket comes before all that keep something of sockets: what is left of one that
- *   ended would be taken for the next one's at its address. But http_destroy wants to know before.
+ *   ended would be taken for the next one's at its address. But tcp_destroy and http_destroy want
+ *   to know before.
  * - Connections that are there are looked at when those that come are seen already.
  */
 #include "kernel/programs.h"
@@ -56,6 +57,9 @@ const struct program program_table[PROGRAMS] = {
 	{TRACEPOINT("process_exit", "sched_process_exit"), .source = SOURCE_PROCESS},
 
 	/* --- ends of sockets; of TCP and of HTTP, whichever is on --- */
+	{TRACEPOINT("tcp_destroy", "tcp_destroy_sock"), .source = SOURCE_TCP,
+	 .without = "connections whose end the kernel left out end late, and without their last "
+		    "bytes"},
 	{TRACEPOINT("http_destroy", "tcp_destroy_sock"), .source = SOURCE_HTTP},
 	{TRACEPOINT("tcp_forget", "tcp_destroy_sock"), .source = SOURCE_WORKLOAD,
 	 .when = WHEN_TABLES,
