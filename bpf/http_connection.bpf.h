@@ -87,22 +87,22 @@ static __always_inline bool is_unix(const struct sock *sk)
 
 /* In tables, all are in the same one. */
 #ifdef SONDE_TABLES
-#	define UNIX_CONNS_MAX 1
+#	define OTHER_CONNS_MAX 1
 #else
-#	define UNIX_CONNS_MAX 4096
+#	define OTHER_CONNS_MAX 4096
 #endif
 
 /*
- * In storage, those of Unix sockets, by socket cookie: no hook tells that such a socket is closed,
- * and what is kept of it must outlive it to be told all the same.
+ * In storage, those of Unix sockets and MPTCP, by socket cookie: no hook tells that such a socket
+ * is closed, and what is kept of it must outlive it to be told all the same.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, UNIX_CONNS_MAX);
+	__uint(max_entries, OTHER_CONNS_MAX);
 	__type(key, __u64);
 	__type(value, struct conn);
-} unix_conns __weak SEC(".maps");
+} other_conns __weak SEC(".maps");
 
 #ifdef SONDE_TABLES
 
@@ -160,36 +160,36 @@ static __always_inline struct conn *conn_find(struct sock *sk)
 	struct socket_state *state;
 	__u64 cookie;
 
-	if (!is_unix(sk))
+	if (has_end_hook(sk))
 		return bpf_sk_storage_get(&conns, sk, NULL, 0);
 	state = socket_state_find(sk);
 	if (!state || !(state->flags & SOCKET_HTTP))
 		return NULL;
 	cookie = bpf_get_socket_cookie(sk);
-	return bpf_map_lookup_elem(&unix_conns, &cookie);
+	return bpf_map_lookup_elem(&other_conns, &cookie);
 }
 
 static __always_inline struct conn *conn_make(struct sock *sk)
 {
 	__u64 cookie;
 
-	if (!is_unix(sk))
+	if (has_end_hook(sk))
 		return sk_storage_make(&conns, sk);
 	cookie = bpf_get_socket_cookie(sk);
-	bpf_map_update_elem(&unix_conns, &cookie, &conn_blank, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&unix_conns, &cookie);
+	bpf_map_update_elem(&other_conns, &cookie, &conn_blank, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&other_conns, &cookie);
 }
 
 static __always_inline void conn_forget(struct sock *sk)
 {
 	__u64 cookie;
 
-	if (!is_unix(sk)) {
+	if (has_end_hook(sk)) {
 		bpf_sk_storage_delete(&conns, sk);
 		return;
 	}
 	cookie = bpf_get_socket_cookie(sk);
-	bpf_map_delete_elem(&unix_conns, &cookie);
+	bpf_map_delete_elem(&other_conns, &cookie);
 }
 
 /* The socket ends, and its storage with it. */

@@ -115,7 +115,7 @@ static __always_inline bool is_gone(const struct conn *conn)
 }
 
 SEC("iter/bpf_map_elem")
-int http_sweep_unix(struct bpf_iter__bpf_map_elem *ctx)
+int http_sweep_other(struct bpf_iter__bpf_map_elem *ctx)
 {
 	const __u64 *key = ctx->key;
 	struct conn *conn;
@@ -124,12 +124,12 @@ int http_sweep_unix(struct bpf_iter__bpf_map_elem *ctx)
 	if (!key)
 		return 0;
 	cookie = *key;
-	conn = bpf_map_lookup_elem(&unix_conns, &cookie);
+	conn = bpf_map_lookup_elem(&other_conns, &cookie);
 	if (!conn)
 		return 0;
 	if (is_gone(conn)) {
 		conn_close(conn, HTTP_CLOSED_LOCALLY, true);
-		bpf_map_delete_elem(&unix_conns, &cookie);
+		bpf_map_delete_elem(&other_conns, &cookie);
 		return 0;
 	}
 	open_tell(ctx->meta->seq, conn);

@@ -326,7 +326,7 @@ static __noinline struct conn *conn_new(
 	state->flags &= ~SOCKET_UNREAD;
 	conn = conn_make(sk);
 	if (!conn) {
-		count(SOURCE_HTTP, is_unix(sk) ? OUTCOME_TABLE_FULL : OUTCOME_STORAGE_FAILED);
+		count(SOURCE_HTTP, has_end_hook(sk) ? OUTCOME_STORAGE_FAILED : OUTCOME_TABLE_FULL);
 		return NULL;
 	}
 	conn->role = transfer->direction == DIRECTION_RECEIVE ? HTTP_SERVER : HTTP_CLIENT;

@@ -199,6 +199,7 @@ enum socket_flag {
 	SOCKET_WINDOW_CLOSED = 128, /* the last sweep found no room for received bytes */
 	SOCKET_LISTENS = 256,       /* or, on another one, is cloned from such a one as it was */
 	SOCKET_ENDED = 512,         /* what it was is over, and told */
+	SOCKET_LISTED = 1024,       /* in `listed_sockets` */
 };
 
 struct socket_state {
@@ -229,6 +230,12 @@ struct socket_state {
 #endif
 };
 
+/* TCP's own sockets, and no others, have a hook that tells when they are destroyed. */
+static __always_inline bool has_end_hook(const struct sock *sk)
+{
+	return READ(sk, sk_protocol) == IPPROTO_TCP;
+}
+
 #ifdef SONDE_TABLES
 
 struct {
@@ -237,6 +244,14 @@ struct {
 	__type(key, __u64); /* the socket's address */
 	__type(value, struct socket_state);
 } sockets __weak SEC(".maps");
+
+/* Of no use here: tables may always be swept. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} listed_sockets __weak SEC(".maps");
 
 static const struct socket_state socket_blank = {};
 
@@ -261,6 +276,7 @@ static __always_inline struct socket_state *socket_state_make(struct sock *sk)
 	return state;
 }
 
+/* The socket ends. */
 static __always_inline void socket_state_forget(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
@@ -293,6 +309,21 @@ struct {
 } sockets __weak SEC(".maps");
 
 /*
+ * Which sockets there are to sweep, on kernels where a sweep may not go over `sockets` and `conns`
+ * themselves; elsewhere nothing is here. Since Linux 7.1 a socket that is destroyed takes its
+ * storage from under an iterator that is just there, which then follows a null pointer, in the
+ * kernel. So only sockets that have a hook for that are here, and it takes them out before.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, __u32);
+} listed_sockets __weak SEC(".maps");
+
+extern const volatile bool lists_sockets;
+
+/*
  * What a map keeps of a socket, made if need be; NULL when there is no memory. Two CPUs may make it
  * at once: the one that comes second is refused, and finds it when it asks again. A macro, as each
  * map has a type of its own.
@@ -308,7 +339,20 @@ static __always_inline struct socket_state *socket_state_find(struct sock *sk)
 
 static __always_inline struct socket_state *socket_state_make(struct sock *sk)
 {
-	return sk_storage_make(&sockets, sk);
+	struct socket_state *state = sk_storage_make(&sockets, sk);
+
+	if (!lists_sockets || !state || state->flags & SOCKET_LISTED || !has_end_hook(sk))
+		return state;
+	if (!sk_storage_make(&listed_sockets, sk))
+		return NULL;
+	state->flags |= SOCKET_LISTED;
+	return state;
+}
+
+/* The socket ends, and its storage with it. */
+static __always_inline void socket_state_forget(struct sock *sk)
+{
+	bpf_sk_storage_delete(&listed_sockets, sk);
 }
 
 static __always_inline __u64 socket_number(struct sock *sk, const struct socket_state *state)

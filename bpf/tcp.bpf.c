@@ -10,6 +10,7 @@
 #include "tcp_record.bpf.h"
 
 const volatile bool sees_calls SETTING = false;
+const volatile bool lists_sockets SETTING = false;
 
 /* False: only what other probes want to know of a connection's beginning is kept. */
 const volatile bool tells_tcp SETTING = true;
@@ -481,14 +482,13 @@ SEC("iter/bpf_sk_storage_map")
 int tcp_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct sock *sk = ctx->sk; /* loaded once, or the verifier does not see that it was asked */
-	struct socket_state *state = ctx->value;
+	struct socket_state *state = sk ? socket_state_find(sk) : NULL;
 
-	return sk && state ? on_tcp_sweep(sk, state) : 0;
+	return state ? on_tcp_sweep(sk, state) : 0;
 }
 
 #endif
 
-#ifdef SONDE_TABLES
 /* Attached after tcp_destroy and http_destroy, who still want to know of a socket that ends. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_forget, struct sock *sk)
@@ -496,7 +496,6 @@ int BPF_PROG(tcp_forget, struct sock *sk)
 	socket_state_forget(sk);
 	return 0;
 }
-#endif
 
 static __always_inline struct socket *socket_of(struct file *file)
 {

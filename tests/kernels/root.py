@@ -48,8 +48,9 @@ def programs(architecture, folder):
     compile_program(architecture, "tests/integration/programs/uring.c", f"{build}/uring",
                     "-static", "-luring")
     libbpf, = glob.glob(f"{folder}/usr/lib/*/libbpf.so.1")
-    compile_program(architecture, "tests/kernels/verify.c", f"{build}/verify", libbpf,
-                    "-Wl,--allow-shlib-undefined")
+    for name in ("verify", "sweeps"):
+        compile_program(architecture, f"tests/kernels/{name}.c", f"{build}/{name}", libbpf,
+                        "-Wl,--allow-shlib-undefined")
 
 
 def initramfs(architecture):

@@ -12,9 +12,9 @@
 #include "kernel/skeleton.h"
 #include "log.h"
 
-/* Names of what a kernel lacks, each between spaces. */
 struct kernel {
-	const char *lacks;
+	const char *lacks; /* names, each between spaces */
+	bool storage_vanishes;
 };
 
 static bool has_target(void *context, const struct program *program, const char *target)
@@ -41,6 +41,7 @@ static bool choose_from(
 		.http_hooks = hooks,
 		.disabled = disabled,
 		.tables = tables,
+		.storage_vanishes = kernel->storage_vanishes,
 		.has_target = has_target,
 		.context = kernel,
 	};
@@ -50,7 +51,7 @@ static bool choose_from(
 	return programs_choose(&programs, &options);
 }
 
-static struct kernel modern = {" inet_sendpage unix_stream_sendpage "};
+static struct kernel modern = {.lacks = " inet_sendpage unix_stream_sendpage "};
 
 #define choose(kernel) choose_from(&(kernel), HTTP_HOOKS_AUTO, false, NULL)
 
@@ -115,7 +116,7 @@ static void test_a_modern_kernel_uses_tracepoints_and_no_stand_in(void **state)
 
 static void test_a_missing_tracepoint_is_replaced_by_a_function(void **state)
 {
-	struct kernel kernel = {" tcp_sendmsg_locked sk_data_ready "};
+	struct kernel kernel = {.lacks = " tcp_sendmsg_locked sk_data_ready "};
 
 	(void)state;
 	/* the first is the name of a function, too, which is there only with the tracepoint here */
@@ -126,7 +127,7 @@ static void test_a_missing_tracepoint_is_replaced_by_a_function(void **state)
 
 static void test_without_the_needed_tracepoints_functions_are_used(void **state)
 {
-	struct kernel kernel = {" sock_recv_length tcp_rcv_space_adjust inet_sendpage "};
+	struct kernel kernel = {.lacks = " sock_recv_length tcp_rcv_space_adjust inet_sendpage "};
 
 	(void)state;
 	assert_true(choose(kernel));
@@ -139,7 +140,7 @@ static void test_without_the_needed_tracepoints_functions_are_used(void **state)
 
 static void test_what_serves_one_thing_together_goes_together(void **state)
 {
-	struct kernel kernel = {" sock_send_length inet6_recvmsg inet_sendpage "};
+	struct kernel kernel = {.lacks = " sock_send_length inet6_recvmsg inet_sendpage "};
 
 	(void)state;
 	assert_true(choose(kernel));
@@ -150,7 +151,7 @@ static void test_what_serves_one_thing_together_goes_together(void **state)
 
 static void test_refused_functions_lead_to_kprobes_which_keep_tables(void **state)
 {
-	struct kernel kernel = {" sock_send_length "};
+	struct kernel kernel = {.lacks = " sock_send_length "};
 
 	(void)state;
 	assert_true(choose(kernel));
@@ -192,6 +193,21 @@ static void test_a_kernel_without_storage_keeps_tables_with_any_shell(void **sta
 	assert_int_equal(programs.shell, HTTP_TRACEPOINTS);
 	assert_true(programs_by_tables(&programs));
 	assert_true(has("tcp_forget") && has("http_fentry_close_unix"));
+}
+
+static void test_sockets_are_listed_where_storage_vanishes_under_an_iterator(void **state)
+{
+	struct kernel kernel = {.lacks = modern.lacks, .storage_vanishes = true};
+
+	(void)state;
+	assert_true(choose(modern));
+	assert_false(programs_lists_sockets(&programs));
+	assert_true(choose(kernel));
+	assert_true(programs_lists_sockets(&programs));
+	assert_true(has("tcp_forget"));
+	assert_false(has("http_fentry_close_unix") || has("workload_thread_end"));
+	assert_true(choose_from(&kernel, HTTP_KPROBES, false, NULL));
+	assert_false(programs_lists_sockets(&programs));
 }
 
 static void test_disabled_programs_are_as_if_refused(void **state)
@@ -284,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_what_all_shells_need_switches_http_off_at_once),
 		cmocka_unit_test(test_a_forced_shell_that_cannot_be_had_is_an_error_that_says_why),
 		cmocka_unit_test(test_a_kernel_without_storage_keeps_tables_with_any_shell),
+		cmocka_unit_test(test_sockets_are_listed_where_storage_vanishes_under_an_iterator),
 		cmocka_unit_test(test_disabled_programs_are_as_if_refused),
 		cmocka_unit_test(test_without_any_source_there_is_nothing_to_run),
 		cmocka_unit_test(test_tcp_serves_http_also_when_nobody_asks_for_tcp),

@@ -90,8 +90,8 @@ void connections_sweep(struct connections *connections)
 	refusals_tell(connections);
 }
 
-int connections_new(
-	struct connections **out, struct sonde *skeleton, record_sink sink, void *context)
+int connections_new(struct connections **out, struct sonde *skeleton, const struct bpf_map *sockets,
+	record_sink sink, void *context)
 {
 	struct connections *connections = calloc(1, sizeof(*connections));
 	int result;
@@ -101,7 +101,7 @@ int connections_new(
 	connections->skeleton = skeleton;
 	connections->sink = sink;
 	connections->context = context;
-	connections->link = iterator_attach(skeleton->progs.tcp_sweep, skeleton->maps.sockets);
+	connections->link = iterator_attach(skeleton->progs.tcp_sweep, sockets);
 	if (connections->link)
 		connections->swept = mmap(NULL, swept_size(connections), PROT_READ, MAP_SHARED,
 			bpf_map__fd(skeleton->maps.swept), 0);

@@ -8,15 +8,17 @@
 
 #include "kernel/source.h"
 
+struct bpf_map;
 struct sonde;
 struct connections;
 
 /*
  * Tells what is there, all that it has counted so far being the past. After the state probe is
- * attached, and the sockets that are there were found with their owners. 0 or a negative errno.
+ * attached, and the sockets that are there were found with their owners; `sockets` is the map that
+ * has them all. 0 or a negative errno.
  */
-int connections_new(
-	struct connections **out, struct sonde *skeleton, record_sink sink, void *context);
+int connections_new(struct connections **out, struct sonde *skeleton, const struct bpf_map *sockets,
+	record_sink sink, void *context);
 void connections_free(struct connections *connections);
 
 /* Tells what did something since; now and then also what did nothing, see RECORD_TCP_SWEPT. */

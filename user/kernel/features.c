@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/features.h"
+#include "kernel/kernel_btf.h"
 #include "kernel/trial.h"
 
 #define UNREAD_NAMES    "OTEL_SERVICE_NAME of other users' processes is read only as they start"
@@ -184,6 +185,11 @@ bool features_storage(const struct kernel_btf *btf)
 		if (!features_try(needed[i], btf))
 			return false;
 	return true;
+}
+
+bool features_storage_vanishes(const struct kernel_btf *btf)
+{
+	return kernel_btf_has_member(btf, "bpf_local_storage_elem", "state");
 }
 
 void features_detect(struct features *features)

@@ -120,6 +120,13 @@ bool features_try(enum feature_id id, const struct kernel_btf *btf);
 bool features_storage(const struct kernel_btf *btf);
 
 /*
+ * Whether a socket that ends may take its storage from under an iterator, which makes the kernel
+ * follow a null pointer: since Linux 7.1, where storage is taken out in two steps and keeps note of
+ * them.
+ */
+bool features_storage_vanishes(const struct kernel_btf *btf);
+
+/*
  * What must be there before it makes sense to load anything; costs microseconds. Returns 0, or a
  * negative errno with one line in error[] that says what is missing and what to do about it.
  */

@@ -125,19 +125,41 @@ static size_t tail_size(const struct btf_type *type)
 	}
 }
 
-int kernel_btf_find(const struct kernel_btf *btf, const char *name, unsigned kind)
+/* NULL: there is none of this name and kind. */
+static const struct btf_type *type_find(
+	const struct kernel_btf *btf, const char *name, unsigned kind, int *id)
 {
 	uint32_t name_offset = name_find(btf, name);
 	const char *at = btf->types;
 
 	if (!name_offset)
-		return -ENOENT;
-	for (int id = 1; at + sizeof(struct btf_type) <= btf->types_end; id++) {
+		return NULL;
+	for (*id = 1; at + sizeof(struct btf_type) <= btf->types_end; ++*id) {
 		const struct btf_type *type = (const void *)at;
 
-		if (type->name_off == name_offset && BTF_INFO_KIND(type->info) == kind)
-			return id;
 		at += sizeof(*type) + tail_size(type);
+		if (type->name_off == name_offset && BTF_INFO_KIND(type->info) == kind)
+			return at <= btf->types_end ? type : NULL;
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+int kernel_btf_find(const struct kernel_btf *btf, const char *name, unsigned kind)
+{
+	int id;
+
+	return type_find(btf, name, kind, &id) ? id : -ENOENT;
+}
+
+bool kernel_btf_has_member(const struct kernel_btf *btf, const char *name, const char *member)
+{
+	int id;
+	const struct btf_type *type = type_find(btf, name, BTF_KIND_STRUCT, &id);
+	const struct btf_member *members = (const void *)(type + 1);
+
+	for (unsigned i = 0; type && i < BTF_INFO_VLEN(type->info); i++)
+		if (members[i].name_off < btf->strings_size &&
+			!strcmp(btf->strings + members[i].name_off, member))
+			return true;
+	return false;
 }

@@ -21,6 +21,9 @@ void kernel_btf_free(struct kernel_btf *btf);
 /* Is there anything of this name? A third of a millisecond. */
 bool kernel_btf_has(const struct kernel_btf *btf, const char *name);
 
+/* Has the struct of this name a member of that name? */
+bool kernel_btf_has_member(const struct kernel_btf *btf, const char *name, const char *member);
+
 /* The id of the type of this name and kind (BTF_KIND_…), or -ENOENT. */
 int kernel_btf_find(const struct kernel_btf *btf, const char *name, unsigned kind);
 

@@ -87,6 +87,7 @@ static bool programs_begin(
 		.disabled = options->disabled_programs,
 		.disabled_count = options->disabled_program_count,
 		.tables = !features_storage(btf),
+		.storage_vanishes = features_storage_vanishes(btf),
 		.has_target = has_target,
 		.context = btf,
 	};
@@ -112,6 +113,9 @@ static void programs_apply(struct probes *probes)
 	skeleton->rodata_settings->sees_calls =
 		programs_has_source(&probes->programs, SOURCE_SYSCALL);
 	skeleton->rodata_settings->holds_cpu = probes->holds_cpu;
+	skeleton->rodata_settings->lists_sockets =
+		programs_lists_sockets(&probes->programs) &&
+		programs_has(&probes->programs, program_find("tcp_forget"));
 	skeleton->rodata_settings->notes_accepts =
 		programs_has_source(&probes->programs, SOURCE_HTTP);
 }
@@ -155,15 +159,19 @@ static int tables_plan(struct probes *probes, const struct probes_options *optio
 static int iterator_begin(struct probes *probes, const struct bpf_program *program)
 {
 	struct sonde *skeleton = probes->skeleton;
+	bool lists = programs_lists_sockets(&probes->programs);
+	const struct bpf_map *listed = lists ? skeleton->maps.listed_sockets : NULL;
 
 	if (program == skeleton->progs.workload_tasks)
 		return workloads_scan(probes->workloads);
 	if (program == skeleton->progs.tcp_owners)
 		return iterator_run_once(program);
 	if (program == skeleton->progs.tcp_sweep)
-		return connections_new(&probes->connections, skeleton, pass, probes);
-	if (program == skeleton->progs.http_sweep_unix) /* the second of two */
-		return requests_new(&probes->requests, skeleton, pass, probes);
+		return connections_new(&probes->connections, skeleton,
+			listed ?: skeleton->maps.sockets, pass, probes);
+	if (program == skeleton->progs.http_sweep_other) /* the second of two */
+		return requests_new(
+			&probes->requests, skeleton, listed ?: skeleton->maps.conns, pass, probes);
 	return 0;
 }
 

@@ -62,9 +62,9 @@ const struct program program_table[PROGRAMS] = {
 		    "bytes"},
 	{TRACEPOINT("http_destroy", "tcp_destroy_sock"), .source = SOURCE_HTTP},
 	{TRACEPOINT("tcp_forget", "tcp_destroy_sock"), .source = SOURCE_WORKLOAD,
-	 .when = WHEN_TABLES,
-	 .without = "sockets in the place of closed ones are taken for those: TCP and HTTP are "
-		    "counted wrong"},
+	 .when = WHEN_FORGETS,
+	 .without = "sockets that are open are not told from those that have ended: TCP and HTTP "
+		    "are counted wrong"},
 
 	{FUNCTION("http_fentry_close_unix", FENTRY, "unix_release"), .source = SOURCE_HTTP,
 	 .shells = TRACEPOINTS | FENTRY, .when = WHEN_TABLES, .without = NO_CLOSE},
@@ -151,7 +151,7 @@ const struct program program_table[PROGRAMS] = {
 	{ITERATOR("tcp_sweep", "bpf_sk_storage_map"), .source = SOURCE_TCP, .since = "Linux 5.9"},
 	{ITERATOR("http_sweep", "bpf_sk_storage_map"), .source = SOURCE_HTTP, .since = "Linux 5.9",
 	 .without = NO_SWEEP},
-	{ITERATOR("http_sweep_unix", "bpf_map_elem"), .source = SOURCE_HTTP, .since = "Linux 5.9",
+	{ITERATOR("http_sweep_other", "bpf_map_elem"), .source = SOURCE_HTTP, .since = "Linux 5.9",
 	 .without = NO_SWEEP},
 
 	/* --- system calls --- */

@@ -51,6 +51,11 @@ bool programs_by_tables(const struct programs *programs)
 			       programs_has_source(programs, SOURCE_DNS)));
 }
 
+bool programs_lists_sockets(const struct programs *programs)
+{
+	return programs->options.storage_vanishes && !programs_by_tables(programs);
+}
+
 bool programs_has_source(const struct programs *programs, enum source source)
 {
 	return programs->options.wanted[source] && !programs->source_off[source];
@@ -80,6 +85,7 @@ static bool is_its_time(struct programs *programs, const struct program *program
 {
 	switch (program->when) {
 	case WHEN_TABLES: return programs_by_tables(programs);
+	case WHEN_FORGETS: return programs_by_tables(programs) || programs_lists_sockets(programs);
 	case WHEN_THERE: return has_any_target(programs, program);
 	default: return true;
 	}

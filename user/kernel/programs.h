@@ -33,8 +33,9 @@ enum hook {
 /* What a row waits for. */
 enum program_when {
 	WHEN_ALWAYS,
-	WHEN_TABLES, /* threads and sockets are kept in tables: programs_by_tables() */
-	WHEN_THERE   /* the kernel has its target; where it has not, there is nothing to miss */
+	WHEN_TABLES,  /* threads and sockets are kept in tables: programs_by_tables() */
+	WHEN_FORGETS, /* so they are, or sockets are listed: programs_lists_sockets() */
+	WHEN_THERE    /* the kernel has its target; where it has not, there is nothing to miss */
 };
 
 #define PROGRAMS            52
@@ -75,6 +76,7 @@ struct programs_options {
 	char *const *disabled; /* names, borrowed */
 	size_t disabled_count;
 	bool tables; /* this kernel lacks what it takes to keep threads and sockets otherwise */
+	bool storage_vanishes; /* here no iterator may go over sockets' storage that they end with */
 	/* Has this kernel the target of this hook? */
 	bool (*has_target)(void *context, const struct program *program, const char *target);
 	void *context;
@@ -121,5 +123,8 @@ bool program_serves(const struct program *program, enum source source);
 
 /* Whether threads and sockets are kept in tables of ours, not in the kernel's storage for them. */
 bool programs_by_tables(const struct programs *programs);
+
+/* Whether it is a list of their own that sockets are swept by. */
+bool programs_lists_sockets(const struct programs *programs);
 
 #endif

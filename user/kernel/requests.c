@@ -22,7 +22,7 @@ struct kind {
 struct requests {
 	record_sink sink;
 	void *context;
-	struct bpf_link *sweep, *sweep_unix;
+	struct bpf_link *sweep, *sweep_other;
 	struct kind *kinds;
 	size_t kind_count, kind_room;
 	__u16 places[KINDS_MAX]; /* in `kinds`, + 1 */
@@ -85,7 +85,7 @@ void requests_sweep(struct requests *requests)
 	for (size_t i = 0; i < requests->kind_count; i++)
 		requests->kinds[i].now.active = requests->kinds[i].now.long_active = 0;
 	if (iterator_run(requests->sweep, take, requests) ||
-		iterator_run(requests->sweep_unix, take, requests))
+		iterator_run(requests->sweep_other, take, requests))
 		return;
 	for (size_t i = 0; i < requests->kind_count; i++) {
 		struct kind *kind = &requests->kinds[i];
@@ -99,7 +99,8 @@ void requests_sweep(struct requests *requests)
 	}
 }
 
-int requests_new(struct requests **out, struct sonde *skeleton, record_sink sink, void *context)
+int requests_new(struct requests **out, struct sonde *skeleton, const struct bpf_map *sockets,
+	record_sink sink, void *context)
 {
 	struct requests *requests = calloc(1, sizeof(*requests));
 	int result;
@@ -108,11 +109,11 @@ int requests_new(struct requests **out, struct sonde *skeleton, record_sink sink
 		return -ENOMEM;
 	requests->sink = sink;
 	requests->context = context;
-	requests->sweep = iterator_attach(skeleton->progs.http_sweep, skeleton->maps.conns);
+	requests->sweep = iterator_attach(skeleton->progs.http_sweep, sockets);
 	if (requests->sweep)
-		requests->sweep_unix =
-			iterator_attach(skeleton->progs.http_sweep_unix, skeleton->maps.unix_conns);
-	if (!requests->sweep_unix) {
+		requests->sweep_other = iterator_attach(
+			skeleton->progs.http_sweep_other, skeleton->maps.other_conns);
+	if (!requests->sweep_other) {
 		result = -errno;
 		requests_free(requests);
 		return result;
@@ -126,7 +127,7 @@ void requests_free(struct requests *requests)
 	if (!requests)
 		return;
 	bpf_link__destroy(requests->sweep);
-	bpf_link__destroy(requests->sweep_unix);
+	bpf_link__destroy(requests->sweep_other);
 	free(requests->kinds);
 	free(requests);
 }

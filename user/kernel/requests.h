@@ -8,11 +8,13 @@
 
 #include "kernel/source.h"
 
+struct bpf_map;
 struct requests;
 struct sonde;
 
-/* 0 or a negative errno. */
-int requests_new(struct requests **out, struct sonde *skeleton, record_sink sink, void *context);
+/* `sockets`: the map of all TCP sockets that may be connections. 0 or a negative errno. */
+int requests_new(struct requests **out, struct sonde *skeleton, const struct bpf_map *sockets,
+	record_sink sink, void *context);
 void requests_free(struct requests *requests);
 
 /*

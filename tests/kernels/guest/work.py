@@ -21,6 +21,8 @@ from netlab import ONE_SEGMENT, Lab
 PYTHON = "/usr/bin/python3"
 CALLS = os.path.join(ROOT, "build", "calls")
 URING = os.path.join(ROOT, "build", "uring")
+SWEEPS = os.path.join(ROOT, "build", "sweeps")
+SWEPT = 3000  # connections
 EACH = 20  # connections of a kind
 URING_REQUESTS = 4, 20  # connections, and requests on each
 DELAY_SECONDS, LOSS = 0.05, "2%"  # each way
@@ -80,6 +82,14 @@ def tcp_with_loss(_):
             assert truth, "nothing was lost on the way"
             yield [functools.partial(compare_retransmitted, names, truth),
                    functools.partial(compare_rtt, names)]
+
+
+def tcp_swept(_):
+    """Sockets that end just when they are swept, of which a kernel can die."""
+    name = unique("swept")
+    assert run(SWEEPS, str(SWEPT), name=name)[0] == 0
+    yield [Figures([(CONNECTIONS, {"service_name": name}, 2 * SWEPT),
+                    (OPEN, {"service_name": name}, 0)], "tcp")]
 
 
 def dns(_):
@@ -158,6 +168,6 @@ def io_uring(_):
     yield [Figures(uring_programs.figures(*sides), "http", one_connection=True)]
 
 
-CHECKS = {"TCP with loss": tcp_with_loss, "TCP": tcp, "processes": processes,
-          "system calls": syscalls, "io_uring": io_uring, "DNS": dns,
+CHECKS = {"TCP with loss": tcp_with_loss, "TCP": tcp, "TCP swept": tcp_swept,
+          "processes": processes, "system calls": syscalls, "io_uring": io_uring, "DNS": dns,
           "nginx and curl": nginx_and_curl}
