@@ -30,7 +30,7 @@ struct stream {
 	__u64 first_ns;
 	__u64 last_ns;
 	__u32 head_bytes;
-	__u32 position; /* TCP sequence number of the next byte; received bytes only */
+	__u32 position; /* TCP sequence number of the next byte; 0: not known */
 	__u16 carried;  /* bytes of the line under way that earlier operations brought */
 	__u16 status;   /* of a response, once its first line is complete */
 	__u8 state;     /* enum stream_state */

@@ -46,7 +46,7 @@ static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 	return state;
 }
 
-/* In the middle of a message that began before Sonde, until bytes go the other way. */
+/* In the middle of a message whose beginning is not known, until bytes go the other way. */
 static __always_inline bool is_midway(struct socket_state *state, enum direction direction)
 {
 	if (!(state->flags & (SOCKET_RECEIVING | SOCKET_SENDING)))
@@ -106,20 +106,6 @@ static __always_inline void unix_shut(struct sock *sk, struct conn *conn)
 }
 
 /* --- TCP --- */
-
-/* Another protocol lies on top, such as TLS: places in the stream are not those of its bytes. */
-static __always_inline bool has_layer(const struct tcp_sock *tcp)
-{
-	return READ(tcp, inet_conn.icsk_ulp_ops) != NULL;
-}
-
-/* The TCP socket whose sequence numbers tell the place of bytes; NULL when none do. */
-static __always_inline struct tcp_sock *tcp_place(struct sock *sk)
-{
-	struct tcp_sock *tcp = tcp_of(sk);
-
-	return tcp && !has_layer(tcp) ? tcp : NULL;
-}
 
 /*
  * True when something came before a reset that a process can still read, or is just reading. It

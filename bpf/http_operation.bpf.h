@@ -23,6 +23,22 @@ static __always_inline struct stream *stream_of(struct conn *conn, enum directio
 						      : &conn->streams[RESPONSE];
 }
 
+/* --- TCP's count of bytes --- */
+
+/* Another protocol lies on top, such as TLS: places in the stream are not those of its bytes. */
+static __always_inline bool has_layer(const struct tcp_sock *tcp)
+{
+	return READ(tcp, inet_conn.icsk_ulp_ops) != NULL;
+}
+
+/* The TCP socket whose sequence numbers tell the place of bytes; NULL when none do. */
+static __always_inline struct tcp_sock *tcp_place(struct sock *sk)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+
+	return tcp && !has_layer(tcp) ? tcp : NULL;
+}
+
 /* --- the bytes of an operation, once it has ended --- */
 
 #define REWIND_STEPS 33 /* 33 × 33 pieces are more than UIO_MAXIOV, 1,024 */
@@ -315,6 +331,7 @@ static __noinline struct conn *conn_new(
 	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
 {
 	enum begins begins = operation_begins();
+	struct tcp_sock *tcp = tcp_place(sk);
 	struct conn *conn;
 
 	if (!state)
@@ -337,6 +354,9 @@ static __noinline struct conn *conn_new(
 		conn->setup_ns = setup_ns(sk, state, conn->role);
 	state->flags |= SOCKET_HTTP;
 	conn->current.connection = socket_id(sk, state);
+	if (tcp) /* where its answer begins */
+		conn->streams[RESPONSE].position =
+			conn->role == HTTP_SERVER ? READ(tcp, write_seq) : READ(tcp, copied_seq);
 	if (!is_unix(sk))
 		address_read(&conn->current.address, sk);
 	else
@@ -344,10 +364,26 @@ static __noinline struct conn *conn_new(
 	return conn;
 }
 
+/*
+ * A connection that cannot be followed any more. It may be found again by a later request, but not
+ * within the message that is under way, of which any line may look like one.
+ */
+static __noinline struct conn *conn_leave(
+	struct sock *sk, struct socket_state *state, enum direction direction)
+{
+	conn_forget(sk);
+	if (!state)
+		state = socket_state_find(sk);
+	if (state)
+		state->flags |= direction == DIRECTION_RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING;
+	return NULL;
+}
+
 /* One operation on a connection that is, or may become, HTTP. */
 static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 	struct socket_state *state, const struct transfer *transfer)
 {
+	bool is_known = conn;
 	enum fed fed;
 
 	if (!conn)
@@ -357,12 +393,14 @@ static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 	fed = conn_feed(conn_pass(conn));
 	if (fed == FED_TURNED)
 		fed = conn_feed(conn_pass(conn));
-	if (fed == FED) {
-		if (conn->asked || !(conn->flags & CONN_OPAQUE))
-			return conn;
-		if (state) /* it only looked like a request */
-			state->http_misses++;
-	}
+	if (fed != FED)
+		return conn_leave(sk, state, transfer->direction);
+	if (!is_known && conn->asked && state)
+		state->http_misses = 0;
+	if (conn->asked || !(conn->flags & CONN_OPAQUE))
+		return conn;
+	if (state) /* it only looked like a request */
+		state->http_misses++;
 	conn_forget(sk);
 	return NULL;
 }
@@ -394,6 +432,31 @@ static __always_inline bool stream_ends(struct stream *stream, __u64 length, __u
 	stream->bytes += length;
 	stream->last_ns = now;
 	return true;
+}
+
+/*
+ * Takes bytes up to `position` as moved that moved in a way that shows none, such as splice, or in
+ * an operation that the kernel left out. False when the connection cannot be followed any more.
+ */
+static __always_inline bool conn_catch_up(
+	struct sock *sk, struct conn *conn, enum direction direction, __u32 position, __u64 now)
+{
+	enum message message = message_of(conn, direction);
+	struct stream *stream = stream_of(conn, direction);
+	__u32 gap = position - stream->position;
+
+	if (!stream->position || (__s32)gap <= 0)
+		return true;
+	stream->position = position;
+	if (stream_skip(stream, gap, now))
+		return true;
+	if (stream_ends(stream, gap, now)) {
+		message_end(conn, message, stream);
+		return true;
+	}
+	conn_lose(conn, message);
+	conn_leave(sk, NULL, direction);
+	return false;
 }
 
 #endif

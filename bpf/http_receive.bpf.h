@@ -64,31 +64,6 @@ static __always_inline __u32 position_read(const struct sock *sk, const struct t
 	return position;
 }
 
-/*
- * Takes bytes up to `position` as received that left the socket by a way that shows none, such as
- * splice. False when the connection cannot be followed any more.
- */
-static __always_inline bool conn_catch_up(
-	struct sock *sk, struct conn *conn, __u32 position, __u64 now)
-{
-	enum message message = message_of(conn, DIRECTION_RECEIVE);
-	struct stream *stream = stream_of(conn, DIRECTION_RECEIVE);
-	__u32 gap = position - stream->position;
-
-	if (!stream->position || (__s32)gap <= 0)
-		return true;
-	stream->position = position;
-	if (stream_skip(stream, gap, now))
-		return true;
-	if (stream_ends(stream, gap, now)) {
-		message_end(conn, message, stream);
-		return true;
-	}
-	conn_lose(conn, message);
-	conn_forget(sk);
-	return false;
-}
-
 /* How many of the bytes from `position` on had come at the last arrival. */
 static __always_inline __u64 arrived(
 	const struct socket_state *state, const struct tcp_sock *tcp, __u32 position)
@@ -116,7 +91,8 @@ static __always_inline void splice_ends(struct sock *sk)
 	if (!conn || !tcp || conn->flags & CONN_OPAQUE)
 		return;
 	now = bpf_ktime_get_ns();
-	if (conn_catch_up(sk, conn, position_read(sk, tcp), now) && awaits_request(conn))
+	if (conn_catch_up(sk, conn, DIRECTION_RECEIVE, position_read(sk, tcp), now) &&
+		awaits_request(conn))
 		arrival_settle(sk, socket_state_find(sk), tcp);
 }
 
@@ -182,7 +158,7 @@ static __always_inline void receive_ends(
 	tcp = tcp_place(sk);
 	position = tcp ? position_read(sk, tcp) : 0;
 	if (conn) {
-		if (tcp && !conn_catch_up(sk, conn, position - result, now))
+		if (tcp && !conn_catch_up(sk, conn, DIRECTION_RECEIVE, position - result, now))
 			return;
 		stream_of(conn, DIRECTION_RECEIVE)->position = position;
 		if (stream_skip(stream_of(conn, DIRECTION_RECEIVE), result, now))

@@ -94,6 +94,7 @@ static __always_inline void send_settle(struct sock *sk, struct socket_state *st
 	int result, enum bytes_way way, const struct msghdr *message)
 {
 	struct conn *conn = conn_find(sk);
+	struct tcp_sock *tcp = tcp_place(sk);
 	__u32 offset = 0;
 
 	if (conn && conn->flags & CONN_OPAQUE)
@@ -102,8 +103,17 @@ static __always_inline void send_settle(struct sock *sk, struct socket_state *st
 		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
 	if (sending == SENDING_TAKEN)
 		offset = state->send_length;
+	else if (sending && conn && tcp && result > 0 &&
+		 !conn_catch_up(
+			 sk, conn, DIRECTION_SEND, state->send_position, state->send_begin_ns))
+		return;
 	if (result > 0 && offset < (__u32)result)
 		conn = send_end(sk, conn, state, offset, result, sending, way, message);
+	if (conn && tcp) /* of a socket that was connected by this send there was no place before */
+		stream_of(conn, DIRECTION_SEND)->position =
+			sending && state->send_position && result > 0
+				? state->send_position + result
+				: READ(tcp, write_seq);
 	if (conn && conn->flags & CONN_RESET && !has_unread(sk, conn))
 		conn_close(conn, HTTP_RESET, false);
 }
@@ -127,22 +137,29 @@ static __always_inline void send_ends(
 		state->sending = SENDING_NOT;
 }
 
-/* Some microseconds; reading a message takes two. For the verifier few looks are better. */
+/*
+ * Some ten microseconds: reading a message takes two, and interrupts come in between. For the
+ * verifier few looks are better.
+ */
 #define SEND_LOOKS_MAX  25
-#define SEND_LOOK_STEPS 8
+#define SEND_LOOK_STEPS 32
 
-/* Waits until another CPU has read what was sent: the answer is an answer to that. */
-static __noinline void send_wait(struct socket_state *state)
+/*
+ * Waits until another CPU has read what was sent: the answer is an answer to that. False: it has
+ * not, as it was taken away from a machine that is virtual, perhaps.
+ */
+static __noinline bool send_wait(struct socket_state *state)
 {
 	if (!state)
-		return;
+		return true;
 	for (int i = 0; i < SEND_LOOKS_MAX; i++) {
 		if (*(volatile __u32 *)&state->sending != SENDING_ENDS)
-			break;
+			return true;
 #pragma unroll
 		for (int j = 0; j < SEND_LOOK_STEPS; j++)
 			bpf_ktime_get_ns();
 	}
+	return false;
 }
 
 /*
@@ -171,7 +188,11 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	transfer->last_ns = now;
 	switch (exchange_if(&state->sending, SENDING, SENDING_TAKEN)) {
 	case SENDING: return conn_operate(sk, conn, state, transfer);
-	case SENDING_ENDS: send_wait(state); return conn_find(sk);
+	case SENDING_ENDS:
+		if (send_wait(state))
+			return conn_find(sk);
+		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
+		return conn_leave(sk, state, DIRECTION_RECEIVE);
 	default: return conn;
 	}
 }

@@ -190,7 +190,10 @@ struct bytes {
 enum socket_flag {
 	SOCKET_INHERITED = 1, /* the owner is the listener's until a process uses the socket */
 	SOCKET_HTTP = 2,      /* a request was seen */
-	/* Open before Sonde, and bytes went this way last: they may be the middle of a message */
+	/*
+	 * Bytes went this way last before Sonde, or before the connection could not be followed any
+	 * more: what comes may be the middle of a message
+	 */
 	SOCKET_RECEIVING = 4,
 	SOCKET_SENDING = 8,
 	SOCKET_UNREAD = 16,         /* received what could not be read, and has not answered it */

@@ -11,6 +11,7 @@
 
 const volatile __u32 ring_mask = 0;
 const volatile bool holds_cpu = false;
+const volatile bool lists_sockets = false;
 const volatile __u64 ring_threshold = 4096;
 __u32 workload_generation = 0; /* so every thread is up to date, and its workload is 0 */
 
@@ -41,13 +42,13 @@ struct unix_sock *bpf_skc_to_unix_sock(void *of)
 	return NULL;
 }
 
-void probe_open(__u32 copied_seq)
+void probe_open(__u32 position)
 {
 	struct socket_state *state;
 
-	tcp = (struct tcp_sock){.copied_seq = copied_seq};
-	tcp.rcv_nxt = copied_seq;
+	tcp = (struct tcp_sock){.copied_seq = position, .rcv_nxt = position, .write_seq = position};
 	sk->sk_type = SOCK_STREAM;
+	sk->sk_protocol = IPPROTO_TCP;
 	sk->__sk_common.skc_family = AF_INET;
 	sk->__sk_common.skc_net.net = &net;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -111,6 +112,7 @@ void probe_send(const struct operation *operation)
 		send_begin(operation);
 	else
 		enter(operation, true);
+	tcp.write_seq += operation->length;
 	http_send(sk, operation->length);
 }
 

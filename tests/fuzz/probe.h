@@ -29,7 +29,7 @@ struct operation {
 	enum way way;
 };
 
-void probe_open(__u32 copied_seq); /* received bytes are numbered from here on */
+void probe_open(__u32 position); /* the bytes of each direction are numbered from here on */
 void probe_send(const struct operation *operation);
 void probe_receive(const struct operation *operation);
 void probe_close(void);
