@@ -76,7 +76,7 @@ struct programs_options {
 	char *const *disabled; /* names, borrowed */
 	size_t disabled_count;
 	bool tables; /* this kernel lacks what it takes to keep threads and sockets otherwise */
-	bool storage_vanishes; /* here no iterator may go over sockets' storage that they end with */
+	bool storage_vanishes; /* here it is taken from under iterators over sockets */
 	/* Has this kernel the target of this hook? */
 	bool (*has_target)(void *context, const struct program *program, const char *target);
 	void *context;
