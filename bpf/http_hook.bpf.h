@@ -49,9 +49,11 @@ static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 /* In the middle of a message whose beginning is not known, until bytes go the other way. */
 static __always_inline bool is_midway(struct socket_state *state, enum direction direction)
 {
-	if (!(state->flags & (SOCKET_RECEIVING | SOCKET_SENDING)))
+	__u16 ways = state->flags & (SOCKET_RECEIVING | SOCKET_SENDING);
+
+	if (!ways)
 		return false;
-	if (state->flags & (direction == DIRECTION_RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING))
+	if (ways == (direction == DIRECTION_RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING))
 		return true;
 	state->flags &= ~(SOCKET_RECEIVING | SOCKET_SENDING);
 	return false;
