@@ -69,8 +69,8 @@ class Namespace:
 class Link:
     """Two ends that reach each other: `near` of the first namespace, `far` of the second."""
 
-    def __init__(self):
-        subnet = random.randrange(1 << 15)  # /30 of 198.18.0.0/15
+    def __init__(self, subnet):
+        """`subnet` counts those of /30 in 198.18.0.0/15."""
         base = (198 << 24 | 18 << 16) + 4 * subnet
         network, self.near, self.far = (
             ".".join(str(base + i >> shift & 255) for shift in (24, 16, 8, 0)) for i in range(3))
@@ -91,6 +91,7 @@ class Lab(contextlib.ExitStack):
     def __init__(self):
         super().__init__()
         self.devices = 0
+        self.subnets = iter(random.sample(range(1 << 15), 100))
 
     def namespace(self):
         holder = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE,
@@ -125,7 +126,7 @@ class Lab(contextlib.ExitStack):
 
     def veth(self, near, far):
         """Joins two namespaces by a pair of interfaces."""
-        link, devices = Link(), (self.device(), self.device())
+        link, devices = Link(next(self.subnets)), (self.device(), self.device())
         near.run("ip", "link", "add", devices[0], *ONE_SEGMENT, "type", "veth", "peer", "name",
                  devices[1], "netns", str(far.pid))
         far.run("ip", "link", "set", devices[1], *ONE_SEGMENT)
@@ -141,7 +142,7 @@ class Lab(contextlib.ExitStack):
         """
         if not os.path.exists("/dev/net/tun"):
             raise unittest.SkipTest("no /dev/net/tun here")
-        link, devices = Link(), (self.device(), self.device())
+        link, devices = Link(next(self.subnets)), (self.device(), self.device())
         settings = {"there": there, "back": back, "hold_every": hold_every,
                     "hold_seconds": hold_seconds,
                     "ends": [[near.path, devices[0]], [far.path, devices[1]]]}
