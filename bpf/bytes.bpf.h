@@ -58,10 +58,30 @@ static __always_inline enum uring_use uring_use(void)
 	return task->io_uring ? URING_USED : URING_NOT;
 }
 
+static __always_inline bool moves_bytes(__u32 number)
+{
+	switch (number) {
+	case NR_READ:
+	case NR_WRITE:
+	case NR_READV:
+	case NR_WRITEV:
+	case NR_PREADV2:
+	case NR_PWRITEV2:
+	case NR_SENDFILE:
+	case NR_SENDTO:
+	case NR_RECVFROM:
+	case NR_SENDMSG:
+	case NR_RECVMSG:
+	case NR_SENDMMSG:
+	case NR_RECVMMSG: return true;
+	default: return false;
+	}
+}
+
 /*
  * False when the current system call is not what operates on a socket. io_uring does that in
  * threads of its own; and in those that use it, at the end or in the middle of whatever call they
- * are in.
+ * are in, or of an interrupt, whose registers are those of the program.
  */
 static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use)
 {
@@ -72,7 +92,8 @@ static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use
 		return use == URING_NOT;
 	task = bpf_get_current_task_btf();
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	return file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
+	return moves_bytes(SYSCALL_NUMBER(regs)) &&
+	       file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
 }
 
 /* The same, for whom does not know yet how the thread uses io_uring. */

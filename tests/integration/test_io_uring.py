@@ -15,7 +15,7 @@ from uring_programs import SOURCE, UNREADABLE, figures, serve
 
 CONNECTIONS, REQUESTS = 8, 100
 MODES = ("buffer", "message", "file", "vector", "sqpoll", "worker", "linked", "polled", "multishot",
-         "registered", "zero-copy", "eventfd")
+         "registered", "zero-copy", "eventfd", "spinning")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ static int number_of(enum syscall_number number)
 	case NR_WRITE: return __NR_write;
 	case NR_READV: return __NR_readv;
 	case NR_WRITEV: return __NR_writev;
+	case NR_SENDFILE: return __NR_sendfile;
 	case NR_CONNECT: return __NR_connect;
 	case NR_ACCEPT: return __NR_accept;
 	case NR_SENDTO: return __NR_sendto;

@@ -40,6 +40,7 @@ static const struct mode {
 	bool zero_copy; /* sends what stays where it is */
 	bool fixed;     /* reads into registered memory, for which the kernel keeps pages only */
 	bool eventfd;   /* waits in read(2) and not in io_uring_enter(2) */
+	bool spinning;  /* waits in no call, so that the kernel receives where it interrupts that */
 } modes[] = {
 	{.name = "buffer", .by = BUFFER},
 	{.name = "message", .by = MESSAGE},
@@ -53,6 +54,7 @@ static const struct mode {
 	{.name = "registered", .by = BUFFER, .flags = IOSQE_FIXED_FILE},
 	{.name = "zero-copy", .by = BUFFER, .zero_copy = true},
 	{.name = "eventfd", .by = BUFFER, .eventfd = true},
+	{.name = "spinning", .by = BUFFER, .spinning = true},
 	{.name = "fixed", .by = FILE_IO, .fixed = true},
 };
 
@@ -82,7 +84,7 @@ static struct io_uring ring;
 static struct io_uring_buf_ring *chosen_ring;
 static char chosen[BUFFERS][BUFFER_BYTES];
 static struct connection connections[CONNECTIONS_MAX];
-static unsigned closed;
+static unsigned opened, closed;
 static struct {
 	char method[8];
 	int status;
@@ -349,7 +351,6 @@ static void sent(struct connection *connection, const struct io_uring_cqe *cqe)
 /* Handles all that has completed. */
 static void completions(int listener, unsigned wanted)
 {
-	static unsigned opened;
 	struct io_uring_cqe *waiting, cqe;
 
 	while (closed < wanted && !io_uring_peek_cqe(&ring, &waiting)) {
@@ -369,6 +370,21 @@ static void completions(int listener, unsigned wanted)
 		case SEND: sent(connection, &cqe); break;
 		}
 	}
+}
+
+/* Waits with the number of one of the sockets where a system call would have it. */
+static void spin(void)
+{
+	static unsigned turn;
+	int fd = connections[turn++ % (opened ? opened : 1)].fd;
+#ifdef __x86_64__
+	register long first __asm__("rdi") = fd;
+#else
+	register long first __asm__("x0") = fd;
+#endif
+
+	while (!io_uring_cq_ready(&ring))
+		__asm__ volatile("" : : "r"(first));
 }
 
 /* --- begin --- */
@@ -459,6 +475,7 @@ int main(int argc, char **argv)
 	unsigned wanted;
 	uint64_t events;
 	int event, listener = -1;
+	bool waits;
 
 	if (argc == 2 && !strcmp(argv[1], "modes"))
 		return modes_print();
@@ -474,14 +491,17 @@ int main(int argc, char **argv)
 		accepting(listener = socket_open(argv[3]));
 	for (unsigned i = 0; i < wanted && !is_server; i++) {
 		connections[i].left = (unsigned)atoi(argv[5]);
-		connection_begin(&connections[i], socket_open(argv[3]));
+		connection_begin(&connections[opened++], socket_open(argv[3]));
 		ask(&connections[i]);
 	}
 	while (closed < wanted) {
-		must((event < 0 ? io_uring_submit_and_wait(&ring, 1) : io_uring_submit(&ring)) >= 0,
+		waits = event < 0 && !mode->spinning;
+		must((waits ? io_uring_submit_and_wait(&ring, 1) : io_uring_submit(&ring)) >= 0,
 			"submit");
 		if (event >= 0)
 			must(read(event, &events, sizeof(events)) > 0, "read");
+		if (mode->spinning)
+			spin();
 		completions(listener, wanted);
 	}
 	for (unsigned i = 0; i < sizeof(truth) / sizeof(*truth) && truth[i].count; i++)
