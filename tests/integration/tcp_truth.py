@@ -79,20 +79,23 @@ class Life:
 
 
 @contextlib.contextmanager
-def tcplife(port):
-    """Runs tcplife; gives what waits for so many ends with this server's port: {key: Life}."""
+def tcplife():
+    """Runs tcplife, which tells of connections that begin and end meanwhile.
+
+    Gives what waits for so many ends with a server's port: {key: Life}.
+    """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         process = subprocess.Popen(["stdbuf", "-oL", "/usr/sbin/tcplife"], stdout=output,
                                    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
-        def lives():
+        def lives(port):
             output.seek(0)
             found = map(Life, output.read().splitlines()[1:])
             return {life.key: life for life in found if port in (life.key[0][1], life.key[1][1])}
 
-        def wait(count):
-            wait_until(lambda: len(lives()) >= count, f"tcplife tells of {count} ends")
-            return lives()
+        def wait(port, count):
+            wait_until(lambda: len(lives(port)) >= count, f"tcplife tells of {count} ends")
+            return lives(port)
 
         try:
             wait_until(lambda: process.poll() is not None or os.fstat(output.fileno()).st_size,

@@ -143,12 +143,12 @@ def test_bytes_and_durations_are_those_of_tcplife(sonde, lab):
     near, far = lab.namespace(), lab.namespace()
     link = lab.veth(near, far)
     with contextlib.ExitStack() as stack:
+        lives_of = stack.enter_context(tcp_truth.tcplife())
         pair = Pair(stack, names(), near, far, link.far, connections=5, request=30 * 1024,
                     response=2000 * 1024, think=0.5)
-        with tcp_truth.tcplife(pair.port) as lives_of:
-            moved = pair.moved()
-            pair.finish()
-            lives = lives_of(2 * pair.count)
+        moved = pair.moved()
+        pair.finish()
+        lives = lives_of(pair.port, 2 * pair.count)
         expect(sonde, *byte_figures(pair, moved), *open_figures(pair, 0))
     metrics = sonde.metrics()
     for end in pair.ends:
