@@ -101,18 +101,23 @@ static __always_inline enum http_error closed_by(const struct conn *conn)
 	return conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY;
 }
 
-/*
- * Nothing more will be sent. Of an answer whose run the kernel left out (README, Limits), and that
- * nothing followed, only the place tells. False: the connection has lost its own.
- */
+/* The same of sends: another thread may be in the middle of one. */
 static __always_inline bool sends_are_over(struct sock *sk, struct conn *conn)
 {
 	struct socket_state *state = socket_state_find(sk);
 	struct tcp_sock *tcp = tcp_place(sk);
 
 	if (!tcp || (state && state->sending && state->send_thread != bpf_get_current_pid_tgid()))
-		return true; /* another thread may be in the middle of it */
+		return true;
 	return conn_catch_up(sk, conn, DIRECTION_SEND, READ(tcp, write_seq), bpf_ktime_get_ns());
+}
+
+/* The same of both, as far as this side closes. */
+static __always_inline bool operations_are_over(struct sock *sk, struct conn *conn)
+{
+	if (sk->sk_shutdown & RCV_SHUTDOWN && !receives_are_over(sk, conn))
+		return false;
+	return sends_are_over(sk, conn);
 }
 
 /* The FIN is sent: a server answers no more, and a client that has read or given up all neither. */
@@ -121,7 +126,7 @@ static __always_inline void fin_sent(struct sock *sk, struct conn *conn, int sta
 	struct tcp_sock *tcp = tcp_of(sk);
 	bool is_over = conn->role == HTTP_SERVER;
 
-	if (!sends_are_over(sk, conn))
+	if (!operations_are_over(sk, conn))
 		return;
 	if (state == TCP_FIN_WAIT1) /* by close(), which ends both ways; shutdown() need not */
 		is_over |= sk->sk_shutdown & RCV_SHUTDOWN;
@@ -138,7 +143,7 @@ static __always_inline void closed(struct sock *sk, struct conn *conn, int from)
 		conn_close(conn, HTTP_TIMED_OUT, false);
 	} else if (from == TCP_ESTABLISHED ||
 		   from == TCP_CLOSE_WAIT) { /* by a reset of this side */
-		if (sends_are_over(sk, conn))
+		if (operations_are_over(sk, conn))
 			conn_close(conn, closed_by(conn), false);
 	} else if (conn->role == HTTP_SERVER) {
 		conn_close(conn, closed_by(conn), true);

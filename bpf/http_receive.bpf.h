@@ -96,6 +96,18 @@ static __always_inline void splice_ends(struct sock *sk)
 		arrival_settle(sk, socket_state_find(sk), tcp);
 }
 
+/*
+ * Nothing more will be received. Of an answer whose run the kernel left out (README, Limits), and
+ * that nothing followed, only the place tells. False: the connection has lost its own.
+ */
+static __always_inline bool receives_are_over(struct sock *sk, struct conn *conn)
+{
+	struct tcp_sock *tcp = tcp_place(sk);
+
+	return !tcp || conn_catch_up(sk, conn, DIRECTION_RECEIVE, position_read(sk, tcp),
+			       bpf_ktime_get_ns());
+}
+
 /* A receive that brought nothing: the end of the other side's bytes, or an error. */
 static __always_inline void receive_nothing(
 	struct sock *sk, struct conn *conn, int result, enum bytes_way way)
@@ -115,10 +127,12 @@ static __always_inline void receive_nothing(
 		return;
 	barrier(); /* one question after the other, or the verifier does not see that it was asked
 		    */
-	if (is_end && conn->role == HTTP_CLIENT)
-		conn_close(conn, HTTP_CLOSED_BY_PEER, true);
-	else if (result == -ECONNRESET && conn->flags & CONN_RESET)
+	if (is_end && conn->role == HTTP_CLIENT) {
+		if (receives_are_over(sk, conn))
+			conn_close(conn, HTTP_CLOSED_BY_PEER, true);
+	} else if (result == -ECONNRESET && conn->flags & CONN_RESET) {
 		conn_close(conn, HTTP_RESET, false);
+	}
 }
 
 /* A receive has ended. */
