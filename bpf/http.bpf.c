@@ -101,7 +101,10 @@ static __always_inline enum http_error closed_by(const struct conn *conn)
 	return conn->flags & CONN_PEER_CLOSED ? HTTP_CLOSED_BY_PEER : HTTP_CLOSED_LOCALLY;
 }
 
-/* The same of sends: another thread may be in the middle of one. */
+/*
+ * Nothing more will be sent, or another thread is in the middle of it. False: see
+ * receives_are_over().
+ */
 static __always_inline bool sends_are_over(struct sock *sk, struct conn *conn)
 {
 	struct socket_state *state = socket_state_find(sk);
@@ -112,7 +115,7 @@ static __always_inline bool sends_are_over(struct sock *sk, struct conn *conn)
 	return conn_catch_up(sk, conn, DIRECTION_SEND, READ(tcp, write_seq), bpf_ktime_get_ns());
 }
 
-/* The same of both, as far as this side closes. */
+/* This side closes, for sends only or for both. False: the connection has lost its place. */
 static __always_inline bool operations_are_over(struct sock *sk, struct conn *conn)
 {
 	if (sk->sk_shutdown & RCV_SHUTDOWN && !receives_are_over(sk, conn))
