@@ -58,23 +58,26 @@ static __always_inline enum uring_use uring_use(void)
 	return task->io_uring ? URING_USED : URING_NOT;
 }
 
-static __always_inline bool moves_bytes(__u32 number)
+/* What a system call moves the bytes of a socket by. */
+enum call_way { CALL_NOT, CALL_BUFFER, CALL_IOVEC, CALL_MESSAGE, CALL_MESSAGES, CALL_PAGES };
+
+static __always_inline enum call_way call_way(__u32 number)
 {
 	switch (number) {
 	case NR_READ:
 	case NR_WRITE:
+	case NR_SENDTO:
+	case NR_RECVFROM: return CALL_BUFFER;
 	case NR_READV:
 	case NR_WRITEV:
 	case NR_PREADV2:
-	case NR_PWRITEV2:
-	case NR_SENDFILE:
-	case NR_SENDTO:
-	case NR_RECVFROM:
+	case NR_PWRITEV2: return CALL_IOVEC;
 	case NR_SENDMSG:
-	case NR_RECVMSG:
+	case NR_RECVMSG: return CALL_MESSAGE;
 	case NR_SENDMMSG:
-	case NR_RECVMMSG: return true;
-	default: return false;
+	case NR_RECVMMSG: return CALL_MESSAGES;
+	case NR_SENDFILE: return CALL_PAGES;
+	default: return CALL_NOT;
 	}
 }
 
@@ -92,8 +95,7 @@ static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use
 		return use == URING_NOT;
 	task = bpf_get_current_task_btf();
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	return moves_bytes(SYSCALL_NUMBER(regs)) &&
-	       file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
+	return call_way(SYSCALL_NUMBER(regs)) && file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
 }
 
 /* The same, for whom does not know yet how the thread uses io_uring. */
@@ -120,30 +122,25 @@ static __always_inline void bytes_from_syscall(struct bytes *bytes)
 	bytes->base = SYSCALL_ARGUMENT(regs);
 	if (is_compat(task))
 		return; /* other numbers, other layouts */
-	switch (SYSCALL_NUMBER(regs)) {
-	case NR_READ:
-	case NR_WRITE:
-	case NR_SENDTO:
-	case NR_RECVFROM: bytes->kind = BYTES_USER; break;
-	case NR_READV:
-	case NR_WRITEV:
-	case NR_PREADV2:
-	case NR_PWRITEV2:
+	switch (call_way(SYSCALL_NUMBER(regs))) {
+	case CALL_BUFFER: bytes->kind = BYTES_USER; break;
+	case CALL_IOVEC:
 		bytes->kind = BYTES_USER_IOVEC;
 		bytes->segments = SYSCALL_LENGTH(regs);
 		break;
-	case NR_SENDMMSG:
-	case NR_RECVMMSG:
+	case CALL_MESSAGES:
 		if (SYSCALL_LENGTH(regs) != 1)
 			break; /* which of the messages this is nobody tells */
 			       /* fall through: the list begins with the message */
-	case NR_SENDMSG:
-	case NR_RECVMSG:
+	case CALL_MESSAGE:
 		if (bpf_probe_read_user(&message, sizeof(message), (void *)bytes->base))
 			break;
 		bytes->kind = BYTES_USER_IOVEC;
 		bytes->base = (__u64)message.msg_iov;
 		bytes->segments = message.msg_iovlen;
+		break;
+	case CALL_NOT:
+	case CALL_PAGES: break;
 	}
 }
 
