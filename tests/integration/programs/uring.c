@@ -475,7 +475,6 @@ int main(int argc, char **argv)
 	unsigned wanted;
 	uint64_t events;
 	int event, listener = -1;
-	bool waits;
 
 	if (argc == 2 && !strcmp(argv[1], "modes"))
 		return modes_print();
@@ -489,13 +488,14 @@ int main(int argc, char **argv)
 	event = ring_begin();
 	if (is_server)
 		accepting(listener = socket_open(argv[3]));
-	for (unsigned i = 0; i < wanted && !is_server; i++) {
-		connections[i].left = (unsigned)atoi(argv[5]);
-		connection_begin(&connections[opened++], socket_open(argv[3]));
-		ask(&connections[i]);
+	for (; opened < wanted && !is_server; opened++) {
+		connections[opened].left = (unsigned)atoi(argv[5]);
+		connection_begin(&connections[opened], socket_open(argv[3]));
+		ask(&connections[opened]);
 	}
 	while (closed < wanted) {
-		waits = event < 0 && !mode->spinning;
+		bool waits = event < 0 && !mode->spinning;
+
 		must((waits ? io_uring_submit_and_wait(&ring, 1) : io_uring_submit(&ring)) >= 0,
 			"submit");
 		if (event >= 0)
