@@ -8,6 +8,7 @@
 #include "export/flow_log.h"
 #include "export/otlp.h"
 #include "kernel/probes.h"
+#include "limit.h"
 #include "telemetry/metrics.h"
 #include "telemetry/self.h"
 #include "version.h"
@@ -20,6 +21,7 @@ enum own_family {
 	OWN_RING_PEAK,
 	OWN_SERIES,
 	OWN_SERIES_OVERFLOWED,
+	OWN_LIMITS,
 	OWN_OTLP_SPANS,
 	OWN_OTLP_QUEUED,
 	OWN_OTLP_FLOWS,
@@ -63,6 +65,11 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 			"reached.",
 		.unit = "",
 		.type = METRIC_COUNTER},
+	[OWN_LIMITS] = {.name = "sonde_limit_reached_total",
+		.help = "How often something found no room in a table of Sonde.",
+		.unit = "",
+		.type = METRIC_COUNTER,
+		.labels = {"limit"}},
 	[OWN_OTLP_SPANS] = {.name = "sonde_otlp_spans_total",
 		.help = "Spans by what became of them: exported, or the reason why not.",
 		.unit = "",
@@ -196,6 +203,8 @@ void own_metrics_update(struct own_metrics *own, const struct own_sources *sourc
 		set(own, OWN_FLOW_LOG_RECORDS, "written", (double)sources->flow_log->written);
 		set(own, OWN_FLOW_LOG_RECORDS, "dropped", (double)sources->flow_log->dropped);
 	}
+	for (int limit = 0; limit < LIMITS; limit++)
+		set(own, OWN_LIMITS, limit_name(limit), (double)limit_count(limit));
 	set(own, OWN_SERIES, NULL, (double)metrics_series_count(own->metrics));
 	set(own, OWN_SERIES_OVERFLOWED, NULL, (double)metrics_overflowed(own->metrics));
 }

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See limit.h. */
+#include "limit.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "clock.h"
+#include "log.h"
+
+struct limit_description {
+	const char *name;
+	const char *message; /* what is lost, as a log line */
+	const char *advice;  /* what a person can do */
+};
+
+static const struct limit_description limits[LIMITS] = {
+	[LIMIT_SERIES] = {"series",
+		"no room for more series: new ones count in overflow series, in which sums are "
+		"still true",
+		"raise series-limit, or leave out a source"},
+	[LIMIT_SERVICE_SERIES] = {"service_series",
+		"a service has more series than its share: its new ones count in its overflow "
+		"series",
+		"raise series-per-service-limit"},
+	[LIMIT_ROUTES] = {"routes",
+		"a service has more routes than can be learned: the route of others is /*",
+		"name its routes in http-routes, or raise routes-per-service-limit"},
+	[LIMIT_WORKLOADS] = {"workloads",
+		"no number is left for new programs: they count as _other until others end",
+		"run programs that belong together under one OTEL_SERVICE_NAME or unit"},
+	[LIMIT_PEERS] = {"peers",
+		"a service has more DNS names as peers than its share: the peer of others is "
+		"external",
+		"name networks in peer-names, or raise peers-per-service-limit"},
+	[LIMIT_DNS_NAMES] = {"dns_names",
+		"more names were looked up than are kept: the oldest go, and their addresses are "
+		"external",
+		"name networks in peer-names"},
+	[LIMIT_DNS_LOOKUPS] = {"dns_lookups",
+		"more DNS lookups are open at a time than are kept: the oldest are not told",
+		"find who asks and is not answered, by sonde_dns_lookup_duration_seconds"},
+	[LIMIT_CLIENTS] = {"clients",
+		"too many connections to the listener: the one that was idle longest is closed",
+		"find who holds them open: `ss -tnp`, at the port of listen"},
+	[LIMIT_DESCRIPTORS] = {"descriptors",
+		"no file descriptor is left: some clients have to wait",
+		"raise the limit of open files (LimitNOFILE=, ulimit -n)"},
+};
+
+static _Atomic uint64_t counts[LIMITS];
+static _Atomic uint64_t last_ns[LIMITS];
+
+void limit_met(enum limit limit, const char *who)
+{
+	const struct limit_description *met = &limits[limit];
+	uint64_t now = clock_monotonic_ns();
+	uint64_t last = atomic_exchange(&last_ns[limit], now);
+
+	atomic_fetch_add(&counts[limit], 1);
+	if (last && now - last < LIMIT_QUIET_NS)
+		return;
+	if (who && *who)
+		log_warn(met->message, log_str("limit", met->name), log_str("for", who),
+			log_str("advice", met->advice));
+	else
+		log_warn(met->message, log_str("limit", met->name), log_str("advice", met->advice));
+}
+
+uint64_t limit_count(enum limit limit)
+{
+	return atomic_load(&counts[limit]);
+}
+
+const char *limit_name(enum limit limit)
+{
+	return limits[limit].name;
+}
