@@ -33,6 +33,10 @@ static const struct limit_description limits[LIMITS] = {
 		"a service has more DNS names as peers than its share: the peer of others is "
 		"external",
 		"name networks in peer-names, or raise peers-per-service-limit"},
+	[LIMIT_PORTS] = {"ports",
+		"a service has more ports than its share: those that are met less often are told "
+		"as `other`",
+		"look at flow-log, which has each number"},
 	[LIMIT_DNS_NAMES] = {"dns_names",
 		"more names were looked up than are kept: the oldest go, and their addresses are "
 		"external",

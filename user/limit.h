@@ -24,6 +24,7 @@ enum limit {
 	LIMIT_ROUTES,
 	LIMIT_WORKLOADS,
 	LIMIT_PEERS,
+	LIMIT_PORTS,
 	LIMIT_DNS_NAMES,
 	LIMIT_DNS_LOOKUPS,
 	LIMIT_CLIENTS,     /* connections of scrapers and pages */

@@ -64,6 +64,16 @@ for _ in range(int(sys.argv[2])):
         continue
     sys.exit("was not refused")
 """
+# Tries each of `count` ports from the first on, where nothing listens.
+SCAN = """
+import socket, sys
+for port in range(int(sys.argv[1]), int(sys.argv[1]) + int(sys.argv[2])):
+    try:
+        socket.create_connection(("127.99.0.1", port))
+    except ConnectionRefusedError:
+        continue
+    sys.exit(f"{port} was not refused")
+"""
 
 
 @contextlib.contextmanager

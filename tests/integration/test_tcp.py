@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness import Sonde, expect, free_port, program, run, unique
-from known_work import CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, moved, tcp_figures
+from known_work import CONNECTIONS, OPEN, RECEIVED, REFUSED, SCAN, SENT, moved, tcp_figures
 
 PYTHON = "/usr/bin/python3"
 CONNECT = "sonde_tcp_connect_duration_seconds"
@@ -63,6 +63,46 @@ def test_refused_connections_are_counted_as_refused(sonde, place):
            (CONNECTIONS, {"service_name": name}, 25),
            (SENT, {"service_name": name}, 0),
            (RECEIVED, {"service_name": name}, 0))
+
+
+def port_values(sonde, service):
+    return {labels["port"] for _, labels, _ in sonde.metrics().samples
+            if labels.get("service_name") == service and labels.get("port")}
+
+
+def test_thousands_of_refused_ports_are_few_values(sonde):
+    name, count = unique("tcp-scan"), 3000
+    assert run(PYTHON, "-c", SCAN, "3000", str(count), name=name)[0] == 0
+    expect(sonde, (CONNECTIONS, {"service_name": name, "result": "refused"}, count))
+    assert "other" in port_values(sonde, name) and len(port_values(sonde, name)) <= 17
+    assert sonde.metrics().sum("sonde_limit_reached_total", limit="ports") >= count - 16
+    # what serves has its number, as before, and so has what is tried again and again
+    server, client, port = unique("tcp-server"), name, free_port()
+    with moved([], server, client, 3, 10, 20):
+        expect(sonde, (CONNECTIONS, {"service_name": client, "result": "established"}, 3))
+    known = port_values(sonde, server) - {"other"}
+    assert len(known) == 1 and known <= port_values(sonde, client)
+    assert run(PYTHON, "-c", REFUSED, str(port), "20", name=name)[0] == 0
+    expect(sonde, (CONNECTIONS, {"service_name": name, "result": "refused"}, count + 20))
+    assert str(port) in port_values(sonde, client)
+
+
+LISTEN = """
+import socket, time
+kept = []
+for _ in range(300):
+    kept.append(socket.create_server(("127.0.0.1", 0)))
+print("listens", flush=True)
+time.sleep(60)
+"""
+
+
+def test_hundreds_of_listeners_are_few_values(sonde):
+    name = unique("tcp-listens")
+    with program(PYTHON, "-c", LISTEN, name=name, stdout=subprocess.PIPE) as server:
+        assert server.stdout.readline() == b"listens\n"
+        expect(sonde, ("sonde_tcp_accept_queue_limit", {"service_name": name}, 300 * 128))
+        assert len(port_values(sonde, name)) == 65
 
 
 def test_connection_from_before_sonde_counts_from_then_on_under_its_owner(tmp_path):

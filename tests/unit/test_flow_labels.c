@@ -37,13 +37,13 @@ static struct metric_series *sent_series(struct flow_labels *labels)
 
 static void test_the_same_values_are_the_same_labels(void **state)
 {
-	struct flow_labels *labels = flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", 80);
+	struct flow_labels *labels = flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", "80");
 	struct flow_labels *others[] = {
-		flow_labels_keep(&all, "bank", TCP_INBOUND, "lab", 80),
-		flow_labels_keep(&all, "shop", TCP_OUTBOUND, "lab", 80),
-		flow_labels_keep(&all, "shop", TCP_INBOUND, "", 80),
-		flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", 8080),
-		flow_labels_keep(&all, "shop", TCP_UNKNOWN, "lab", 0),
+		flow_labels_keep(&all, "bank", TCP_INBOUND, "lab", "80"),
+		flow_labels_keep(&all, "shop", TCP_OUTBOUND, "lab", "80"),
+		flow_labels_keep(&all, "shop", TCP_INBOUND, "", "80"),
+		flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", "8080"),
+		flow_labels_keep(&all, "shop", TCP_UNKNOWN, "lab", ""),
 	};
 
 	(void)state;
@@ -52,12 +52,12 @@ static void test_the_same_values_are_the_same_labels(void **state)
 	assert_string_equal(labels->values[FLOW_PEER], "lab");
 	assert_string_equal(labels->values[FLOW_PORT], "80");
 	assert_string_equal(others[4]->values[FLOW_PORT], "");
-	assert_true(flow_labels_are(labels, "shop", TCP_INBOUND, "lab", 80));
-	assert_ptr_equal(flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", 80), labels);
+	assert_true(flow_labels_are(labels, "shop", TCP_INBOUND, "lab", "80"));
+	assert_ptr_equal(flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", "80"), labels);
 	flow_labels_release(&all, labels);
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
 		assert_ptr_not_equal(others[i], labels);
-		assert_false(flow_labels_are(others[i], "shop", TCP_INBOUND, "lab", 80));
+		assert_false(flow_labels_are(others[i], "shop", TCP_INBOUND, "lab", "80"));
 		flow_labels_release(&all, others[i]);
 	}
 	assert_int_equal(HASH_COUNT(all), 1);
@@ -67,7 +67,7 @@ static void test_the_same_values_are_the_same_labels(void **state)
 
 static void test_series_are_those_of_the_registry(void **state)
 {
-	struct flow_labels *labels = flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", 80);
+	struct flow_labels *labels = flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", "80");
 	struct metric_series *sent = sent_series(labels);
 
 	(void)state;
@@ -76,14 +76,14 @@ static void test_series_are_those_of_the_registry(void **state)
 		flow_labels_series(labels, families, FAMILY_TCP_RTT));
 	assert_ptr_equal(sent_series(labels), sent);
 	flow_labels_release(&all, labels);
-	labels = flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", 80);
+	labels = flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", "80");
 	assert_ptr_equal(sent_series(labels), sent);
 	flow_labels_release(&all, labels);
 }
 
 static void test_a_series_of_its_own_follows_when_there_is_room(void **state)
 {
-	struct flow_labels *labels = flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", 80);
+	struct flow_labels *labels = flow_labels_keep(&all, "shop", TCP_INBOUND, "lab", "80");
 	(void)state;
 
 	SERIES(families, FAMILY_TCP_SENT, "bank", "inbound", "lab", "80");

@@ -13,7 +13,9 @@
 
 #include "config.h"
 #include "kernel/record_check.h"
+#include "limit.h"
 #include "series_listing.h"
+#include "telemetry/port_labels.h"
 #include "telemetry/telemetry.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -414,6 +416,171 @@ static void test_queues_of_listeners_on_one_port_are_added_up(void **state)
 		"sonde_tcp_listen_overflows_total{bank,80} 4\n");
 }
 
+/* --- ports --- */
+
+static const char *listing(const char *families)
+{
+	return series_listing(telemetry_metrics(telemetry), families);
+}
+
+static unsigned series_count(const char *families)
+{
+	unsigned lines = 0;
+
+	for (const char *at = listing(families); (at = strchr(at, '\n')) != NULL; at++)
+		lines++;
+	return lines;
+}
+
+static void assert_has(const char *families, const char *series)
+{
+	if (!strstr(listing(families), series))
+		fail_msg("no %s in\n%s", series, listing(families));
+}
+
+/* `count` attempts of SHOP to connect, one for each port from `port` on, all refused. */
+static void refuse(__u16 port, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct record_tcp record = client(0, TCP_FAILED);
+
+		record.address.remote_port = (__u16)(port + i);
+		take_failure(record, ECONNREFUSED);
+	}
+	sweep_ends();
+}
+
+static void connect_to(__u64 connection, __u16 port)
+{
+	struct record_tcp record = client(connection, TCP_OPENED);
+
+	record.address.remote_port = port;
+	take_tcp(record);
+}
+
+static void accept_at(__u64 connection, __u16 port)
+{
+	struct record_tcp record = server(connection, TCP_OPENED);
+
+	record.address.local_port = port;
+	record.address.netns = HOST;
+	take_tcp(record);
+}
+
+#define COUNTS "sonde_tcp_connections_total"
+#define OPEN   "sonde_tcp_open_connections"
+
+static void test_thousands_of_refused_ports_are_few_values(void **state)
+{
+	(void)state;
+	refuse(1000, 3000);
+	assert_int_equal(series_count(COUNTS), PORTS_UNKNOWN_MAX + 1);
+	assert_has(COUNTS, "{shop,outbound,lab,1000,refused} 1\n");
+	assert_has(COUNTS, "{shop,outbound,lab,other,refused} 2984\n");
+	assert_true(limit_count(LIMIT_PORTS) >= 2984);
+}
+
+static void test_the_port_of_a_service_has_its_number_beside_a_scan(void **state)
+{
+	(void)state;
+	connect_to(1, 5432);
+	sweep_ends();
+	refuse(1000, 3000);
+	connect_to(2, 6379);
+	refuse(10000, 3000);
+	refuse(5432, 1); /* down now, as it was up before */
+	for (int i = 0; i < 5; i++)
+		refuse(8443, 1); /* never was up, and is asked for again and again */
+	assert_has(OPEN, "{shop,outbound,lab,5432} 1\n");
+	assert_has(OPEN, "{shop,outbound,lab,6379} 1\n");
+	assert_has(COUNTS, "{shop,outbound,lab,5432,refused} 1\n");
+	assert_has(COUNTS, "{shop,outbound,lab,8443,refused} 3\n");
+}
+
+static void test_a_scan_costs_neither_others_nor_the_other_direction_their_ports(void **state)
+{
+	struct record_tcp record = client(0, TCP_FAILED);
+
+	(void)state;
+	refuse(1000, 3000);
+	record.record.workload = BANK;
+	record.address.remote_port = 4000;
+	take_failure(record, ECONNREFUSED);
+	record = server(1, TCP_OPENED);
+	record.record.workload = SHOP;
+	record.address.local_port = 40000;
+	take_tcp(record);
+	sweep_ends();
+	assert_has(COUNTS, "{bank,outbound,lab,4000,refused} 1\n");
+	assert_has(COUNTS, "{shop,inbound,lab,40000,established} 1\n");
+}
+
+static void test_ports_for_once_are_folded_and_those_of_listeners_are_not(void **state)
+{
+	(void)state;
+	take_listener(1, 45000, 0, 10, 0);
+	for (__u16 i = 0; i < 1000; i++)
+		accept_at(i + 1, (__u16)(50000 + i)); /* whose listeners are gone */
+	sweep_ends();
+	accept_at(2000, 45000);
+	sweep_ends();
+	assert_has(OPEN, "{bank,inbound,lab,other} 985\n"); /* the listener's took a place */
+	assert_has(OPEN, "{bank,inbound,lab,45000} 1\n");
+	assert_int_equal(series_count(OPEN), PORTS_UNKNOWN_MAX + 1);
+}
+
+static void test_a_connection_keeps_the_port_that_it_was_counted_by(void **state)
+{
+	(void)state;
+	refuse(1000, PORTS_UNKNOWN_MAX);
+	connect_to(1, 50000);
+	sweep_ends();
+	assert_has(OPEN, "{shop,outbound,lab,other} 1\n");
+	for (__u64 i = 2; i < 9; i++)
+		connect_to(i, 50000);
+	take_bytes(client(1, TCP_PROGRESS), 5, 0);
+	sweep_ends();
+	assert_has("sonde_tcp_sent_bytes_total", "{shop,outbound,lab,other} 5\n");
+	assert_has(OPEN, "{shop,outbound,lab,50000} 6\n");
+	take_end(client(1, TCP_CLOSED), TCP_LOCAL, TCP_FIN);
+	sweep_ends();
+	assert_has(OPEN, "{shop,outbound,lab,other} 1\n"); /* the second to 50000 */
+}
+
+static void test_thousands_of_listeners_are_few_values(void **state)
+{
+	static const char *const families[] = {"sonde_tcp_accept_queue_length",
+		"sonde_tcp_accept_queue_limit", "sonde_tcp_listen_overflows_total"};
+
+	(void)state;
+	for (__u16 i = 0; i < 300; i++)
+		take_listener(i + 1, (__u16)(33000 + i), 1, 10, 2);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(series_count(families[i]), PORTS_MAX + 1);
+	assert_has(families[0], "{bank,33000} 1\n");
+	assert_has(families[0], "{bank,other} 236\n");
+	assert_has(families[2], "{bank,other} 472\n");
+	for (__u16 i = 0; i < 300; i++) {
+		struct record_tcp_listener gone = {
+			.record = {.type = RECORD_TCP_LISTENER, .workload = BANK},
+			.listener = i + 1U,
+			.is_gone = 1};
+
+		take(&gone.record, sizeof(gone));
+	}
+	assert_has(families[0], "{bank,other} 0\n");
+}
+
+static void test_a_flow_record_has_the_number_of_each_port(void **state)
+{
+	(void)state;
+	refuse(1000, PORTS_UNKNOWN_MAX);
+	told[0] = '\0';
+	refuse(3000, 1);
+	assert_has(COUNTS, "{shop,outbound,lab,other,refused} 1\n");
+	assert_told("failed shop lab 3000 0/0 refused  error\n");
+}
+
 /* --- flow records --- */
 
 static void test_an_open_connection_is_told_of_each_interval_if_it_changed(void **state)
@@ -462,6 +629,13 @@ int main(void)
 		TEST(resets_count_with_the_connection_and_without_one),
 		TEST(a_connection_whose_end_was_lost_ends_after_a_sweep_of_all),
 		TEST(queues_of_listeners_on_one_port_are_added_up),
+		TEST(thousands_of_refused_ports_are_few_values),
+		TEST(the_port_of_a_service_has_its_number_beside_a_scan),
+		TEST(a_scan_costs_neither_others_nor_the_other_direction_their_ports),
+		TEST(ports_for_once_are_folded_and_those_of_listeners_are_not),
+		TEST(a_connection_keeps_the_port_that_it_was_counted_by),
+		TEST(thousands_of_listeners_are_few_values),
+		TEST(a_flow_record_has_the_number_of_each_port),
 		TEST(an_open_connection_is_told_of_each_interval_if_it_changed),
 		TEST(a_failure_is_told_of_once),
 	};

@@ -2,7 +2,6 @@
 /* See flow_labels.h. */
 #include "telemetry/flow_labels.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,22 +25,18 @@ static struct flow_labels *labels_new(const struct series_key *key)
 }
 
 struct flow_labels *flow_labels_keep(struct flow_labels **all, const char *service,
-	enum tcp_direction direction, const char *peer, uint16_t port)
+	enum tcp_direction direction, const char *peer, const char *port)
 {
-	char port_text[8] = "";
 	const char *const values[FLOW_LABELS] = {
-		service, flow_direction_name(direction), peer, port_text};
+		service, flow_direction_name(direction), peer, port};
 	struct flow_labels *labels;
 	struct series_key key;
 
-	if (port)
-		snprintf(port_text, sizeof(port_text), "%u", port);
 	series_key_make(&key, values, FLOW_LABELS, false);
 	HASH_FIND(hh, *all, key.text, key.length, labels);
 	if (!labels) {
 		labels = labels_new(&key);
 		labels->direction = direction;
-		labels->port = port;
 		HASH_ADD_KEYPTR(hh, *all, labels->text, key.length, labels);
 	}
 	labels->users++;
@@ -57,11 +52,12 @@ void flow_labels_release(struct flow_labels **all, struct flow_labels *labels)
 }
 
 bool flow_labels_are(const struct flow_labels *labels, const char *service,
-	enum tcp_direction direction, const char *peer, uint16_t port)
+	enum tcp_direction direction, const char *peer, const char *port)
 {
-	return labels->direction == direction && labels->port == port &&
+	return labels->direction == direction &&
 	       strcmp(labels->values[FLOW_SERVICE], service) == 0 &&
-	       strcmp(labels->values[FLOW_PEER], peer) == 0;
+	       strcmp(labels->values[FLOW_PEER], peer) == 0 &&
+	       strcmp(labels->values[FLOW_PORT], port) == 0;
 }
 
 struct metric_series *flow_labels_series(

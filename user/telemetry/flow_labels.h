@@ -25,7 +25,6 @@ enum flow_label { FLOW_SERVICE, FLOW_DIRECTION, FLOW_PEER, FLOW_PORT, FLOW_LABEL
 struct flow_labels {
 	const char *values[FLOW_LABELS]; /* in `text` */
 	enum tcp_direction direction;
-	uint16_t port;                               /* the server's; 0: not known, and so "" */
 	struct metric_series *series[FLOW_FAMILIES]; /* NULL: not asked for yet */
 	size_t users;
 	UT_hash_handle hh;
@@ -37,11 +36,11 @@ struct flow_labels {
  * are released. Aborts without memory: what is counted has no true place elsewhere.
  */
 struct flow_labels *flow_labels_keep(struct flow_labels **all, const char *service,
-	enum tcp_direction direction, const char *peer, uint16_t port);
+	enum tcp_direction direction, const char *peer, const char *port);
 void flow_labels_release(struct flow_labels **all, struct flow_labels *labels); /* or NULL */
 
 bool flow_labels_are(const struct flow_labels *labels, const char *service,
-	enum tcp_direction direction, const char *peer, uint16_t port);
+	enum tcp_direction direction, const char *peer, const char *port);
 
 /* The series with these labels in one of the families above. */
 struct metric_series *flow_labels_series(

@@ -11,6 +11,7 @@
 #include "telemetry/families.h"
 #include "telemetry/flow_table.h"
 #include "telemetry/listeners.h"
+#include "telemetry/port_labels.h"
 
 /* Connections that have ended and wait for the end of a sweep: more are settled before. */
 #define ENDED_MAX 16384
@@ -21,6 +22,7 @@ struct flows {
 	struct peers *peers;
 	const struct dns_lookups *dns;
 	struct listeners *listeners;
+	struct label_values *ports;
 	flow_sink sink;
 	void *sink_context;
 	uint64_t interval_ns;
@@ -96,7 +98,7 @@ static const char *peer_looked_up(struct flows *flows, const struct flow *flow)
 
 	if (flow->direction == TCP_OUTBOUND)
 		name = dns_name_of(flows->dns, flow->address.remote, flow->workload, flows->now_ns);
-	if (!name || peers_admit(flows->peers, service, name))
+	if (!name || peers_admit(flows->peers, service, name, flows->now_ns))
 		return name;
 	metric_add(SERIES(flows->families, FAMILY_TCP_PEERS_FOLDED, service), 1);
 	return PEER_EXTERNAL;
@@ -123,17 +125,50 @@ static const char *peer_look(struct flows *flows, struct flow_entry *entry)
 	return service ?: before ?: peer_elsewhere(flows, &entry->flow);
 }
 
+/* A connection to the server's port of this one was established, and it is no port for once. */
+static bool port_serves(const struct flows *flows, const struct flow *flow)
+{
+	const struct record_address *address = &flow->address;
+
+	if (flow->has_failed)
+		return false;
+	if (server_port(flow) < PORT_EPHEMERAL_FIRST)
+		return true;
+	if (flow->direction == TCP_INBOUND)
+		return listeners_has(flows->listeners, address->netns, address->local_port);
+	return listeners_service_at(
+		flows->listeners, address->netns, address->remote, address->remote_port);
+}
+
+/* The value of `port`, which stays while service and direction do; some are made in `room`. */
+static const char *port_look(const struct flows *flows, const struct flow_entry *entry,
+	const char *service, char room[PORT_LABEL_LEN])
+{
+	const struct flow *flow = &entry->flow;
+	const struct flow_labels *before = entry->labels;
+
+	if (!server_port(flow))
+		return "";
+	if (before && before->direction == flow->direction &&
+		strcmp(before->values[FLOW_SERVICE], service) == 0)
+		return before->values[FLOW_PORT];
+	port_label_write(flows->ports, room, service, flow->direction, server_port(flow),
+		port_serves(flows, flow), flows->now_ns);
+	return room;
+}
+
 static void labels_look(struct flows *flows, struct flow_entry *entry)
 {
 	const struct flow *flow = &entry->flow;
 	const char *service = service_of(flows, flow), *peer = peer_look(flows, entry);
 	struct flow_labels *before = entry->labels;
-	uint16_t port = server_port(flow);
+	char room[PORT_LABEL_LEN];
+	const char *port = port_look(flows, entry, service, room);
 
 	if (before && flow_labels_are(before, service, flow->direction, peer, port))
 		return;
 	entry->labels = flow_labels_keep(&flows->labels, service, flow->direction, peer, port);
-	flow_labels_release(&flows->labels, before); /* which the peer may be of */
+	flow_labels_release(&flows->labels, before); /* which peer and port may be of */
 }
 
 /*
@@ -416,10 +451,11 @@ struct flows *flows_new(struct metric_family *const *families, struct identity *
 	flows->identity = identity;
 	flows->peers = peers;
 	flows->dns = dns;
-	flows->listeners = listeners_new(families);
+	flows->ports = label_values_new(PORTS_TOTAL_MAX);
+	flows->listeners = flows->ports ? listeners_new(families, flows->ports) : NULL;
 	if (flows->listeners)
 		return flows;
-	free(flows);
+	flows_free(flows);
 	return NULL;
 }
 
@@ -437,5 +473,6 @@ void flows_free(struct flows *flows)
 		entry_free(flows, entry);
 	flow_table_clear(&flows->table);
 	listeners_free(flows->listeners);
+	label_values_free(flows->ports);
 	free(flows);
 }

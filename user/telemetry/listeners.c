@@ -12,7 +12,7 @@
 #include "identity/service.h"
 #include "telemetry/families.h"
 
-/* More than a machine has; those beyond are left out of the metrics. */
+/* More than a machine has; of those beyond only overflows are counted. */
 #define LISTENERS_MAX 8192
 
 struct listener_socket {
@@ -20,21 +20,25 @@ struct listener_socket {
 	UT_hash_handle hh;
 	struct record_address address;
 	char service[SERVICE_NAME_LEN];
+	char port[PORT_LABEL_LEN];
 	struct metric_series *length, *limit; /* which its two figures are part of */
 	uint32_t queue_length, queue_limit;
 };
 
 struct listeners {
 	struct metric_family *const *families;
+	struct label_values *ports;
 	struct listener_socket *sockets;
 };
 
-struct listeners *listeners_new(struct metric_family *const *families)
+struct listeners *listeners_new(struct metric_family *const *families, struct label_values *ports)
 {
 	struct listeners *listeners = calloc(1, sizeof(*listeners));
 
-	if (listeners)
-		listeners->families = families;
+	if (!listeners)
+		return NULL;
+	listeners->families = families;
+	listeners->ports = ports;
 	return listeners;
 }
 
@@ -81,34 +85,53 @@ static struct listener_socket *socket_add(
 	return socket;
 }
 
+/* Puts the socket's figures where this service's are. */
+static void service_set(struct listeners *listeners, struct listener_socket *socket,
+	const struct record_tcp_listener *record, const char *service)
+{
+	struct metric_family *const *families = listeners->families;
+
+	if (socket->length)
+		figures_set(socket, 0, 0);
+	snprintf(socket->service, sizeof(socket->service), "%s", service);
+	port_label_write(listeners->ports, socket->port, service, TCP_INBOUND,
+		record->address.local_port, true, record->record.time_ns);
+	socket->length = SERIES(families, FAMILY_TCP_ACCEPT_QUEUE, service, socket->port);
+	socket->limit = SERIES(families, FAMILY_TCP_ACCEPT_QUEUE_LIMIT, service, socket->port);
+}
+
+/* Also when there are none, so that an increase shows as one. `socket` may be NULL: not kept. */
+static void overflows_count(const struct listeners *listeners, const struct listener_socket *socket,
+	const struct record_tcp_listener *record, const char *service)
+{
+	char port[PORT_LABEL_LEN];
+
+	if (!socket && !record->overflows)
+		return;
+	if (socket)
+		memcpy(port, socket->port, sizeof(port));
+	else
+		port_label_write(listeners->ports, port, service, TCP_INBOUND,
+			record->address.local_port, false, record->record.time_ns);
+	metric_add(SERIES(listeners->families, FAMILY_TCP_LISTEN_OVERFLOWS, service, port),
+		record->overflows);
+}
+
 void listeners_take(
 	struct listeners *listeners, const struct record_tcp_listener *record, const char *service)
 {
-	struct metric_family *const *families = listeners->families;
 	struct listener_socket *socket;
-	char port[8];
 
-	snprintf(port, sizeof(port), "%u", record->address.local_port);
-	/* told also when there are none, so that an increase shows as one */
-	metric_add(SERIES(families, FAMILY_TCP_LISTEN_OVERFLOWS, service, port), record->overflows);
 	HASH_FIND(hh, listeners->sockets, &record->listener, sizeof(record->listener), socket);
-	if (record->is_gone) {
-		if (socket)
-			socket_forget(listeners, socket);
-		return;
-	}
-	if (!socket)
+	if (!socket && !record->is_gone)
 		socket = socket_add(listeners, record);
-	if (!socket)
-		return;
-	if (!socket->length || strcmp(socket->service, service) != 0) {
-		if (socket->length)
-			figures_set(socket, 0, 0);
-		snprintf(socket->service, sizeof(socket->service), "%s", service);
-		socket->length = SERIES(families, FAMILY_TCP_ACCEPT_QUEUE, service, port);
-		socket->limit = SERIES(families, FAMILY_TCP_ACCEPT_QUEUE_LIMIT, service, port);
-	}
-	figures_set(socket, record->queue_length, record->queue_limit);
+	if (socket && (!socket->length || strcmp(socket->service, service) != 0))
+		service_set(listeners, socket, record, service);
+	overflows_count(listeners, socket, record, service);
+	if (socket && record->is_gone)
+		socket_forget(listeners, socket);
+	else if (socket)
+		figures_set(socket, record->queue_length, record->queue_limit);
 }
 
 bool listeners_has(const struct listeners *listeners, uint32_t netns, uint16_t port)

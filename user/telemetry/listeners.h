@@ -11,11 +11,12 @@
 
 #include "record.h"
 #include "telemetry/metrics.h"
+#include "telemetry/port_labels.h"
 
 struct listeners;
 
-/* `families` has one for each enum family, and is borrowed. NULL: no memory. */
-struct listeners *listeners_new(struct metric_family *const *families);
+/* `families` has one for each enum family; both are borrowed. NULL: no memory. */
+struct listeners *listeners_new(struct metric_family *const *families, struct label_values *ports);
 void listeners_free(struct listeners *listeners);
 
 /* `service` is the name of the socket's owner. */

@@ -6,37 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
+#include "limit.h"
 #include "network.h"
+#include "telemetry/label_values.h"
 
-/* DNS names of all services together: they are kept for ever, as series are. */
-#define ADMITTED_MAX 8192
+/* DNS names of all services together, which they share: some 2 MiB. */
+#define NAMES_MAX 8192
 
 struct named_network {
 	struct network network;
 	char *name;
 };
 
-/* A DNS name that a service has as a peer: both, one behind the other, each with its NUL. */
-struct admitted {
-	UT_hash_handle hh;
-	char text[];
-};
-
-/* How many of those a service has. */
-struct admitted_count {
-	UT_hash_handle hh;
-	size_t count;
-	char service[];
-};
-
 struct peers {
 	struct named_network *networks; /* the longest prefixes first */
 	size_t network_count;
 	size_t dns_names_per_service_max;
-	struct admitted *admitted;
-	struct admitted_count *counts;
+	struct label_values *names;
 };
 
 /* --- the configured names --- */
@@ -91,69 +77,35 @@ const char *peers_configured(const struct peers *peers, const uint8_t address[16
 
 /* --- DNS names by service --- */
 
-static struct admitted_count *count_of(struct peers *peers, const char *service)
+bool peers_admit(struct peers *peers, const char *service, const char *name, uint64_t now_ns)
 {
-	size_t length = strlen(service) + 1;
-	struct admitted_count *count;
-
-	HASH_FIND(hh, peers->counts, service, length - 1, count);
-	if (count)
-		return count;
-	count = calloc(1, sizeof(*count) + length);
-	if (!count)
-		return NULL;
-	memcpy(count->service, service, length);
-	HASH_ADD_KEYPTR(hh, peers->counts, count->service, length - 1, count);
-	return count;
-}
-
-bool peers_admit(struct peers *peers, const char *service, const char *name)
-{
-	size_t service_size = strlen(service) + 1, name_size = strlen(name) + 1;
-	char pair[service_size + name_size];
-	struct admitted_count *count;
-	struct admitted *admitted;
-
-	memcpy(pair, service, service_size);
-	memcpy(pair + service_size, name, name_size);
-	HASH_FIND(hh, peers->admitted, pair, sizeof(pair), admitted);
-	if (admitted)
+	if (label_values_admit(
+		    peers->names, service, name, peers->dns_names_per_service_max, 1, now_ns))
 		return true;
-	count = count_of(peers, service);
-	if (!count || count->count >= peers->dns_names_per_service_max ||
-		HASH_COUNT(peers->admitted) >= ADMITTED_MAX)
-		return false;
-	admitted = malloc(sizeof(*admitted) + sizeof(pair));
-	if (!admitted)
-		return false;
-	memcpy(admitted->text, pair, sizeof(pair));
-	HASH_ADD_KEYPTR(hh, peers->admitted, admitted->text, sizeof(pair), admitted);
-	count->count++;
-	return true;
+	limit_met(LIMIT_PEERS, service);
+	return false;
 }
 
 /* --- begin and end --- */
 
 struct peers *peers_new(void)
 {
-	return calloc(1, sizeof(struct peers));
+	struct peers *peers = calloc(1, sizeof(*peers));
+
+	if (!peers)
+		return NULL;
+	peers->names = label_values_new(NAMES_MAX);
+	if (peers->names)
+		return peers;
+	free(peers);
+	return NULL;
 }
 
 void peers_free(struct peers *peers)
 {
-	struct admitted *admitted, *next_admitted;
-	struct admitted_count *count, *next_count;
-
 	if (!peers)
 		return;
 	networks_free(peers->networks, peers->network_count);
-	HASH_ITER(hh, peers->admitted, admitted, next_admitted) {
-		HASH_DEL(peers->admitted, admitted);
-		free(admitted);
-	}
-	HASH_ITER(hh, peers->counts, count, next_count) {
-		HASH_DEL(peers->counts, count);
-		free(count);
-	}
+	label_values_free(peers->names);
 	free(peers);
 }

@@ -2,7 +2,8 @@
 /*
  * Names for the other end of a connection: a service of this node, a name that the configuration
  * gives to a network, a DNS name that was looked up here, `localhost`, or `external`. They become
- * label values, so addresses are never among them, and a service gets at most so many DNS names.
+ * label values, so addresses are never among them, and a service gets at most so many DNS names at
+ * a time (label_values.h).
  *
  * Not thread-safe: the main thread owns it.
  */
@@ -32,7 +33,10 @@ int peers_configure(
 /* The configured name of an address (IPv4 mapped, as in records), or NULL. */
 const char *peers_configured(const struct peers *peers, const uint8_t address[16]);
 
-/* False: this service may not have a DNS name as a peer, as it has had too many others. */
-bool peers_admit(struct peers *peers, const char *service, const char *name);
+/*
+ * A connection of this service has a DNS name as its peer. False: it may not, as the service has as
+ * many others as it may have, that are met as often.
+ */
+bool peers_admit(struct peers *peers, const char *service, const char *name, uint64_t now_ns);
 
 #endif
