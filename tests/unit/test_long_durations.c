@@ -174,7 +174,7 @@ static void test_a_process_of_hours_lived_for_hours(void **state)
 	(void)state;
 	take_exit(3 * HOUR);
 	assert_int_equal(native_bucket(LIFETIME), (int)ceil(8 * log2(3 * 3600)));
-	assert_told(LIFETIME "_bucket{service_name=\"shop\",le=\"4096.0\"} 0\n" LIFETIME
+	assert_told(LIFETIME "_bucket{service_name=\"shop\",le=\"1024.0\"} 0\n" LIFETIME
 			     "_bucket{service_name=\"shop\",le=\"16384.0\"} 1\n");
 	assert_told(LIFETIME "_bucket{service_name=\"shop\",le=\"262144.0\"} 1\n" LIFETIME
 			     "_bucket{service_name=\"shop\",le=\"+Inf\"} 1\n" LIFETIME
@@ -190,7 +190,7 @@ static void test_a_connection_of_days_lasted_for_days(void **state)
 	(void)state;
 	take_connection(2 * DAY);
 	assert_int_equal(native_bucket(CONNECTION), (int)ceil(8 * log2(2 * 86400)));
-	assert_told(CONNECTION "_bucket{" CONNECTION_LABELS ",le=\"65536.0\"} 0\n" CONNECTION
+	assert_told(CONNECTION "_bucket{" CONNECTION_LABELS ",le=\"16384.0\"} 0\n" CONNECTION
 			       "_bucket{" CONNECTION_LABELS ",le=\"262144.0\"} 1\n");
 }
 
@@ -207,7 +207,7 @@ static void test_of_a_system_call_no_more_is_known_than_that_it_was_longer(void 
 	(void)state;
 	take_call(HOUR);
 	assert_true(isinf(exp2(native_bucket("sonde_syscall_duration_seconds") / 8.0)));
-	assert_told("le=\"64.0\"} 0\n"
+	assert_told("le=\"4.0\"} 0\n"
 		    "sonde_syscall_duration_seconds_bucket{service_name=\"shop\",syscall=\"read\","
 		    "le=\"+Inf\"} 1\n"
 		    "sonde_syscall_duration_seconds_sum{service_name=\"shop\",syscall=\"read\"} "
