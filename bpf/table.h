@@ -61,6 +61,9 @@ union tcp_swept {
 #define SWEPT_MAX       4096
 #define SWEPT_MAX_SMALL 256
 
+/* Longest environment that is searched for OTEL_SERVICE_NAME, in entries (or 255-byte pieces). */
+#define ENVIRONMENT_ENTRIES 256
+
 /* Who a number is, and the hash of its OTEL_SERVICE_NAME (0: none), which is part of its key. */
 struct workload {
 	struct record_workload record;

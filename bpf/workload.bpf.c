@@ -12,9 +12,6 @@ const volatile bool holds_cpu SETTING = false;
 __u32 workload_generation = 1;
 __u32 workload_pass = 1;
 
-/* Longest environment that is searched for OTEL_SERVICE_NAME, in entries (or 255-byte pieces). */
-#define ENVIRONMENT_ENTRIES 256
-
 #define NAME_VARIABLE     "OTEL_SERVICE_NAME="
 #define NAME_VARIABLE_LEN (sizeof(NAME_VARIABLE) - 1)
 

@@ -20,6 +20,7 @@
 #include "kernel/probes.h"
 #include "kernel/recording.h"
 #include "own_metrics.h"
+#include "startup.h"
 #include "telemetry/syscall_names.h"
 #include "telemetry/telemetry.h"
 #include "version.h"
@@ -249,7 +250,7 @@ static int source_begin(struct daemon *daemon)
 		if (!result)
 			result = watch(daemon, probes_fd(daemon->probes));
 	}
-	if (result)
+	if (result && !startup_is_stopped())
 		log_error("cannot start", log_str("reason", error));
 	return result;
 }
@@ -285,7 +286,7 @@ static int loop_begin(struct daemon *daemon)
 	if (daemon->epoll < 0 || daemon->signals < 0 || daemon->ticks < 0 ||
 		timerfd_settime(daemon->ticks, 0, &tick, NULL))
 		return -errno;
-	return watch(daemon, daemon->signals) ?: watch(daemon, daemon->ticks);
+	return watch(daemon, daemon->signals) ?: watch(daemon, daemon->ticks) ?: startup_begin();
 }
 
 static int begin(struct daemon *daemon)
@@ -437,10 +438,13 @@ int daemon_run(struct config *config, int argc, char *const *argv)
 		.signals = -1,
 		.ticks = -1,
 	};
+	int result;
 
 	log_configure(config->log_format, config->log_level);
-	if (begin(&daemon))
-		daemon.status = 1;
+	result = begin(&daemon);
+	startup_end();
+	if (result)
+		daemon.status = !startup_is_stopped();
 	else
 		run(&daemon);
 	end(&daemon);

@@ -19,12 +19,14 @@
 #include "kernel/iterator.h"
 #include "kernel/kretprobe.h"
 #include "kernel/kernel_btf.h"
+#include "kernel/memory_limit.h"
 #include "kernel/refusal.h"
 #include "kernel/requests.h"
 #include "kernel/rings.h"
 #include "kernel/skeleton.h"
 #include "kernel/tables.h"
 #include "kernel/workloads.h"
+#include "startup.h"
 #include "table.h"
 
 /* How often numbers that no task has are looked for. */
@@ -164,6 +166,7 @@ static int iterator_begin(struct probes *probes, const struct bpf_program *progr
 
 	if (program == skeleton->progs.workload_tasks)
 		return workloads_scan(probes->workloads);
+	startup_phase("looking at sockets");
 	if (program == skeleton->progs.tcp_owners)
 		return iterator_run_once(program);
 	if (program == skeleton->progs.tcp_sweep)
@@ -216,6 +219,8 @@ static int probes_attach(struct probes *probes, const struct program **failed)
 
 	kretprobes_remove();
 	for (size_t i = 0; i < PROGRAMS && !result; i++) {
+		if (startup_is_stopped())
+			return -EINTR;
 		*failed = &program_table[i];
 		if (programs_has(&probes->programs, *failed))
 			result = attach(probes, *failed);
@@ -290,6 +295,7 @@ static void attempt(
 	if (attempt->result)
 		return;
 	attempt->step = "load";
+	startup_phase("loading the probes");
 	refusal_take(); /* of what was there before */
 	attempt->result = sonde__load(probes->skeleton);
 	attempt->refusal = refusal_take();
@@ -302,6 +308,7 @@ static void attempt(
 	if (attempt->result)
 		return;
 	attempt->step = "attach";
+	startup_phase("attaching the probes");
 	attempt->result = probes_attach(probes, &attempt->program);
 	attempt->refusal = refusal_take();
 }
@@ -338,6 +345,10 @@ static int probes_begin(
 		if (!last.result)
 			return 0;
 		attempt_end(probes);
+		if (startup_is_stopped()) {
+			snprintf(error, PROBES_ERROR_LEN, "stopped by a signal");
+			return -EINTR;
+		}
 		if (!last.program || !programs_has(&probes->programs, last.program))
 			break;
 		refusal_explain(&last.refusal, last.result, why);
@@ -363,6 +374,7 @@ int probes_open(struct probes **out, const struct probes_options *options, recor
 	if (result)
 		return result;
 	probes = calloc(1, sizeof(*probes));
+	startup_phase("reading the kernel's types");
 	btf = kernel_btf_read();
 	if (!probes || !btf) {
 		result = -errno;
@@ -374,6 +386,7 @@ int probes_open(struct probes **out, const struct probes_options *options, recor
 	probes->context = context;
 	refusal_listen();
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* kernels before 5.11 count maps against it */
+	memory_limit_tell(btf, options->ring_bytes);
 	if (programs_begin(probes, options, btf)) {
 		result = probes_begin(probes, options, error);
 	} else {

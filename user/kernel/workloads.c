@@ -2,20 +2,15 @@
 /* See workloads.h. */
 #include "kernel/workloads.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "kernel/iterator.h"
+#include "kernel/process_names.h"
 #include "kernel/skeleton.h"
 #include "log.h"
+#include "startup.h"
 #include "table.h"
-
-#define NAME_VARIABLE "OTEL_SERVICE_NAME="
 
 enum number_state {
 	NUMBER_FREE,
@@ -58,55 +53,21 @@ void workloads_free(struct workloads *workloads)
 
 /* --- the tasks that are there --- */
 
-/* OTEL_SERVICE_NAME of a running process, which only user space can read. */
-static bool name_of_process(__u32 tgid, char name[SERVICE_NAME_LEN])
+static void name_hand_over(void *context, __u32 tgid, const char name[SERVICE_NAME_LEN])
 {
-	char path[64], *entry = NULL;
-	size_t room = 0;
-	FILE *file;
-	bool found = false;
+	struct workloads *workloads = context;
 
-	snprintf(path, sizeof(path), "/proc/%u/environ", tgid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	while (!found && getdelim(&entry, &room, '\0', file) > 0) {
-		if (strncmp(entry, NAME_VARIABLE, strlen(NAME_VARIABLE)) != 0)
-			continue;
-		memset(name, 0, SERVICE_NAME_LEN);
-		strncat(name, entry + strlen(NAME_VARIABLE), SERVICE_NAME_LEN - 1);
-		found = name[0] != '\0';
-	}
-	free(entry);
-	fclose(file);
-	return found;
-}
-
-static void names_hand_over(struct sonde *skeleton)
-{
-	DIR *proc = opendir("/proc");
-	char name[SERVICE_NAME_LEN];
-	struct dirent *entry;
-	__u32 tgid;
-
-	if (!proc)
-		return;
-	while ((entry = readdir(proc)) != NULL) {
-		tgid = (__u32)strtoul(entry->d_name, NULL, 10);
-		if (!tgid || !name_of_process(tgid, name))
-			continue;
-		if (bpf_map__update_elem(skeleton->maps.workload_names, &tgid, sizeof(tgid), name,
-			    sizeof(name), BPF_ANY))
-			log_warn(
-				"a process's OTEL_SERVICE_NAME found no room in the start-up table",
-				log_int("pid", tgid), log_str("service_name", name));
-	}
-	closedir(proc);
+	if (bpf_map__update_elem(workloads->skeleton->maps.workload_names, &tgid, sizeof(tgid),
+		    name, SERVICE_NAME_LEN, BPF_ANY))
+		log_warn("a process's OTEL_SERVICE_NAME found no room in the start-up table",
+			log_int("pid", tgid), log_str("service_name", name));
 }
 
 int workloads_scan(struct workloads *workloads)
 {
-	names_hand_over(workloads->skeleton);
+	startup_phase("reading names of processes");
+	process_names_scan(name_hand_over, workloads);
+	startup_phase("looking at tasks");
 	return iterator_run_once(workloads->skeleton->progs.workload_tasks);
 }
 
