@@ -15,8 +15,10 @@
 
 #include "config.h"
 #include "kernel/record_check.h"
+#include "limit.h"
 #include "log.h"
 #include "series_listing.h"
+#include "telemetry/route.h"
 #include "telemetry/telemetry.h"
 
 #define MICROSECOND UINT64_C(1000)
@@ -391,6 +393,49 @@ static void test_what_went_to_the_overflow_comes_out_of_it(void **state)
 		      "sonde_http_server_long_requests{_overflow,}overflow 0\n");
 }
 
+/* --- routes --- */
+
+static void test_a_route_that_is_folded_is_told_and_counted(void **state)
+{
+	static const char *const lines[] = {"GET /a HTTP/1.1", "GET /b HTTP/1.1"};
+	struct config tight = roomy;
+	struct request request;
+	uint64_t met = limit_count(LIMIT_ROUTES);
+
+	(void)state;
+	tight.routes_per_service_max = 2;
+	assert_int_equal(telemetry_configure(telemetry, &tight), 0);
+	capture_log();
+	for (int i = 0; i < 6; i++) {
+		request = request_of(HTTP_CLIENT, lines[i % 2]);
+		take_request(&request);
+	}
+	assert_string_equal(captured_log(), "");
+	request = request_of(HTTP_CLIENT, "GET /c HTTP/1.1");
+	capture_log();
+	take_request(&request);
+	take_request(&request);
+	assert_non_null(strstr(captured_log(), "\"limit\":\"routes\",\"for\":\"shop\""));
+	assert_int_equal(limit_count(LIMIT_ROUTES), met + 2);
+	assert_string_equal(spans.span.route, ROUTE_FOLDED);
+}
+
+static void test_a_path_that_is_not_found_teaches_nothing(void **state)
+{
+	struct request request = request_of(HTTP_SERVER, "GET /users/17 HTTP/1.1");
+
+	(void)state;
+	request.http.status = 404;
+	take_request(&request);
+	assert_string_equal(spans.span.route, ROUTE_FOLDED);
+	request.http.status = 200;
+	take_request(&request);
+	assert_string_equal(spans.span.route, "/users/{id}");
+	request.http.status = 404;
+	take_request(&request);
+	assert_string_equal(spans.span.route, "/users/{id}");
+}
+
 /* --- requests that are open for long --- */
 
 static struct request open_request(enum http_role role, const char *line)
@@ -498,6 +543,8 @@ int main(void)
 		TEST(test_open_requests_fall_and_stay_at_zero),
 		TEST(test_a_workload_takes_what_it_had_open_with_it),
 		TEST(test_what_went_to_the_overflow_comes_out_of_it),
+		TEST(test_a_route_that_is_folded_is_told_and_counted),
+		TEST(test_a_path_that_is_not_found_teaches_nothing),
 		TEST(test_a_request_open_for_long_is_logged_and_nothing_else),
 		TEST(test_the_end_of_such_a_request_counts_once),
 		TEST(test_its_log_line_names_route_method_and_peer_as_far_as_known),

@@ -63,8 +63,12 @@ int http_request_read(struct http_request *request, const struct record_http *re
 	request->route_folded = false;
 	request->route = NULL;
 	if (request->line.path.length)
-		request->route = routes_template(routes, service->name, request->line.path.text,
-			request->line.path.length, is_answered && record->status != HTTP_NOT_FOUND,
+		request->route = routes_template(routes,
+			&(struct route_request){.service = service->name,
+				.path = request->line.path.text,
+				.path_length = request->line.path.length,
+				.time_ns = record->record.time_ns,
+				.learn = is_answered && record->status != HTTP_NOT_FOUND},
 			&request->route_folded);
 
 	request->status[0] = '\0';

@@ -10,7 +10,8 @@
 #include "telemetry/route.h"
 #include "telemetry/span.h"
 
-/* A record, read. Pointers live as long as the record, the service and the routes. */
+/* A record, read. Pointers live as long as the record and the service, and `route` until the next
+ * record is read. */
 struct http_request {
 	const struct record_http *record;
 	const struct service *service;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Routes: the configured patterns, and the tree of what was learned.
+ * Routes: the configured patterns, and the services whose routes are learned (route_place.h).
  *
- * The tree has a node for each service and below it one for each segment of a template. All nodes
- * stand in one hash table by (parent, text), so a path is found by one look-up for each segment.
- * Nodes and texts are never taken back; they lie in chunks that are counted against
- * ROUTE_BYTES_MAX.
+ * Where there is no room the greediest gives way: of a service that has as many routes as it may
+ * the one that is cold and was not seen for longest, of all services that which takes most memory.
+ * So what one service does takes nothing from the others.
  */
 #include "telemetry/route.h"
 
@@ -13,32 +12,19 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
+#include <utlist.h>
 
 #include "route_pattern.h"
-#include "telemetry/route_segment.h"
+#include "telemetry/route_place.h"
 
-/* Chains stay around three nodes long when ROUTE_BYTES_MAX is used up. */
-#define BUCKETS     8192
-#define CHUNK_BYTES 16384
+#define HOUR_NS UINT64_C(3600000000000)
 
-struct segment {
-	const char *text;
-	size_t length;
-};
+/* Of a service without a request for so long nothing is kept. */
+#define IDLE_NS HOUR_NS
 
-static const struct segment parameter = {"{id}", 4};
-static const struct segment rest = {"*", 1};
-
-struct node {
-	struct node *next;    /* in the same bucket */
-	struct node *parent;  /* NULL: this is a service */
-	const char *template; /* NULL: no path has ended here */
-	uint64_t hash;
-	uint32_t templates; /* of a service: how many it has learned */
-	uint16_t literals;  /* children that are neither `{id}` nor `*` */
-	uint16_t length;
-	char text[];
-};
+/* One step for each is what it costs to find the greediest. */
+#define SERVICES_MAX 1024
 
 struct pattern {
 	struct pattern *next;
@@ -46,10 +32,12 @@ struct pattern {
 	char text[];
 };
 
-struct chunk {
-	struct chunk *next;
-	size_t used;
-	_Alignas(max_align_t) char bytes[CHUNK_BYTES];
+struct service_routes {
+	UT_hash_handle hh;
+	struct service_routes *prev, *next; /* the least recently used is the first */
+	uint64_t last_ns;
+	struct route_service learned;
+	char name[];
 };
 
 struct routes {
@@ -57,29 +45,13 @@ struct routes {
 	const struct pattern **configured; /* in order */
 	size_t configured_count;
 	struct pattern *patterns; /* all that ever were configured, each once */
-	struct chunk *chunks;
-	size_t chunk_count;
-	struct node *buckets[BUCKETS];
+	struct service_routes *services, *by_use;
+	size_t service_count;
+	struct route_tree tree;
+	char text[ROUTE_TEXT_LEN]; /* what was returned last */
 };
 
-/* --- segments --- */
-
-/* Cuts the next segment off the path from *at to `end`; false: there is none. */
-static bool next_segment(const char **at, const char *end, struct segment *segment)
-{
-	const char *begin = *at;
-
-	while (begin < end && *begin == '/')
-		begin++;
-	segment->text = begin;
-	while (begin < end && *begin != '/')
-		begin++;
-	segment->length = (size_t)(begin - segment->text);
-	*at = begin;
-	return segment->length > 0;
-}
-
-static bool same(const struct segment *segment, const char *text, size_t length)
+static bool same(const struct route_segment *segment, const char *text, size_t length)
 {
 	return segment->length == length && memcmp(segment->text, text, length) == 0;
 }
@@ -89,17 +61,17 @@ static bool same(const struct segment *segment, const char *text, size_t length)
 static bool pattern_matches(const struct pattern *pattern, const char *path, const char *end)
 {
 	const char *at = pattern->text, *pattern_end = pattern->text + pattern->length;
-	struct segment wanted, found;
+	struct route_segment wanted, found;
 
-	while (next_segment(&at, pattern_end, &wanted)) {
+	while (route_segment_next(&at, pattern_end, &wanted)) {
 		if (same(&wanted, "*", 1))
 			return true;
-		if (!next_segment(&path, end, &found))
+		if (!route_segment_next(&path, end, &found))
 			return false;
 		if (wanted.text[0] != '{' && !same(&wanted, found.text, found.length))
 			return false;
 	}
-	return !next_segment(&path, end, &found);
+	return !route_segment_next(&path, end, &found);
 }
 
 /* A text that was configured before is used again: re-reading a file must not cost memory. */
@@ -144,191 +116,197 @@ int routes_configure(struct routes *routes, char *const *patterns, size_t count)
 	return 0;
 }
 
-/* --- the tree --- */
+/* --- services --- */
 
-/* NULL: ROUTE_BYTES_MAX are used up. */
-static void *take_bytes(struct routes *routes, size_t size)
+static struct service_routes *service_find(const struct routes *routes, const char *name)
 {
-	struct chunk *chunk = routes->chunks;
-	void *bytes;
+	struct service_routes *service;
 
-	size = (size + 7) & ~(size_t)7;
-	if (size > CHUNK_BYTES)
-		return NULL;
-	if (!chunk || chunk->used + size > CHUNK_BYTES) {
-		if ((routes->chunk_count + 1) * CHUNK_BYTES > ROUTE_BYTES_MAX)
-			return NULL;
-		chunk = malloc(sizeof(*chunk));
-		if (!chunk)
-			return NULL;
-		chunk->used = 0;
-		chunk->next = routes->chunks;
-		routes->chunks = chunk;
-		routes->chunk_count++;
-	}
-	bytes = chunk->bytes + chunk->used;
-	chunk->used += size;
-	return bytes;
+	HASH_FIND_STR(routes->services, name, service);
+	return service;
 }
 
-/* Not one of the two texts of this file, which stand for any number of segments. */
-static bool is_literal(const struct segment *segment)
+static struct service_routes *service_add(struct routes *routes, const char *name)
 {
-	return segment->text != parameter.text && segment->text != rest.text;
-}
+	size_t size = strlen(name) + 1;
+	struct service_routes *service = malloc(sizeof(*service) + size);
 
-/* FNV-1a, continued from the parent's. */
-static uint64_t node_hash(const struct node *parent, const struct segment *segment)
-{
-	uint64_t hash = parent ? parent->hash : 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < segment->length; i++)
-		hash = (hash ^ (unsigned char)segment->text[i]) * 0x100000001b3;
-	return (hash ^ '/') * 0x100000001b3;
-}
-
-static struct node **node_bucket(struct routes *routes, uint64_t hash)
-{
-	return &routes->buckets[(hash ^ hash >> 32) % BUCKETS];
-}
-
-static struct node *node_find(struct routes *routes, const struct node *parent,
-	const struct segment *segment, uint64_t hash)
-{
-	struct node *node = *node_bucket(routes, hash);
-
-	while (node && (node->hash != hash || node->parent != parent ||
-			       !same(segment, node->text, node->length)))
-		node = node->next;
-	return node;
-}
-
-static struct node *node_add(
-	struct routes *routes, struct node *parent, const struct segment *segment, uint64_t hash)
-{
-	struct node **bucket = node_bucket(routes, hash);
-	struct node *node = take_bytes(routes, sizeof(*node) + segment->length);
-
-	if (!node)
-		return NULL;
-	*node = (struct node){.next = *bucket,
-		.parent = parent,
-		.hash = hash,
-		.length = (uint16_t)segment->length};
-	memcpy(node->text, segment->text, segment->length);
-	*bucket = node;
-	if (parent && is_literal(segment))
-		parent->literals++;
-	return node;
-}
-
-static struct node *node_find_or_add(
-	struct routes *routes, struct node *parent, const struct segment *segment, bool learn)
-{
-	uint64_t hash = node_hash(parent, segment);
-	struct node *node = node_find(routes, parent, segment, hash);
-
-	return node || !learn ? node : node_add(routes, parent, segment, hash);
-}
-
-/* The child for a segment of a path. NULL: not known, or (when it may learn) no memory. */
-static struct node *node_child(
-	struct routes *routes, struct node *node, const struct segment *segment, bool learn)
-{
-	struct node *child;
-
-	if (route_segment_is_data(segment->text, segment->length))
-		return node_find_or_add(routes, node, &parameter, learn);
-	child = node_find_or_add(
-		routes, node, segment, learn && node->literals < ROUTE_LITERALS_MAX);
-	if (!child && node->literals >= ROUTE_LITERALS_MAX)
-		return node_find_or_add(routes, node, &parameter, learn);
-	return child;
-}
-
-/* Follows a path down from its service. */
-static struct node *walk(
-	struct routes *routes, struct node *node, const char *path, const char *end, bool learn)
-{
-	struct segment segment;
-
-	for (int depth = 0; node && next_segment(&path, end, &segment); depth++) {
-		if (depth == ROUTE_DEPTH_MAX)
-			return node_find_or_add(routes, node, &rest, learn);
-		node = node_child(routes, node, &segment, learn);
-	}
-	return node;
-}
-
-/* The template of a path that ended here: "/", or its segments, written from the last on. */
-static const char *node_make_template(struct routes *routes, struct node *node)
-{
-	size_t length = 0;
-	char *at;
-
-	if (!node->parent)
-		return "/";
-	for (const struct node *step = node; step->parent; step = step->parent)
-		length += 1u + step->length;
-	at = take_bytes(routes, length + 1);
-	if (!at)
-		return NULL;
-	at += length;
-	*at = '\0';
-	for (const struct node *step = node; step->parent; step = step->parent) {
-		at -= step->length;
-		memcpy(at, step->text, step->length);
-		*--at = '/';
-	}
-	return at;
-}
-
-/* Makes a path's route known. NULL: a limit is reached. */
-static const char *learn_path(struct routes *routes, const struct segment *name, uint64_t hash,
-	const char *path, const char *end)
-{
-	struct node *service = node_find(routes, NULL, name, hash);
-	struct node *node;
-
-	if ((service ? service->templates : 0) >= routes->per_service_max)
-		return NULL;
 	if (!service)
-		service = node_add(routes, NULL, name, hash);
-	node = walk(routes, service, path, end, true);
-	if (!node)
 		return NULL;
-	node->template = node_make_template(routes, node);
-	if (node->template)
-		service->templates++;
-	return node->template;
+	memcpy(service->name, name, size);
+	if (!route_service_init(&service->learned, &routes->tree)) {
+		free(service);
+		return NULL;
+	}
+	HASH_ADD_STR(routes->services, name, service);
+	DL_APPEND(routes->by_use, service);
+	routes->service_count++;
+	return service;
 }
 
-const char *routes_template(struct routes *routes, const char *service, const char *path,
-	size_t path_length, bool learn, bool *folded)
+static void service_drop(struct routes *routes, struct service_routes *service)
 {
-	const char *query = memchr(path, '?', path_length);
-	const char *end = query ? query : path + path_length;
-	struct segment name = {service, strlen(service)};
-	uint64_t hash;
-	struct node *node;
-	const char *template;
+	route_service_clear(&service->learned);
+	HASH_DELETE(hh, routes->services, service);
+	DL_DELETE(routes->by_use, service);
+	routes->service_count--;
+	free(service);
+}
+
+static void service_use(struct routes *routes, struct service_routes *service, uint64_t time_ns)
+{
+	if (service->last_ns < time_ns)
+		service->last_ns = time_ns;
+	if (service->next) {
+		DL_DELETE(routes->by_use, service);
+		DL_APPEND(routes->by_use, service);
+	}
+}
+
+/* --- room --- */
+
+/* Finds, at or below a node, the route that was not seen for longest; `epoch` 0: also a hot one. */
+static void find_stale(struct route_node *node, uint32_t epoch, const struct route_node *but,
+	struct route_node **stale)
+{
+	struct route_node *child;
+
+	if (node->is_route && node != but && (!epoch || route_node_is_cold(node, epoch)) &&
+		(!*stale || node->last_seen < (*stale)->last_seen))
+		*stale = node;
+	DL_FOREACH(node->children, child)
+	find_stale(child, epoch, but, stale);
+}
+
+/* False: there is none to give way. */
+static bool give_way(struct route_service *service, uint32_t epoch, const struct route_node *but)
+{
+	struct route_node *stale = NULL;
+
+	find_stale(service->root, epoch, but, &stale);
+	if (!stale)
+		return false;
+	stale->is_route = false;
+	service->routes--;
+	route_node_prune(service, stale);
+	return true;
+}
+
+static struct service_routes *service_greediest(const struct routes *routes)
+{
+	struct service_routes *service, *greediest = routes->by_use;
+
+	DL_FOREACH(routes->by_use, service)
+	if (service->learned.bytes > greediest->learned.bytes)
+		greediest = service;
+	return greediest;
+}
+
+/* Room for one more path of this service. False: it has taken more than others already. */
+static bool make_room(struct routes *routes, const struct service_routes *service, uint32_t epoch)
+{
+	while (routes->tree.bytes + ROUTE_VISIT_BYTES_MAX > ROUTE_BYTES_MAX) {
+		struct service_routes *greediest = service_greediest(routes);
+
+		if (greediest == service) {
+			if (!give_way(&greediest->learned, epoch, NULL))
+				return false;
+		} else if (!give_way(&greediest->learned, 0, NULL)) {
+			service_drop(routes, greediest);
+		}
+	}
+	return true;
+}
+
+static struct service_routes *service_to_learn(
+	struct routes *routes, const char *name, uint64_t time_ns)
+{
+	struct service_routes *service = service_find(routes, name);
+	const struct service_routes *oldest;
+
+	if (service)
+		service_use(routes, service, time_ns);
+	while ((oldest = routes->by_use) && oldest != service &&
+		oldest->last_ns + IDLE_NS < time_ns)
+		service_drop(routes, routes->by_use);
+	if (service)
+		return service;
+	if (routes->service_count >= SERVICES_MAX)
+		service_drop(routes, routes->by_use);
+	service = service_add(routes, name);
+	if (service)
+		service->last_ns = time_ns;
+	return service;
+}
+
+/* --- paths --- */
+
+/* NULL: a limit is reached. */
+static const struct route_node *learn_path(
+	struct routes *routes, const struct route_request *request, const char *end)
+{
+	struct service_routes *service;
+	struct route_visit visit = {
+		.path_hash = route_hash(request->path, (size_t)(end - request->path)),
+		.epoch = (uint32_t)(request->time_ns / HOUR_NS) + 1,
+	};
+	struct route_node *node;
+
+	if (!routes->per_service_max)
+		return NULL;
+	service = service_to_learn(routes, request->service, request->time_ns);
+	if (!service)
+		return NULL;
+	if (!make_room(routes, service, visit.epoch))
+		return route_place_find(&service->learned, request->path, end);
+	visit.number = service->learned.visits++;
+	node = route_place_learn(&service->learned, request->path, end, &visit);
+	if (node)
+		route_node_returns(&service->learned, node);
+	if (!node || node->is_route)
+		return node;
+	node->is_route = true;
+	service->learned.routes++;
+	while (service->learned.routes > routes->per_service_max)
+		if (!give_way(&service->learned, visit.epoch, node)) {
+			node->is_route = false;
+			service->learned.routes--;
+			route_node_prune(&service->learned, node);
+			return NULL;
+		}
+	return node;
+}
+
+static const struct route_node *find_path(
+	const struct routes *routes, const struct route_request *request, const char *end)
+{
+	const struct service_routes *service = service_find(routes, request->service);
+
+	return service ? route_place_find(&service->learned, request->path, end) : NULL;
+}
+
+const char *routes_template(
+	struct routes *routes, const struct route_request *request, bool *folded)
+{
+	const char *path = request->path;
+	const char *query = memchr(path, '?', request->path_length);
+	const char *end = query ? query : path + request->path_length;
+	const struct route_node *node;
 
 	*folded = false;
 	for (size_t i = 0; i < routes->configured_count; i++)
 		if (pattern_matches(routes->configured[i], path, end))
 			return routes->configured[i]->text;
 
-	hash = node_hash(NULL, &name);
-	node = walk(routes, node_find(routes, NULL, &name, hash), path, end, false);
-	if (node && node->template)
-		return node->template;
-	if (!learn)
+	while (end > path && end[-1] == '/')
+		end--;
+	node = request->learn ? learn_path(routes, request, end) : find_path(routes, request, end);
+	if (!node || !node->is_route) {
+		*folded = request->learn;
 		return ROUTE_FOLDED;
-	template = learn_path(routes, &name, hash, path, end);
-	if (template)
-		return template;
-	*folded = true;
-	return ROUTE_FOLDED;
+	}
+	route_node_text(node, routes->text);
+	return routes->text;
 }
 
 /* --- life --- */
@@ -351,10 +329,8 @@ void routes_free(struct routes *routes)
 {
 	if (!routes)
 		return;
-	for (struct chunk *chunk = routes->chunks, *next; chunk; chunk = next) {
-		next = chunk->next;
-		free(chunk);
-	}
+	while (routes->by_use)
+		service_drop(routes, routes->by_use);
 	for (struct pattern *pattern = routes->patterns, *next; pattern; pattern = next) {
 		next = pattern->next;
 		free(pattern);

@@ -2,6 +2,8 @@
 /* Data or name: the rules of route_segment.h. */
 #include "telemetry/route_segment.h"
 
+#include <string.h>
+
 enum {
 	DIGIT = 1,
 	LOWER = 2,
@@ -50,38 +52,69 @@ static bool word_is_data(const struct word *word)
 	       (word->length >= 8 && (word->all & HEX)) || word->length >= 20;
 }
 
-bool route_segment_is_data(const char *text, size_t length)
+bool route_segment_next(const char **at, const char *end, struct route_segment *segment)
+{
+	const char *begin = *at;
+
+	while (begin < end && *begin == '/')
+		begin++;
+	segment->text = begin;
+	while (begin < end && *begin != '/')
+		begin++;
+	segment->length = (size_t)(begin - segment->text);
+	*at = begin;
+	return segment->length > 0;
+}
+
+bool route_segment_next_name(const char **at, const char *end, struct route_segment *segment)
+{
+	const char *parameters;
+
+	if (!route_segment_next(at, end, segment))
+		return false;
+	parameters = memchr(segment->text, ';', segment->length);
+	if (parameters && parameters > segment->text)
+		segment->length = (size_t)(parameters - segment->text);
+	return true;
+}
+
+enum route_segment_kind route_segment_kind(const struct route_segment *segment)
 {
 	static const struct word empty = {.all = ~0u};
-	struct word word = empty;
-	unsigned seen = 0, before = 0, digits = 0, digit_runs = 0;
+	struct word word = empty, last = empty;
+	unsigned seen = 0, before = 0, digits = 0, digit_runs = 0, words = 0;
 	bool dot = false;
 
-	if (length > ROUTE_SEGMENT_MAX)
-		return true;
-	for (size_t i = 0; i < length; i++) {
-		unsigned class = classes[(unsigned char)text[i]];
+	if (segment->length > ROUTE_SEGMENT_MAX)
+		return SEGMENT_DATA;
+	for (size_t i = 0; i < segment->length; i++) {
+		unsigned class = classes[(unsigned char)segment->text[i]];
 
-		if (!class || (text[i] == '@' && i > 0))
-			return true;
+		if (!class || (segment->text[i] == '@' && i > 0))
+			return SEGMENT_DATA;
 		if (class & WORD) {
+			words += !word.length;
 			word.length++;
 			word.some |= class;
 			word.all &= class;
 			digits += class & DIGIT;
 			digit_runs += class & ~before & DIGIT;
+			last = word;
 		} else {
 			if (word_is_data(&word))
-				return true;
+				return SEGMENT_DATA;
 			word = empty;
-			dot |= text[i] == '.';
+			dot |= segment->text[i] == '.';
 		}
 		seen |= class;
 		before = class;
 	}
 	if (word_is_data(&word) || (seen & (DIGIT | LETTER)) == DIGIT)
-		return true;
-	if (length < 10)
-		return false;
-	return digits * 2 > length || ((seen & WORD) == WORD && digit_runs >= 2 && !dot);
+		return SEGMENT_DATA;
+	if (words >= 3 && (last.all & DIGIT))
+		return SEGMENT_DATA;
+	if (segment->length >= 10 && (digits * 2 > segment->length ||
+					     ((seen & WORD) == WORD && digit_runs >= 2 && !dot)))
+		return SEGMENT_DATA;
+	return digits || words >= 3 ? SEGMENT_COMPOUND : SEGMENT_PLAIN;
 }

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "identity/service.h"
+#include "limit.h"
 #include "log.h"
 #include "telemetry/dns_telemetry.h"
 #include "telemetry/families.h"
@@ -210,8 +211,10 @@ static void take_http(struct telemetry *telemetry, const struct record_http *rec
 		take_http_made(telemetry, &request);
 	if (record->flags & HTTP_LINE_TRUNCATED)
 		metric_add(SERIES(telemetry->families, FAMILY_HTTP_TRUNCATED, service->name), 1);
-	if (request.route_folded)
+	if (request.route_folded) {
 		metric_add(SERIES(telemetry->families, FAMILY_ROUTES_FOLDED, service->name), 1);
+		limit_met(LIMIT_ROUTES, service->name);
+	}
 	if (telemetry->spans) {
 		struct http_span_room room;
 		struct span span;
