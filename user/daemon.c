@@ -19,6 +19,7 @@
 #include "exports.h"
 #include "kernel/probes.h"
 #include "kernel/recording.h"
+#include "log_writer.h"
 #include "own_metrics.h"
 #include "startup.h"
 #include "telemetry/syscall_names.h"
@@ -397,10 +398,8 @@ static void run(struct daemon *daemon)
 
 /* --- the end: stop taking in, drain, flush, within bounds --- */
 
-static void end(struct daemon *daemon)
+static void end(struct daemon *daemon, uint64_t deadline)
 {
-	uint64_t deadline = clock_monotonic_ns() + daemon->config.drain_timeout_ns;
-
 	if (daemon->listener)
 		listener_set_ready(daemon->listener, false, "draining");
 	if (daemon->probes) {
@@ -438,15 +437,19 @@ int daemon_run(struct config *config, int argc, char *const *argv)
 		.signals = -1,
 		.ticks = -1,
 	};
+	uint64_t deadline;
 	int result;
 
 	log_configure(config->log_format, config->log_level);
+	log_writer_begin(); /* without its thread the log works, too, but may wait */
 	result = begin(&daemon);
 	startup_end();
 	if (result)
 		daemon.status = !startup_is_stopped();
 	else
 		run(&daemon);
-	end(&daemon);
+	deadline = clock_monotonic_ns() + daemon.config.drain_timeout_ns;
+	end(&daemon, deadline);
+	log_writer_end(deadline);
 	return daemon.status;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Log lines (log.h): the rate limit per message, then the line in one of two formats, then one
- * write(2). A line is built on the stack, so that logging takes no memory and the lock is held for
- * the rate limit only.
+ * Log lines (log.h): the rate limit per message, then the line in one of two formats, then the way
+ * to standard error (log_writer.h). A line is built on the stack, so that logging takes no memory
+ * and the lock is held for the rate limit only.
  */
 #include "log.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,14 +15,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "json.h"
+#include "log_writer.h"
 
-#define LINE_LEN      PIPE_BUF /* the most that a pipe takes without mixing it with other writers */
 #define LINE_TAIL     64 /* kept free for what ends a line: "…", a quote, left_out, brace, newline */
-#define LINE_BODY_LEN (LINE_LEN - LINE_TAIL)
+#define LINE_BODY_LEN (LOG_LINE_LEN - LINE_TAIL)
 
 #define NUMBER_LEN 32   /* in text, whatever it is */
 #define VALUE_LEN  1024 /* of one string, so that the fields after it have room too */
@@ -94,13 +92,13 @@ static bool rate_admit(const char *message, uint64_t *left_out)
 
 struct line {
 	size_t length;
-	char bytes[LINE_LEN];
+	char bytes[LOG_LINE_LEN];
 };
 
 static void line_put(struct line *line, const char *bytes, size_t length)
 {
-	if (length > LINE_LEN - line->length)
-		length = LINE_LEN - line->length;
+	if (length > LOG_LINE_LEN - line->length)
+		length = LOG_LINE_LEN - line->length;
 	memcpy(line->bytes + line->length, bytes, length);
 	line->length += length;
 }
@@ -243,8 +241,6 @@ void log_write(enum log_level level, const char *message, const struct log_field
 		line_put_left_out(&line, left_out, format);
 	line_put_text(&line, format == LOG_FORMAT_JSON ? "}\n" : "\n");
 
-	/* There is nowhere to complain when this fails. */
-	ssize_t written = TEMP_FAILURE_RETRY(write(STDERR_FILENO, line.bytes, line.length));
-	(void)written;
+	log_writer_put(line.bytes, line.length);
 	errno = error;
 }

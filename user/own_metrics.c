@@ -9,6 +9,7 @@
 #include "export/otlp.h"
 #include "kernel/probes.h"
 #include "limit.h"
+#include "log_writer.h"
 #include "telemetry/metrics.h"
 #include "telemetry/self.h"
 #include "version.h"
@@ -22,6 +23,7 @@ enum own_family {
 	OWN_SERIES,
 	OWN_SERIES_OVERFLOWED,
 	OWN_LIMITS,
+	OWN_LOG_LINES_DROPPED,
 	OWN_OTLP_SPANS,
 	OWN_OTLP_QUEUED,
 	OWN_OTLP_FLOWS,
@@ -70,6 +72,10 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 		.unit = "",
 		.type = METRIC_COUNTER,
 		.labels = {"limit"}},
+	[OWN_LOG_LINES_DROPPED] = {.name = "sonde_log_lines_dropped_total",
+		.help = "Log lines that standard error did not take.",
+		.unit = "",
+		.type = METRIC_COUNTER},
 	[OWN_OTLP_SPANS] = {.name = "sonde_otlp_spans_total",
 		.help = "Spans by what became of them: exported, or the reason why not.",
 		.unit = "",
@@ -205,6 +211,7 @@ void own_metrics_update(struct own_metrics *own, const struct own_sources *sourc
 	}
 	for (int limit = 0; limit < LIMITS; limit++)
 		set(own, OWN_LIMITS, limit_name(limit), (double)limit_count(limit));
+	set(own, OWN_LOG_LINES_DROPPED, NULL, (double)log_lines_dropped());
 	set(own, OWN_SERIES, NULL, (double)metrics_series_count(own->metrics));
 	set(own, OWN_SERIES_OVERFLOWED, NULL, (double)metrics_overflowed(own->metrics));
 }
