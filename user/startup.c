@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "log_writer.h"
 
 static struct {
 	pthread_t thread;
@@ -38,6 +39,7 @@ static void stop(void)
 	if (poll(&over, 1, wait_ms(clock_monotonic_ns() + STARTUP_STOP_NS)) > 0)
 		return;
 	log_warn("ended by a signal in the middle of the start", log_str("phase", startup.phase));
+	log_writer_end(clock_monotonic_ns() + LOG_STALL_NS);
 	_exit(0);
 }
 
