@@ -293,6 +293,7 @@ static __always_inline void dns_moves(struct sock *sk, enum dns_direction direct
 	record = &scratch->record;
 	begin_ns = thread && direction == DNS_SENT ? thread->syscall_start_ns : 0;
 	record->record.type = RECORD_DNS;
+	record->record.reserved = record->reserved = 0;
 	record->record.workload = thread ? thread->workload : 0;
 	record->record.time_ns = begin_ns ?: bpf_ktime_get_ns();
 	address_read(&record->address, sk);

@@ -20,7 +20,14 @@ enum stream_state {
 enum stream_flag {
 	STREAM_CHUNKED = 1,
 	STREAM_HAS_LENGTH = 2,
-	STREAM_SKIP_LINE = 4 /* the line under way was too long, and was dealt with */
+	STREAM_SKIP_LINE = 4, /* the line under way was too long, and was dealt with */
+	STREAM_CODED = 8,     /* Transfer-Encoding, which counts more than a length */
+	STREAM_INVALID = 16,  /* nobody can know where the body ends */
+	STREAM_EXPECTS =
+		32, /* of a request: nothing of its body has come, and maybe nothing will */
+	/* such a request was answered; unless the next line begins another one, it is the body's */
+	STREAM_DECLINED = 64,
+	STREAM_CONTINUED = 128 /* of a response: 100 came before it */
 };
 
 /* One direction of a connection, in the middle of one message. */

@@ -19,42 +19,62 @@ int request_end(conn_argument which);
 int response_begin(conn_argument which); /* 0: nothing was asked */
 int response_end(conn_argument which, __u32 flags);
 static bool response_to(struct conn *conn, __u64 method, __u32 method_length);
+static bool method_is_known(const struct http_scratch *scratch, __u32 line);
+
+/* The first line of a request. False: it is none. */
+static __always_inline bool request_line(
+	struct http_scratch *scratch, __u32 at, __u32 length, bool complete)
+{
+	__u32 method = method_length(scratch_pass(scratch), at, length);
+
+	if (!method || method == length)
+		return false;
+	return !complete ||
+	       (length >= 12 && (load8(scratch, at + length - 8) & FIRST(7)) == HTTP_1 &&
+		       is_digit(scratch->data[DATA(at + length - 1)]) &&
+		       scratch->data[DATA(at + length - 9)] == ' ');
+}
 
 /* A complete first line, or the first bytes (more than are carried) of a long one. */
 static __always_inline bool start_line(struct conn *conn, struct http_scratch *scratch,
 	struct stream *stream, __u32 at, __u32 length, bool complete)
 {
 	struct feed *feed = &scratch->feed;
-	__u64 word;
+	__u32 status = 0;
 
 	if (!length) { /* RFC 9112, 2.2: empty lines before a request are to be ignored */
 		stream->bytes = 0;
 		stream->head_bytes = 0;
 		return true;
 	}
-	stream->flags &= STREAM_SKIP_LINE;
-	stream->remaining = 0;
-	stream->status = 0;
-	stream->state = STREAM_HEADERS;
 	if (feed->message == REQUEST) {
-		__u32 method = method_length(scratch_pass(scratch), at, length);
-
-		if (!method || method == length)
+		if (!request_line(scratch, at, length, complete))
 			return false;
-		if (complete &&
-			(length < 12 || (load8(scratch, at + length - 8) & FIRST(7)) != HTTP_1 ||
-				scratch->data[DATA(at + length - 9)] != ' '))
+	} else {
+		status = status_parse(scratch, at, length);
+		if (!status)
 			return false;
+		conn->flags &= ~CONN_TENTATIVE;
+	}
+	stream->flags &= STREAM_SKIP_LINE | STREAM_CONTINUED;
+	stream->remaining = 0;
+	stream->status = status;
+	stream->state = STREAM_HEADERS;
+	if (feed->message == REQUEST)
 		request_begin(conn_pass(conn), scratch_pass(scratch), at,
 			length + !complete); /* that goes on */
-		return true;
-	}
-	word = load8(scratch, at + 8); /* " 200" after "HTTP/1.1" */
-	if (length < 12 || (load8(scratch, at) & FIRST(7)) != HTTP_1 || (word & 0xff) != ' ')
-		return false;
-	conn->flags &= ~CONN_TENTATIVE;
-	stream->status = (word >> 8 & 15) * 100 + (word >> 16 & 15) * 10 + (word >> 24 & 15);
 	return true;
+}
+
+/* RFC 9110, 8.6: of a length that is no number, or two that differ, nobody knows which one counts.
+ */
+static __always_inline void length_take(struct stream *stream, __u64 length)
+{
+	if (length == NUMBER_INVALID ||
+		(stream->flags & STREAM_HAS_LENGTH && stream->remaining != length))
+		stream->flags |= STREAM_INVALID;
+	stream->flags |= STREAM_HAS_LENGTH;
+	stream->remaining = length;
 }
 
 static __always_inline void header_line(struct conn *conn, struct http_scratch *scratch,
@@ -65,27 +85,47 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 	__u32 end = at + length;
 
 	if (first == WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
-		if ((second & FIRST(7)) != WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0))
+		if ((second & FIRST(6)) != WORD('l', 'e', 'n', 'g', 't', 'h', 0, 0))
 			return;
-		stream->flags |= STREAM_HAS_LENGTH;
-		stream->remaining = number_parse(scratch_pass(scratch),
-			spaces_skip(scratch_pass(scratch), at + 15), end, 10);
+		/* a space before the colon makes some see this header, and others not */
+		if (is_space(scratch->data[DATA(at + 14)]))
+			stream->flags |= STREAM_INVALID;
+		if (scratch->data[DATA(at + 14)] == ':')
+			length_take(stream,
+				number_parse(scratch_pass(scratch),
+					spaces_skip(scratch_pass(scratch), at + 15), end, 10));
 	} else if (first == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
+		if (second != WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') ||
+			(scratch->data[DATA(at + 16)] | 0x20) != 'g')
+			return;
+		if (is_space(scratch->data[DATA(at + 17)]))
+			stream->flags |= STREAM_INVALID;
+		if (scratch->data[DATA(at + 17)] != ':')
+			return;
+		at = spaces_skip(scratch_pass(scratch), at + 18);
+		if ((load8(scratch, at) | LOWER) == WORD('i', 'd', 'e', 'n', 't', 'i', 't', 'y'))
+			return; /* of RFC 2616: no coding */
+		stream->flags = (stream->flags & ~STREAM_CHUNKED) | STREAM_CODED;
 		end = spaces_trim(scratch_pass(scratch), end);
 		/* the last coding is what frames the body */
-		if (second == WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') &&
-			((load8(scratch, at + 16) | LOWER) & FIRST(2)) ==
-				WORD('g', ':', 0, 0, 0, 0, 0, 0) &&
-			((load8(scratch, end - 8) | LOWER) >> 8 | (__u64)'#' << 56) ==
+		if (((load8(scratch, end - 8) | LOWER) >> 8 | (__u64)'#' << 56) ==
 				WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', '#') &&
 			!is_a(scratch->data[DATA(end - 8)], IN_TOKEN)) /* its name begins there */
 			stream->flags |= STREAM_CHUNKED;
-	} else if (feed->message == REQUEST &&
-		   first == WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
+	} else if (feed->message != REQUEST) {
+		return;
+	} else if (first == WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
 		   (second & FIRST(4)) == WORD('e', 'n', 't', ':', 0, 0, 0, 0)) {
 		at = spaces_skip(scratch_pass(scratch), at + 12);
 		if (at + TRACEPARENT_LEN <= end)
 			request_traceparent(conn_pass(conn), scratch_pass(scratch), at);
+	} else if ((first & FIRST(7)) == WORD('e', 'x', 'p', 'e', 'c', 't', ':', 0)) {
+		at = spaces_skip(scratch_pass(scratch), at + 7);
+		first = load8(scratch, at) | LOWER;
+		second = load8(scratch, at + 8) | LOWER;
+		if (at + 12 <= end && first == WORD('1', '0', '0', '-', 'c', 'o', 'n', 't') &&
+			(second & FIRST(4)) == WORD('i', 'n', 'u', 'e', 0, 0, 0, 0))
+			stream->flags |= STREAM_EXPECTS;
 	}
 }
 
@@ -101,8 +141,19 @@ static __always_inline void message_end(
 	stream->head_bytes = 0;
 }
 
-/* The empty line after the headers: what follows is found by RFC 9112, 6.3. */
-static __always_inline void head_end(
+/* Nobody knows where the body of a message ends. */
+static __always_inline bool unframed(struct conn *conn, enum message message)
+{
+	if (message == REQUEST)
+		request_end(conn_pass(conn));
+	return false;
+}
+
+/*
+ * The empty line after the headers: what follows is found by RFC 9112, 6.3. False: nobody knows
+ * where the body ends.
+ */
+static __always_inline bool head_end(
 	struct conn *conn, struct http_scratch *scratch, struct stream *stream)
 {
 	struct feed *feed = &scratch->feed;
@@ -115,27 +166,93 @@ static __always_inline void head_end(
 					conn, WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '), 8))) {
 			response_end(conn_pass(conn), HTTP_UPGRADED);
 			conn->flags |= CONN_OPAQUE;
-			return;
+			return true;
 		}
 		if (status / 100 == 1) { /* an interim response: the final one is to come */
+			if (status == 100)
+				stream->flags |= STREAM_CONTINUED;
 			stream->state = STREAM_START;
 			stream->head_bytes = 0;
-			return;
+			return true;
 		}
 		if (status == 204 || status == 304 ||
 			response_to(conn, WORD('H', 'E', 'A', 'D', ' ', 0, 0, 0), 5)) {
 			message_end(conn, feed->message, stream);
-			return;
+			return true;
 		}
 	}
 	if (stream->flags & STREAM_CHUNKED)
 		stream->state = STREAM_CHUNK_SIZE;
+	else if (stream->flags & STREAM_INVALID ||
+		 (stream->flags & STREAM_CODED && feed->message == REQUEST))
+		return unframed(conn, feed->message);
+	else if (stream->flags & STREAM_CODED)
+		stream->state = STREAM_UNTIL_CLOSE;
 	else if (stream->remaining)
 		stream->state = STREAM_BODY;
 	else if (feed->message == RESPONSE && !(stream->flags & STREAM_HAS_LENGTH))
 		stream->state = STREAM_UNTIL_CLOSE;
 	else
 		message_end(conn, feed->message, stream);
+	return true;
+}
+
+/*
+ * A request with `Expect: 100-continue` got its final answer, and nothing of its body had come: so
+ * the client may leave the body out, and what comes next is looked at as if it began a request.
+ * Only then, as any body may look like one.
+ */
+static __always_inline void body_awaited(
+	const struct conn *conn, const struct feed *feed, struct stream *stream)
+{
+	stream->flags &= ~STREAM_EXPECTS;
+	if (conn->answered != conn->asked || feed->cursor.bytes.kind == BYTES_UNREADABLE ||
+		conn->streams[RESPONSE].flags & STREAM_CONTINUED)
+		return;
+	stream->flags |= STREAM_DECLINED;
+	stream->state = STREAM_START;
+	stream->bytes = stream->head_bytes = 0;
+}
+
+/* True when a line begins a request after a declined body, as far as it is there. */
+static __always_inline bool request_follows(
+	struct http_scratch *scratch, __u32 at, __u32 length, bool complete)
+{
+	if (!complete && method_length(scratch_pass(scratch), at, length) == length)
+		return true;
+	return request_line(scratch, at, length, complete) && method_is_known(scratch, at);
+}
+
+/*
+ * A declined body comes all the same: the line at hand belongs to it, and `stream->bytes` of it
+ * have come. Its request has been told, so nothing but its end matters. False: there is no line to
+ * be taken any more; else it is a chunk's, or a request's, which begins behind the body.
+ */
+static __always_inline bool body_resume(
+	struct conn *conn, struct feed *feed, struct stream *stream, __u32 *at, __u32 *length)
+{
+	__u64 body = stream->remaining, over = stream->bytes - body;
+
+	stream->flags &= ~STREAM_DECLINED;
+	if (stream->flags & STREAM_CHUNKED) {
+		stream->state = STREAM_CHUNK_SIZE;
+		return true;
+	}
+	stream->state = STREAM_BODY;
+	if (stream->bytes < body) {
+		stream->remaining -= stream->bytes;
+		stream->carried = 0;
+		return false;
+	}
+	message_end(conn, REQUEST, stream);
+	stream->carried = 0;
+	if (body >= *length)
+		return false;
+	*at += body;
+	*length -= body;
+	stream->bytes = stream->head_bytes = over;
+	stream->first_ns = feed->first_ns;
+	return true;
 }
 
 /* One line, without its end. False: this is no HTTP. */
@@ -145,13 +262,14 @@ static __always_inline bool line_take(struct conn *conn, struct http_scratch *sc
 	switch (stream->state) {
 	case STREAM_START: return start_line(conn, scratch, stream, at, length, complete);
 	case STREAM_HEADERS:
-		if (length)
-			header_line(conn, scratch, stream, at, length);
-		else
-			head_end(conn, scratch, stream);
+		if (!length)
+			return head_end(conn, scratch, stream);
+		header_line(conn, scratch, stream, at, length);
 		return true;
 	case STREAM_CHUNK_SIZE:
 		stream->remaining = number_parse(scratch_pass(scratch), at, at + length, 16);
+		if (stream->remaining == NUMBER_INVALID)
+			return false;
 		stream->state = stream->remaining ? STREAM_CHUNK : STREAM_TRAILERS;
 		if (stream->remaining)
 			stream->remaining += 2; /* its line end */
@@ -232,6 +350,9 @@ static __always_inline bool line_continue(
 	feed->filled = 0;
 	if (end < feed->length && at)
 		return true; /* there is more: read again, from where the line begins */
+	if (stream->flags & STREAM_DECLINED && !request_follows(scratch, at, length, false) &&
+		!body_resume(conn, feed, stream, &at, &length))
+		return true;
 	if (!skip && length > most) {
 		/* a line this long: its beginning tells what there is to know */
 		if (!line_take(conn, scratch, stream, at, length, false))
@@ -278,6 +399,7 @@ static __always_inline bool lines_step(
 			feed->offset = feed->length; /* an answer to nothing that was seen */
 			return true;
 		}
+		stream->flags &= ~STREAM_CONTINUED;
 		stream->first_ns = feed->first_ns;
 		if (feed->message == REQUEST)
 			conn->queue_ns = queue_ns(feed);
@@ -305,6 +427,9 @@ static __always_inline bool lines_step(
 		stream->flags &= ~STREAM_SKIP_LINE;
 		return true;
 	}
+	if (stream->flags & STREAM_DECLINED && !request_follows(scratch, at, length, true) &&
+		!body_resume(conn, feed, stream, &at, &length))
+		return true;
 	return line_take(conn, scratch, stream, at, length, true);
 }
 
@@ -355,6 +480,9 @@ __weak __noinline int feed_step(conn_argument which, scratch_argument where)
 	if (feed_is_over(feed, conn))
 		return 1;
 	stream = feed->message == REQUEST ? &conn->streams[REQUEST] : &conn->streams[RESPONSE];
+	if (stream->flags & STREAM_EXPECTS &&
+		(stream->state == STREAM_BODY || stream->state == STREAM_CHUNK_SIZE))
+		body_awaited(conn, feed, stream);
 	switch (stream->state) {
 	case STREAM_BODY:
 	case STREAM_CHUNK:

@@ -26,17 +26,15 @@ static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u6
 	record = bpf_map_lookup_elem(&http_report, &zero);
 	if (!record)
 		return true;
-	bpf_probe_read_kernel(&record->http, sizeof(record->http), &conn->current);
-	line = record->http.line_length;
+	line = current_copy(record, conn);
 	if (!conn->active || line > HTTP_LINE_LEN)
 		return true; /* it has just ended */
-	record->http.record.type = RECORD_HTTP;
 	record->http.record.time_ns = now;
 	record->http.flags |= HTTP_OPEN;
 	response_progress(&record->http, &conn->streams[RESPONSE]);
 	if (conn->flags & CONN_UNIX)
 		record->http.path_length = unix_path_read(conn, record->http.line + line);
-	size = __builtin_offsetof(struct record_http, line) + line + record->http.path_length;
+	size = HTTP_LINE_AT + line + record->http.path_length;
 	size = (size + 7) & ~7U;
 	if (size > sizeof(*record) || bpf_seq_write(seq, record, size))
 		return false;

@@ -408,7 +408,7 @@ static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 /* True when the operation was no more than some bytes within a body. */
 static __always_inline bool stream_skip(struct stream *stream, __u64 length, __u64 now)
 {
-	if (stream->flags & STREAM_SKIP_LINE)
+	if (stream->flags & (STREAM_SKIP_LINE | STREAM_EXPECTS))
 		return false;
 	if (stream->state == STREAM_BODY || stream->state == STREAM_CHUNK) {
 		if (length >= stream->remaining)
@@ -448,6 +448,7 @@ static __always_inline bool conn_catch_up(
 	if (!stream->position || (__s32)gap <= 0)
 		return true;
 	stream->position = position;
+	stream->flags &= ~STREAM_EXPECTS; /* nobody sends a head in such a way */
 	if (stream_skip(stream, gap, now))
 		return true;
 	if (stream_ends(stream, gap, now)) {

@@ -75,10 +75,12 @@ static __always_inline __u64 arrived(
 	return bytes > 0 ? bytes : 0;
 }
 
-/* True when what arrives next begins a request. */
+/* True when what arrives next begins a request, or may. */
 static __always_inline bool awaits_request(const struct conn *conn)
 {
-	return conn->role == HTTP_SERVER && !conn->streams[REQUEST].bytes;
+	const struct stream *stream = &conn->streams[REQUEST];
+
+	return conn->role == HTTP_SERVER && (!stream->bytes || stream->flags & STREAM_EXPECTS);
 }
 
 /* Bytes went to a pipe. */

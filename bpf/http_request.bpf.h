@@ -29,13 +29,13 @@ struct {
 /* --- requests and responses --- */
 
 /* True when a line begins with the first `length` (1 … 8) bytes of `text`, made by WORD(). */
-static __always_inline bool line_begins(const char line[HTTP_LINE_LEN], __u64 text, __u32 length)
+static __always_inline bool line_begins(const char *line, __u64 text, __u32 length)
 {
 	return ((*(const __u64 *)line ^ text) & (~0ULL >> (64 - 8 * length))) == 0;
 }
 
 /* The method that a request line begins with. */
-static __always_inline enum http_method method_of(const char line[HTTP_LINE_LEN])
+static __always_inline enum http_method method_of(const char *line)
 {
 #define METHOD_TRY(number, length, ...)                                                            \
 	if (line_begins(line, WORD(__VA_ARGS__), length))                                          \
@@ -52,6 +52,11 @@ static __always_inline enum http_method method_of(const char line[HTTP_LINE_LEN]
 	METHOD_TRY(HTTP_METHOD_QUERY, 6, 'Q', 'U', 'E', 'R', 'Y', ' ', 0, 0)
 #undef METHOD_TRY
 	return HTTP_METHOD_OTHER;
+}
+
+static bool method_is_known(const struct http_scratch *scratch, __u32 line)
+{
+	return method_of(scratch->data + DATA(line)) != HTTP_METHOD_OTHER;
 }
 
 /* The request that is being received, wherever it is kept; NULL when it was answered already. */
@@ -73,25 +78,29 @@ static __always_inline void request_fill(struct record_http *record, struct conn
 	const struct stream *stream = &conn->streams[REQUEST];
 
 	record->record.workload = scratch->feed.workload;
+	record->record.type = RECORD_HTTP;
+	record->record.reserved = 0;
 	record->index = conn->asked;
 	record->tgid = scratch->transfer.thread >> 32;
 	record->tid = scratch->transfer.thread;
 	record->role = conn->role;
 	record->flags = conn->flags & CONN_UNIX ? HTTP_UNIX : 0;
 	record->error = HTTP_OK;
+	record->path_length = 0;
 	record->status = 0;
 	record->request_first_ns = stream->first_ns;
 	record->request_last_ns = stream->last_ns;
 	record->request_bytes = 0;
 	record->request_head_bytes = 0;
 	record->response_head_bytes = 0;
+	record->reserved = 0;
 	record->response_bytes = 0;
 	record->response_first_ns = 0;
 	record->response_last_ns = 0;
 	record->queue_ns = conn->queue_ns;
 	record->setup_ns = conn->setup_ns;
 	conn->setup_ns = 0;
-	record->traceparent[0] = 0;
+	__builtin_memset(record->traceparent, 0, sizeof(record->traceparent));
 	if (length > HTTP_LINE_LEN) {
 		length = HTTP_LINE_LEN;
 		record->flags |= HTTP_LINE_TRUNCATED;
@@ -202,11 +211,26 @@ __weak __noinline int response_begin(conn_argument which)
 	return conn->answered != conn->asked;
 }
 
+#define HTTP_LINE_AT __builtin_offsetof(struct record_http, line)
+
 /* A record of a Unix socket, with the path after its line. */
 struct unix_record {
 	struct record_http http;
 	char room[UNIX_PATH_LEN];
 };
+
+/* What is kept of the current request, and zeros behind its line; returns the line's length. */
+static __always_inline __u32 current_copy(struct unix_record *record, const struct conn *conn)
+{
+	__u32 length = conn->current.line_length;
+
+	if (length > HTTP_LINE_LEN) /* which cannot be, but the verifier does not know */
+		length = HTTP_LINE_LEN;
+	barrier_var(length);
+	__builtin_memset(record->http.line, 0, sizeof(*record) - HTTP_LINE_AT);
+	bpf_probe_read_kernel(record, HTTP_LINE_AT + (length & 511), &conn->current);
+	return length;
+}
 
 /* Writes the path that the server is bound to after the line; returns its length. */
 static __always_inline __u32 unix_path_read(const struct conn *conn, char *to)
@@ -246,8 +270,7 @@ static __always_inline void unix_tell(struct conn *conn)
 		ring_count(&place, SOURCE_HTTP, false);
 		return;
 	}
-	bpf_probe_read_kernel(&record->http, sizeof(record->http), &conn->current);
-	length = record->http.line_length;
+	length = current_copy(record, conn);
 	if (length <= HTTP_LINE_LEN)
 		record->http.path_length = unix_path_read(conn, record->http.line + length);
 	bpf_ringbuf_submit(record, place.flags);
@@ -293,14 +316,12 @@ __weak __noinline int request_finish(conn_argument which, __u32 flags, enum http
 	response_progress(record, response);
 	record->flags |= flags;
 	record->error = error;
-	record->record.type = RECORD_HTTP;
 	/* the end of an answer is now: another reading of the clock would tell no more */
 	record->record.time_ns = error ? bpf_ktime_get_ns() : response->last_ns;
 	if (conn->flags & CONN_UNIX)
 		unix_tell(conn);
 	else
-		ring_output(SOURCE_HTTP, record,
-			__builtin_offsetof(struct record_http, line) + (record->line_length & 511));
+		ring_output(SOURCE_HTTP, record, HTTP_LINE_AT + (record->line_length & 511));
 	return 0;
 }
 

@@ -24,14 +24,16 @@ static __always_inline __u64 load8(const struct http_scratch *scratch, __u32 at)
 static __always_inline bool line_matters(const struct http_scratch *scratch, __u32 at)
 {
 	__u8 begin = scratch->data[DATA(at)];
+	__u64 first = load8(scratch, at) | LOWER;
 
-	switch (load8(scratch, at) | LOWER) {
+	switch (first) {
 	case WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-'):
 		return (scratch->data[DATA(at + 8)] | 0x20) == 'l';
 	case WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r'):
 	case WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r'): return true;
 	}
-	return begin == '\r' || begin == '\n';
+	return begin == '\r' || begin == '\n' ||
+	       (first & FIRST(7)) == WORD('e', 'x', 'p', 'e', 'c', 't', ':', 0);
 }
 
 /* Index of the first newline in eight bytes, by Mycroft's test; 8: there is none. */
@@ -143,26 +145,66 @@ static __always_inline bool is_space(__u8 c)
 	return c == ' ' || c == '\t';
 }
 
-/* The number that begins with a digit; what follows it does not matter here. */
+static __always_inline bool is_digit(__u8 c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/*
+ * The status of a line "HTTP/1.1 200", after which there is a space or the end (RFC 9112, 4); 0
+ * when it is no such line.
+ */
+static __always_inline __u32 status_parse(
+	const struct http_scratch *scratch, __u32 at, __u32 length)
+{
+	__u64 word = load8(scratch, at + 8);
+	__u8 a = word >> 8, b = word >> 16, c = word >> 24;
+
+	if (length < 12 || (load8(scratch, at) & FIRST(7)) != HTTP_1 ||
+		!is_digit(scratch->data[DATA(at + 7)]) || (word & 0xff) != ' ')
+		return 0;
+	if (a == '0' || !is_digit(a) || !is_digit(b) || !is_digit(c) ||
+		(length > 12 && (word >> 32 & 0xff) != ' '))
+		return 0;
+	return (a - '0') * 100 + (b - '0') * 10 + (c - '0');
+}
+
+#define SPACES_MAX 8 /* passed over before or after a value; one is what people write */
+
+#define NUMBER_INVALID (~0ULL)
+#define DIGITS_MAX     24           /* leading zeros among them */
+#define NUMBER_MAX     (1ULL << 58) /* so that another digit does not overflow */
+
+/*
+ * The number that a line's rest is: of base 10 with nothing behind it but spaces, and of base 16, a
+ * chunk's size, with an extension. NUMBER_INVALID when it is none, such as "-1", "+5", "5 6" or "".
+ */
 __weak __noinline __u64 number_parse(scratch_argument where, __u32 at, __u32 end, __u32 base)
 {
 	struct http_scratch *scratch = scratch_of(where);
+	__u32 begin = at;
 	__u64 value = 0;
 
 	if (!scratch)
 		return 0;
-	for (int i = 0; i < 24 && at < end; i++, at++) {
+	for (int i = 0; i < DIGITS_MAX && at < end; i++, at++) {
 		__u8 c = scratch->data[DATA(at)];
 		__u8 digit = (c & 15) + 9 * (c >> 6);
 
 		if (!is_a(c, HEXDIG) || digit >= base)
 			break;
+		if (value >= NUMBER_MAX)
+			return NUMBER_INVALID;
 		value = value * base + digit;
 	}
+	if (at == begin)
+		return NUMBER_INVALID;
+	for (int i = 0; i < SPACES_MAX && at < end && is_space(scratch->data[DATA(at)]); i++)
+		at++;
+	if (at < end && (base == 10 || scratch->data[DATA(at)] != ';'))
+		return NUMBER_INVALID;
 	return value;
 }
-
-#define SPACES_MAX 8 /* passed over before or after a value; one is what people write */
 
 /* Index of the first byte of a value that begins at `at` or after spaces. */
 __weak __noinline __u32 spaces_skip(scratch_argument where, __u32 at)

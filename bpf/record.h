@@ -196,8 +196,9 @@ struct record_http {
 	__u16 line_length; /* bytes of the request line that are kept */
 	__u32 request_head_bytes;
 	__u32 response_head_bytes; /* of the final response, without interim (1xx) ones */
-	__u64 request_bytes;       /* head and body, as transferred (chunk framing included) */
-	__u64 response_bytes;      /* the same, interim responses included */
+	__u32 reserved;
+	__u64 request_bytes;  /* head and body, as transferred (chunk framing included) */
+	__u64 response_bytes; /* the same, interim responses included */
 	__u64 request_first_ns;
 	__u64 request_last_ns;
 	__u64 response_first_ns;

@@ -56,6 +56,7 @@ __noinline int environment_step(void)
 		return 1;
 	if (!scratch->continued && length > (long)NAME_VARIABLE_LEN + 1 &&
 		names_service(scratch->entry)) {
+		__builtin_memset(scratch->name.text, 0, SERVICE_NAME_LEN);
 		bpf_probe_read_kernel_str(
 			scratch->name.text, SERVICE_NAME_LEN, scratch->entry + NAME_VARIABLE_LEN);
 		name_hash();

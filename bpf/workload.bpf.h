@@ -97,19 +97,18 @@ static __always_inline void workload_describe(struct record_workload *record,
 {
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
 
+	/* or behind each string there would be the end of a longer one, of another process */
+	__builtin_memset(record, 0, sizeof(*record));
 	record->record.type = RECORD_WORKLOAD;
 	record->record.time_ns = bpf_ktime_get_ns();
 	record->tgid = BPF_CORE_READ(task, tgid);
 	BPF_CORE_READ_STR_INTO(&record->comm, task, group_leader, comm);
-	record->executable[0] = 0;
 	if (file)
 		bpf_probe_read_kernel_str(record->executable, EXECUTABLE_LEN,
 			BPF_CORE_READ(file, f_path.dentry, d_name.name));
-	record->service_name[0] = 0;
 	if (name->hash)
 		__builtin_memcpy(record->service_name, name->text, SERVICE_NAME_LEN);
 	for (int i = 0; i < CGROUP_LEVELS; i++) {
-		record->cgroup[i][0] = 0;
 		/* `self` is the first member of struct cgroup, so its parent is one, too */
 		if (BPF_CORE_READ(cgroup, level) > 0) {
 			bpf_probe_read_kernel_str(record->cgroup[i], CGROUP_NAME_LEN,

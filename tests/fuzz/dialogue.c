@@ -2,7 +2,9 @@
 /*
  * What must hold for a dialogue:
  *
- * - The probe tells the same of it however its bytes are cut into operations.
+ * - The probe tells the same of it however its bytes are cut into operations, to the last byte, and
+ *   whatever lies in its scratch from those before.
+ * - A status that it tells stands in a status line.
  * - If it is strict HTTP, what the probe tells is what the reference finds, times included.
  */
 #include "dialogue.h"
@@ -19,7 +21,8 @@
 /* Of http_message.bpf.h: how much of a line it holds on to. */
 static const size_t line_limits[DIRECTIONS] = {HTTP_LINE_LEN, 64};
 
-static const char *const cut_names[] = {"whole", "by bytes", "in pieces"};
+static const char *const cut_names[] = {
+	"whole", "by bytes", "in pieces", "in pieces, over a Unix socket"};
 
 bool dialogue_add(struct dialogue *dialogue, int direction, const char *bytes, size_t length)
 {
@@ -175,6 +178,48 @@ static void compare_runs(const struct run *whole, const struct run *cut)
 	}
 }
 
+/* Bytes that nobody has written are those of another process, or of another request. */
+static void compare_fills(const struct dialogue *dialogue, enum cut cut, uint64_t seed)
+{
+	const struct run *zeros = run_dialogue(dialogue, cut, seed, FILL_ZEROS);
+	const struct run *pattern = run_dialogue(dialogue, cut, seed, FILL_PATTERN);
+
+	EXPECT(-1, "number of records, by what is in the scratch", pattern->record_count,
+		zeros->record_count);
+	for (int i = 0; i < zeros->record_count; i++) {
+		EXPECT(i, "size, by what is in the scratch", pattern->sizes[i], zeros->sizes[i]);
+		for (size_t at = 0; at < zeros->sizes[i]; at++)
+			if (pattern->raw[i][at] != zeros->raw[i][at])
+				EXPECT(i, "first byte that nobody wrote", at, RAW_MAX);
+	}
+}
+
+/* A status line "HTTP/1.1 200", and a space or the line's end. */
+static bool has_status(const struct dialogue *dialogue, unsigned status)
+{
+	const char *at = dialogue->streams[TO_CLIENT];
+	size_t left = dialogue->lengths[TO_CLIENT];
+	char digits[8];
+
+	snprintf(digits, sizeof(digits), " %03u", status);
+	for (; left >= 12; at++, left--)
+		if (memcmp(at, "HTTP/1.", 7) == 0 && isdigit((unsigned char)at[7]) &&
+			memcmp(at + 8, digits, 4) == 0 && at[9] != '0' &&
+			(left == 12 || strchr(" \r\n", at[12])))
+			return true;
+	return false;
+}
+
+static void expect_statuses(const struct dialogue *dialogue, const struct run *run)
+{
+	for (int i = 0; i < run->record_count; i++) {
+		unsigned status = run->records[i].status;
+
+		EXPECT(i, "status that nobody sent",
+			status && !has_status(dialogue, status) ? status : 0, 0u);
+	}
+}
+
 /* --- as the reference has it --- */
 
 struct expectation {
@@ -258,13 +303,44 @@ static bool is_beyond_limits(const struct dialogue *dialogue, const struct expec
 	return false;
 }
 
+/*
+ * A client that was to wait leaves out the body of a request whose final answer came before any of
+ * it, and before it asked again.
+ */
+static enum body_fate body_fate(const void *context, const struct message *requests, int count)
+{
+	const struct dialogue *dialogue = context;
+	const struct message *request = &requests[count - 1], *response;
+	const char *stream = dialogue->streams[TO_SERVER];
+	size_t left = dialogue->lengths[TO_SERVER] - request->head_end, line;
+	static struct message responses[REQUESTS_MAX];
+	int answers = reference_responses(dialogue->streams[TO_CLIENT],
+		dialogue->lengths[TO_CLIENT], stream, requests, count, false, responses);
+
+	if (answers < 0)
+		return BODY_AMBIGUOUS;
+	response = &responses[count - 1];
+	if (answers < count || !left || response->continued || !response->complete ||
+		response->until_close ||
+		turn_of(dialogue, TO_CLIENT, response->end - 1) >
+			turn_of(dialogue, TO_SERVER, request->head_end))
+		return BODY_CAME;
+	line = reference_request_line(stream + request->head_end, left);
+	if (line && reference_knows_method(stream + request->head_end))
+		return line < HTTP_LINE_LEN ? BODY_DECLINED : BODY_AMBIGUOUS;
+	/* what comes begins as a request does, or is a body that ends within this line */
+	return !memchr(stream + request->head_end, '\n', request->end - request->head_end)
+		       ? BODY_AMBIGUOUS
+		       : BODY_CAME;
+}
+
 static bool expectation_make(const struct dialogue *dialogue, struct expectation *out)
 {
 	const char *requests = dialogue->streams[TO_SERVER];
 	const struct message *last;
 
-	out->request_count = reference_requests(
-		requests, dialogue->lengths[TO_SERVER], out->requests, REQUESTS_MAX);
+	out->request_count = reference_requests(requests, dialogue->lengths[TO_SERVER],
+		out->requests, REQUESTS_MAX, body_fate, dialogue);
 	if (out->request_count <= 0)
 		return false;
 	last = &out->requests[out->request_count - 1];
@@ -275,7 +351,7 @@ static bool expectation_make(const struct dialogue *dialogue, struct expectation
 	}
 	out->response_count =
 		reference_responses(dialogue->streams[TO_CLIENT], dialogue->lengths[TO_CLIENT],
-			requests, out->requests, out->request_count, out->responses);
+			requests, out->requests, out->request_count, true, out->responses);
 	if (out->response_count < 0)
 		return false;
 	for (int i = 0; i < out->response_count; i++) {
@@ -408,12 +484,17 @@ void dialogue_check(const struct dialogue *dialogue, uint64_t seed)
 	       !has_open_end(dialogue, TO_CLIENT);
 	for (enum cut cut = CUT_NOT; cut <= CUT_PIECES; cut++) {
 		checked_cut = cut_names[cut];
-		run = run_dialogue(dialogue, cut, seed);
+		run = run_dialogue(dialogue, cut, seed, FILL_ZEROS);
+		expect_statuses(dialogue, run);
 		if (strict)
 			compare_reference(dialogue, &expectation, run);
 		if (cut == CUT_NOT)
 			whole = run;
 		else if (same)
 			compare_runs(whole, run);
+	}
+	for (enum cut cut = CUT_PIECES; cut <= CUT_UNIX; cut++) {
+		checked_cut = cut_names[cut];
+		compare_fills(dialogue, cut, seed);
 	}
 }

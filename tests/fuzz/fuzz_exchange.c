@@ -128,27 +128,36 @@ static void write_chunks(struct text *text)
 	write_text(text, "%s", choose_newline());
 }
 
-/* Headers and body. */
-static void write_rest(struct text *text, enum body body, bool is_request, bool send_body)
+/* Headers and body. Of a request that is to expect an answer before its body, `body_at` is where
+ * that begins. */
+static void write_rest(
+	struct text *text, enum body body, bool is_request, bool send_body, size_t *body_at)
 {
 	static const char *const length_names[] = {
 		"Content-Length:", "content-length: ", "CONTENT-LENGTH:   ", "Content-Length:\t"};
 	static const char *const codings[] = {"Transfer-Encoding: chunked",
 		"transfer-encoding:chunked", "Transfer-Encoding: gzip, Chunked",
 		"Transfer-Encoding:\tchunked", "Transfer-Encoding: chunked "};
+	static const char *const expect_names[] = {"Expect", "expect", "EXPECT"};
+	static const char *const expect_values[] = {"continue", "Continue", "CONTINUE"};
 	size_t length = body == BODY_LENGTH ? choose_length() : 0;
 
 	for (unsigned headers = choose(4); headers; headers--)
 		write_header(text);
 	if (is_request && choose(3) == 1)
 		write_traceparent(text);
-	if (body == BODY_LENGTH)
+	if (body_at)
+		write_text(text, "%s: 100-%s%s", PICK(expect_names), PICK(expect_values),
+			choose_newline());
+	for (unsigned count = body == BODY_LENGTH ? 1 + choose(8) / 7 : 0; count; count--)
 		write_text(text, "%s%zu%s", PICK(length_names), length, choose_newline());
-	else if (body == BODY_CHUNKED)
+	if (body == BODY_CHUNKED)
 		write_text(text, "%s%s", PICK(codings), choose_newline());
 	for (unsigned headers = choose(3); headers; headers--)
 		write_header(text);
 	write_text(text, "%s", choose_newline());
+	if (body_at)
+		*body_at = text->length;
 	if (!send_body)
 		return;
 	if (body == BODY_CHUNKED)
@@ -157,7 +166,7 @@ static void write_rest(struct text *text, enum body body, bool is_request, bool 
 		write_body(text, body == BODY_UNTIL_CLOSE ? choose_length() : length);
 }
 
-static const char *write_request(struct text *text)
+static const char *write_request(struct text *text, size_t *body_at)
 {
 	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT",
 		"OPTIONS", "PATCH", "M-SEARCH", "BASELINE-CONTROL", "X", "get",
@@ -170,7 +179,7 @@ static const char *write_request(struct text *text)
 	write_text(text, "%s /", method);
 	write_repeated(text, 'p', choose_length());
 	write_text(text, " HTTP/1.%u%s", choose(2), choose_newline());
-	write_rest(text, PICK(bodies), true, true);
+	write_rest(text, PICK(bodies), true, true, body_at);
 	return method;
 }
 
@@ -184,14 +193,14 @@ static void write_response(struct text *text, const char *method)
 
 	for (unsigned count = choose(4); count > 1; count--) {
 		write_text(text, "HTTP/1.1 %u Wait%s", PICK(interims), choose_newline());
-		write_rest(text, BODY_NONE, false, false);
+		write_rest(text, BODY_NONE, false, false, NULL);
 	}
 	status = PICK(statuses);
 	write_text(text, "HTTP/1.%u %u ", choose(2), status);
 	write_repeated(text, 'R', choose_length());
 	write_text(text, "%s", choose_newline());
 	write_rest(text, PICK(bodies), false,
-		status != 204 && status != 304 && strcmp(method, "HEAD") != 0);
+		status != 204 && status != 304 && strcmp(method, "HEAD") != 0, NULL);
 }
 
 /* Sends what there is of answers, but for the last `keep` bytes. */
@@ -207,11 +216,12 @@ static void answer(struct dialogue *dialogue, struct text *answers, size_t keep)
 static void exchange(struct dialogue *dialogue, struct text *answers)
 {
 	static struct text request;
-	size_t early;
+	size_t early = 0;
+	unsigned kind = choose(8);
 
 	request.length = 0;
-	write_response(answers, write_request(&request));
-	switch (choose(5)) {
+	write_response(answers, write_request(&request, kind >= 5 ? &early : NULL));
+	switch (kind) {
 	case 0: /* one after the other */
 	case 1:
 		dialogue_add(dialogue, TO_SERVER, request.bytes, request.length);
@@ -229,6 +239,19 @@ static void exchange(struct dialogue *dialogue, struct text *answers)
 		dialogue_add(dialogue, TO_SERVER, request.bytes, early);
 		answer(dialogue, answers, 0);
 		dialogue_add(dialogue, TO_SERVER, request.bytes + early, request.length - early);
+		break;
+	case 5: /* answered before its body, */
+		dialogue_add(dialogue, TO_SERVER, request.bytes, early);
+		answer(dialogue, answers, 0);
+		dialogue_add(dialogue, TO_SERVER, request.bytes + early, request.length - early);
+		break;
+	case 6: /* which then does not come, */
+		dialogue_add(dialogue, TO_SERVER, request.bytes, early);
+		answer(dialogue, answers, 0);
+		break;
+	case 7: /* or is sent without waiting for one */
+		dialogue_add(dialogue, TO_SERVER, request.bytes, request.length);
+		answer(dialogue, answers, 0);
 	}
 }
 

@@ -25,6 +25,7 @@ struct entry {
 };
 
 unsigned long long kernel_clock;
+unsigned char kernel_fill;
 
 /* A list: few maps hold more than one value here. */
 static struct entry *entries;
@@ -203,9 +204,11 @@ void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags)
 
 	(void)ring;
 	(void)flags;
-	if (place)
-		*place = size;
-	return place ? place + 1 : NULL;
+	if (!place)
+		return NULL;
+	*place = size;
+	memset(place + 1, kernel_fill, size);
+	return place + 1;
 }
 
 void bpf_ringbuf_submit(void *data, __u64 flags)

@@ -9,6 +9,9 @@
 /* What bpf_ktime_get_ns() returns next; each call adds one. */
 extern unsigned long long kernel_clock;
 
+/* What new room in a ring buffer is full of. */
+extern unsigned char kernel_fill;
+
 /* Forgets maps, user memory and time. */
 void kernel_reset(void);
 

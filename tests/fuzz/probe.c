@@ -17,10 +17,24 @@ __u32 workload_generation = 0; /* so every thread is up to date, and its workloa
 
 static struct task_struct task;
 static struct pt_regs regs;
-static struct tcp_sock tcp;
 static struct net net;
+static unsigned char scratch_fill;
 
-static struct sock *const sk = (struct sock *)&tcp;
+static union {
+	struct sock sk;
+	struct tcp_sock of_tcp;
+	struct unix_sock of_unix;
+} any;
+
+static struct tcp_sock *const tcp = &any.of_tcp;
+
+static struct sock *const sk = &any.sk;
+
+static struct {
+	struct unix_address address;
+	struct sockaddr_un name;
+} bound = {.address = {.len = offsetof(struct sockaddr_un, sun_path) + sizeof("/run/fuzz")},
+	.name = {.sun_family = AF_UNIX, .sun_path = "/run/fuzz"}};
 
 struct task_struct *bpf_get_current_task_btf(void)
 {
@@ -34,25 +48,50 @@ long bpf_task_pt_regs(struct task_struct *of)
 
 struct tcp_sock *bpf_skc_to_tcp_sock(void *of)
 {
-	return of;
+	return is_unix(of) ? NULL : of;
 }
 
 struct unix_sock *bpf_skc_to_unix_sock(void *of)
 {
-	return NULL;
+	return is_unix(of) ? of : NULL;
 }
 
-void probe_open(__u32 position)
+/* Both ends of a Unix socket are the same one here. */
+static void unix_open(void)
+{
+	__builtin_memset(&any, 0, sizeof(any));
+	sk->sk_type = SOCK_STREAM;
+	sk->__sk_common.skc_family = AF_UNIX;
+	any.of_unix.peer = sk;
+	any.of_unix.addr = &bound.address;
+}
+
+void probe_open(__u32 position, _Bool is_unix)
 {
 	struct socket_state *state;
 
-	tcp = (struct tcp_sock){.copied_seq = position, .rcv_nxt = position, .write_seq = position};
+	if (is_unix) {
+		unix_open();
+		return;
+	}
+	*tcp = (struct tcp_sock){
+		.copied_seq = position, .rcv_nxt = position, .write_seq = position};
 	sk->sk_type = SOCK_STREAM;
 	sk->sk_protocol = IPPROTO_TCP;
 	sk->__sk_common.skc_family = AF_INET;
 	sk->__sk_common.skc_net.net = &net;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	state->start_ns = 1; /* its beginning was seen */
+}
+
+void probe_fill(unsigned char fill)
+{
+	scratch_fill = fill;
+}
+
+static void scratch_prepare(void)
+{
+	__builtin_memset(http_scratch_get(), scratch_fill, sizeof(struct http_scratch));
 }
 
 static void system_call(int number, const void *argument, __u64 length)
@@ -108,19 +147,24 @@ static void send_begin(const struct operation *operation)
 
 void probe_send(const struct operation *operation)
 {
+	scratch_prepare();
 	if (operation->way >= WAY_HOOK)
 		send_begin(operation);
 	else
 		enter(operation, true);
-	tcp.write_seq += operation->length;
+	if (!is_unix(sk))
+		tcp->write_seq += operation->length;
 	http_send(sk, operation->length);
 }
 
 void probe_receive(const struct operation *operation)
 {
+	scratch_prepare();
 	enter(operation, false);
-	tcp.copied_seq += operation->length;
-	tcp.rcv_nxt = tcp.copied_seq;
+	if (!is_unix(sk)) {
+		tcp->copied_seq += operation->length;
+		tcp->rcv_nxt = tcp->copied_seq;
+	}
 	http_receive(sk, operation->length, 0);
 }
 

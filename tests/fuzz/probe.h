@@ -29,7 +29,12 @@ struct operation {
 	enum way way;
 };
 
-void probe_open(__u32 position); /* the bytes of each direction are numbered from here on */
+/* The bytes of each direction are numbered from `position` on, if it is no Unix socket. */
+void probe_open(__u32 position, _Bool is_unix);
+
+/* What is in the probe's scratch, and in new room of a ring, at the begin of each operation. */
+void probe_fill(unsigned char fill);
+
 void probe_send(const struct operation *operation);
 void probe_receive(const struct operation *operation);
 void probe_close(void);

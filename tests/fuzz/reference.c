@@ -16,6 +16,7 @@ struct framing {
 	bool has_length;
 	bool has_coding;
 	bool chunked;
+	bool expects;
 	size_t length;
 	struct text traceparent;
 };
@@ -110,11 +111,16 @@ static bool header_take(struct text line, struct framing *framing)
 	if (equals(name, "transfer-encoding"))
 		return coding_take(value, framing);
 	if (equals(name, "content-length")) {
-		if (framing->has_length)
+		size_t known = framing->length;
+
+		if (!number_take(&value, 10, &framing->length) || value.length ||
+			(framing->has_length && framing->length != known))
 			return false;
 		framing->has_length = true;
-		return number_take(&value, 10, &framing->length) && !value.length;
+		return true;
 	}
+	if (equals(name, "expect"))
+		framing->expects = equals(value, "100-continue");
 	if (equals(name, "traceparent")) {
 		if (framing->traceparent.at)
 			return false;
@@ -215,6 +221,17 @@ size_t reference_request_line(const char *text, size_t length)
 	return is_token((struct text){line.at, (size_t)(first - line.at)}) ? after : 0;
 }
 
+bool reference_knows_method(const char *line)
+{
+	static const char *const known[] = {"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ",
+		"PATCH ", "CONNECT ", "TRACE ", "QUERY "};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strncmp(line, known[i], strlen(known[i])) == 0)
+			return true;
+	return false;
+}
+
 static bool can_begin_request(const char *text, size_t length)
 {
 	const char *space = memchr(text, ' ', length);
@@ -223,7 +240,18 @@ static bool can_begin_request(const char *text, size_t length)
 	return method < METHOD_LIMIT && is_token((struct text){text, method});
 }
 
-int reference_requests(const char *stream, size_t length, struct message *found, int most)
+/* Follows a body that was to be waited for. False: nobody can say what became of it. */
+static bool fate_follow(struct message *message, enum body_fate fate)
+{
+	if (fate == BODY_DECLINED) {
+		message->complete = false;
+		message->end = message->head_end;
+	}
+	return fate != BODY_AMBIGUOUS;
+}
+
+int reference_requests(const char *stream, size_t length, struct message *found, int most,
+	body_fate_ask ask, const void *context)
 {
 	struct framing framing;
 	struct text line;
@@ -254,6 +282,9 @@ int reference_requests(const char *stream, size_t length, struct message *found,
 			return count;
 		if ((framing.has_coding && !framing.chunked) ||
 			!body_take(stream, length, &framing, message))
+			return -1;
+		message->expects = framing.expects && (framing.chunked || framing.length);
+		if (message->expects && !fate_follow(message, ask(context, found, count)))
 			return -1;
 		at = message->end;
 	}
@@ -297,6 +328,7 @@ static long response_take(
 
 	*message = (struct message){.begin = at, .end = length};
 	do {
+		message->continued |= message->status == 100;
 		message->line = at;
 		message->line_end = message->head_end = 0;
 		message->status = 0;
@@ -326,7 +358,7 @@ static long response_take(
 }
 
 int reference_responses(const char *stream, size_t length, const char *request_stream,
-	const struct message *requests, int request_count, struct message *found)
+	const struct message *requests, int request_count, bool all, struct message *found)
 {
 	long at = 0;
 	int count;
@@ -334,6 +366,8 @@ int reference_responses(const char *stream, size_t length, const char *request_s
 	for (count = 0; (size_t)at < length; count++) {
 		const char *method = request_stream + requests[count].line;
 
+		if (count == request_count && !all)
+			return count;
 		if (count == request_count || !requests[count].line_end)
 			return -1;
 		at = response_take(stream, length, (size_t)at,

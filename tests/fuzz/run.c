@@ -11,8 +11,9 @@
 #define SEGMENTS_MAX 24 /* more than the probe looks at in one step, */
 #define FIRST_MAX    8  /* which is all that it looks at of the first operation of a connection */
 #define GAP          8
+#define PATTERN      0xa5 /* no character, no count that is so high */
 
-static struct run runs[CUT_PIECES + 1];
+static struct run runs[CUTS][FILLS];
 static struct run *current;
 
 /* Memory of the process; between the pieces of an operation lie bytes that would end a line. */
@@ -32,13 +33,17 @@ static uint64_t random_below(uint64_t limit)
 void kernel_record(const void *record, unsigned long size)
 {
 	const struct record *any = record;
+	int index = current->record_count;
 
-	if (any->type != RECORD_HTTP || size > sizeof(struct record_http))
+	if (any->type != RECORD_HTTP || size > RAW_MAX)
 		abort();
-	if (current->record_count == REQUESTS_MAX)
+	if (index == REQUESTS_MAX)
 		return;
-	memset(&current->records[current->record_count], 0, sizeof(struct record_http));
-	memcpy(&current->records[current->record_count++], record, size);
+	current->record_count++;
+	current->sizes[index] = size;
+	memset(current->raw[index], 0, RAW_MAX);
+	memcpy(current->raw[index], record, size);
+	memcpy(&current->records[index], current->raw[index], sizeof(struct record_http));
 }
 
 /* Pieces of `length` bytes, some of which may be empty. */
@@ -91,18 +96,21 @@ static size_t cut_length(enum cut cut, size_t left)
 	switch (cut) {
 	case CUT_NOT: return left;
 	case CUT_BYTES: return 1;
-	case CUT_PIECES: break;
+	case CUT_PIECES:
+	case CUT_UNIX:
+	case CUTS: break;
 	}
 	return 1 + random_below(random_below(2) ? left : left < 8 ? left : 8);
 }
 
-const struct run *run_dialogue(const struct dialogue *dialogue, enum cut cut, uint64_t seed)
+const struct run *run_dialogue(
+	const struct dialogue *dialogue, enum cut cut, uint64_t seed, int fill)
 {
 	size_t offsets[DIRECTIONS] = {0};
 	uint32_t operation = 0;
 
 	random_state = seed | 1;
-	current = &runs[cut];
+	current = &runs[cut][fill];
 	current->record_count = 0;
 	for (int i = 0; i < DIRECTIONS; i++) {
 		free(current->operations[i]);
@@ -111,9 +119,12 @@ const struct run *run_dialogue(const struct dialogue *dialogue, enum cut cut, ui
 			abort();
 	}
 	kernel_reset();
+	kernel_fill = fill == FILL_PATTERN ? PATTERN : 0;
+	probe_fill(kernel_fill);
 	/* some connections have their numbers wrap around */
 	probe_open(
-		random_below(2) ? (uint32_t)random_below(1U << 31) : -(uint32_t)random_below(999));
+		random_below(2) ? (uint32_t)random_below(1U << 31) : -(uint32_t)random_below(999),
+		cut == CUT_UNIX);
 	for (int i = 0; i < dialogue->turn_count; i++) {
 		int direction = dialogue->turns[i].direction;
 		bool send = (direction == TO_CLIENT) == (dialogue->role == HTTP_SERVER);

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import Sonde, http_counts, output_of, stop, unique
+from harness import Sonde, free_port, http_counts, output_of, program, stop, unique
 from http_programs import ASKS, PROGRAMS, PROXIES, PYTHON, SERVERS, answers_in, build, serve
 
 
@@ -135,6 +135,28 @@ def test_curl_made_the_requests_that_it_reports(sonde, built, options):
         answers = answers_in(output_of("curl", *arguments[1:], name=client))
         assert running.served_at_last(requests) == answers and sum(answers.values()) == requests
         expect(sonde, ("client", client, lambda: answers), ("server", running.name, running.served))
+
+
+def test_what_follows_a_refused_expectation_is_counted(sonde, tmp_path):
+    """After 417 curl asks again without waiting, and then for all else, on the same connection."""
+    client, server, port, log = unique("curl"), unique("expect"), free_port(), tmp_path / "log"
+    large = tmp_path / "large"  # for which curl waits, by itself
+    large.write_bytes(b"GET / HTTP/1.1\r\n\r\n" * 100_000)
+    body = ["--data-binary", f"@{large}"]
+    asks = [(["-X", "PUT", *body], "/417/a"), ([], "/b#[1-6]"), (body, "/417/c"), ([], "/d#[1-6]"),
+            (body, "/100/e"), ([], "/f#[1-6]")]
+    arguments = []
+    for options, path in asks:
+        arguments += ["--next", "-s", *options, "-o", "/dev/null", "-w",
+                      "%{num_connects}\n", f"http://127.0.0.1:{port}{path}"]
+    with open(log, "wb") as out, program(
+            PYTHON, f"{PROGRAMS}/expect-server.py", str(port), port=port, name=server, stdout=out):
+        connects = output_of("curl", *arguments[1:], name=client).split()
+        served = answers_in(log.read_text(encoding="utf-8"))
+        assert served == {("PUT", "417"): 1, ("PUT", "200"): 1, ("POST", "417"): 1,
+                          ("POST", "200"): 2, ("GET", "200"): 18}
+        assert sum(map(int, connects)) == 1, "curl asked all on one connection"
+        expect(sonde, ("server", server, lambda: served), ("client", client, lambda: served))
 
 
 LOADS = {

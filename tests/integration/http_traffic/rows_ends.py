@@ -244,6 +244,42 @@ class AnswersThatAreNoHttp(Row):
         wire.sock.close()
 
 
+class StatusesThatAreNone(AnswersThatAreNoHttp):
+    """RFC 9112, 4: three digits, and a space or the line's end."""
+
+    def said(self):
+        lines = [b"HTTP/1.1 -1 X", b"HTTP/1.1 :00 X", b"HTTP/1.1 2 0 X", b"HTTP/1.1 20 X",
+                 b"HTTP/1.1 2000 X", b"HTTP/1.1 099 X", b"HTTP/1.1 +20 X", b"HTTP/1.1 200OK",
+                 b"HTTP/1.1  200 X", b"HTTP/1.1\t200 X", b"HTTP/1.x 200 X", b"HTTP/1.1 2o0 X",
+                 b"HTTP/1.1 \xb2\xb0\xb0 X", b"HTTP/1.1 200\0X"]
+        return [[exchange(2 * i), Exchange(f"/r{2 * i + 1}", "GET", request(2 * i + 1),
+                                           line + b"\r\nContent-Length: 0\r\n\r\n", error=INVALID)]
+                for i, line in enumerate(lines)]
+
+
+class AnswersWhoseBodyHasNoKnownEnd(AnswersThatAreNoHttp):
+    """Their status is one; where they end nobody can tell (RFC 9112, 6.3)."""
+
+    def said(self):
+        fields = [[b"Content-Length: -5"], [b"Content-Length: +5"], [b"Content-Length: 5x"],
+                  [b"Content-Length:"], [b"Content-Length: 99999999999999999999999"],
+                  [b"Content-Length: 5", b"Content-Length: 6"], [b"Content-Length: 5, 6"],
+                  [b"Content-Length : 5"], [b"Transfer-Encoding : chunked"],
+                  [b"Content-Length: 0x5"], [b"Content-Length: 5 5"]]
+        return [[Exchange(f"/r{i}", "GET", request(i), response(418, None, more), 418,
+                          error=INVALID)] for i, more in enumerate(fields)]
+
+
+class StatusLinesOfAllKinds(Row):
+    def said(self):
+        lines = [(b"HTTP/1.1 200", 200), (b"HTTP/1.1 200 ", 200), (b"HTTP/1.0 404 No", 404),
+                 (b"HTTP/1.2 599 X", 599), (b"HTTP/1.1 999 Denied", 999),
+                 (b"HTTP/1.1 200 \xff\xfe", 200), (b"HTTP/1.1 600 404", 600)]
+        same = b"Content-Length: 0\r\nContent-Length: 0\r\n\r\n"
+        return [[Exchange(f"/r{i}", "GET", request(i), line + b"\r\n" + same, status)
+                 for i, (line, status) in enumerate(lines)]]
+
+
 # --- by nobody, though it looks so ---
 
 
