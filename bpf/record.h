@@ -42,6 +42,7 @@
 #define UNIX_PATH_LEN    108  /* sizeof(sockaddr_un.sun_path) */
 #define TRACEPARENT_LEN  55   /* W3C trace context, version 00 */
 #define DNS_BYTES_LEN    1232 /* of a UDP message that fits any path: what most servers keep to */
+#define RESOLVERS_MAX    8
 
 enum record_type {
 	RECORD_WORKLOAD = 1, /* who a workload number is, before its first use in any record */
@@ -62,6 +63,7 @@ enum record_type {
 	RECORD_TCP_REFUSALS,
 	RECORD_HTTP_ACTIVE,
 	RECORD_DNS,
+	RECORD_RESOLVERS,
 	RECORD_TYPES
 };
 
@@ -349,6 +351,14 @@ struct record_dns {
 	__u16 error; /* errno, or 0 */
 	__u16 reserved;
 	__u8 bytes[DNS_BYTES_LEN];
+};
+
+/* Which DNS servers programs of this machine are configured to ask; told when it changes. */
+struct record_resolvers {
+	struct record record; /* workload: 0 */
+	__u32 netns;          /* where that holds: the machine's own network namespace */
+	__u32 count;
+	__u8 servers[RESOLVERS_MAX][16]; /* the first `count` of them */
 };
 
 /* --- processes --- */

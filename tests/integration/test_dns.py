@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from dns_servers import PROGRAMS, PYTHON, RESOLVER, dnsmasq, network, slow_server, unbound
-from harness import Sonde, clean_environment, output_of, unique, wait_until
+from harness import NOBODY, Sonde, clean_environment, output_of, unique, wait_until
 from known_work import CONNECTIONS
 from span_collector import Collector
 
@@ -296,6 +296,80 @@ def test_a_name_that_was_looked_up_names_the_peer(tmp_path, net):
             wait_until(lambda count=count: sum(peers().values()) == count, "the connection")
         assert peers() == {**wanted, "external": 1}
         assert sonde.metrics().sum("sonde_tcp_peers_folded_total", service_name=service) == 1
+
+
+PEER = "10.1.2.4"  # what the resolver answers for all of only4.test
+FORGE = (PYTHON, f"{PROGRAMS}/forge-dns.py")
+
+
+def peers_of(sonde, service):
+    return {labels["peer"]: value for _, labels, value in sonde.metrics().select(
+        CONNECTIONS, service_name=service, result="refused", port="9")}
+
+
+def connect(net, service, *arguments):
+    """One connection to PEER, which is refused."""
+    refused = subprocess.run([*net.inside, "curl", "-s", *arguments], check=False, timeout=20,
+                             env=clean_environment(OTEL_SERVICE_NAME=service))
+    assert refused.returncode == 7
+
+
+@pytest.fixture
+def peer(net):
+    subprocess.run([*net.inside, "ip", "address", "replace", f"{PEER}/32", "dev", "lo"],
+                   check=True)
+
+
+def forged(sonde, forger):
+    """Whether the lookup was seen: else nothing would be tested."""
+    wait_until(lambda: answered(sonde.metrics(), forger) == {("A", "NOERROR"): 1}, "the forgery")
+
+
+def test_what_is_forged_in_a_namespace_of_ones_own_names_nobodys_peers(tmp_path, net, peer):
+    forger, victim, name = unique("dns-forger"), unique("dns-victim"), unique("forged") + ".test"
+    recording = os.path.join(str(tmp_path), "recording")
+    unprivileged = (*NOBODY, "unshare", "--user", "--map-root-user", "--net")
+    own = unprivileged if not subprocess.run([*unprivileged, "true"], check=False,
+                                             capture_output=True).returncode else (
+        "unshare", "--net")
+    wanted = {"external": 1, f"{victim}.only4.test": 1}
+    with Sonde(tmp_path, "--record", recording) as sonde:
+        output_of(*own, *FORGE, "127.0.0.53", name, PEER, name=forger)
+        forged(sonde, forger)
+        connect(net, victim, f"http://{PEER}:9/")
+        wait_until(lambda: peers_of(sonde, victim), "the first connection")
+        connect(net, victim, f"http://{victim}.only4.test:9/")
+        wait_until(lambda: sum(peers_of(sonde, victim).values()) == 2, "the connections")
+        assert peers_of(sonde, victim) == wanted
+        sonde.stop()
+    with Sonde(tmp_path, "--replay", recording) as sonde:
+        wait_until(lambda: "played back" in sonde.log(), "the recording was played back")
+        assert peers_of(sonde, victim) == wanted
+
+
+def test_what_a_server_answers_that_nobody_else_asks_names_nobody_elses_peers(tmp_path, net, peer):
+    forger, victim, name = unique("dns-forger"), unique("dns-victim"), unique("forged") + ".test"
+    with Sonde(tmp_path) as sonde:
+        dig(net, victim, f"{victim}.ok.test")  # asks the server that it is to ask
+        output_of(*net.inside, *FORGE, "127.0.0.66", name, PEER, name=forger)
+        forged(sonde, forger)
+        connect(net, victim, f"http://{PEER}:9/")
+        connect(net, forger, f"http://{PEER}:9/")
+        wait_until(lambda: peers_of(sonde, victim) and peers_of(sonde, forger), "the connections")
+        assert peers_of(sonde, victim) == {"external": 1}
+
+
+def test_what_the_resolver_answered_another_names_ones_peers(tmp_path, net, peer):
+    """A program that leaves its lookups to another: both ask the same server."""
+    other, service = unique("dns-other"), unique("dns-service")
+    with Sonde(tmp_path) as sonde:
+        output_of(*net.inside, PYTHON, f"{PROGRAMS}/lookup.py", "libc4", f"{other}.only4.test",
+                  name=other)
+        subprocess.run([*net.inside, "curl", "-s", f"http://{service}.missing.test:9/"],
+                       env=clean_environment(OTEL_SERVICE_NAME=service), check=False, timeout=20)
+        connect(net, service, f"http://{PEER}:9/")
+        wait_until(lambda: peers_of(sonde, service), "the connection")
+        assert peers_of(sonde, service) == {f"{other}.only4.test": 1}
 
 
 def test_a_replay_gives_the_same(tmp_path, net):

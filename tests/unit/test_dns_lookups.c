@@ -25,6 +25,7 @@ static struct dns_lookups *lookups;
 
 static char told[1 << 16]; /* a line for each: "A www.example 2000000 NOERROR" */
 static unsigned lost[OUTCOMES];
+static unsigned full[LIMITS][WORKLOADS_MAX];
 
 static void tell(void *context, const struct dns_lookup *lookup)
 {
@@ -45,6 +46,12 @@ static void lose(void *context, enum outcome outcome)
 	lost[outcome]++;
 }
 
+static void fill(void *context, enum limit limit, __u32 workload)
+{
+	(void)context;
+	full[limit][workload]++;
+}
+
 static void assert_told(const char *expected)
 {
 	assert_string_equal(told, expected);
@@ -56,7 +63,8 @@ static int begin(void **state)
 	(void)state;
 	told[0] = '\0';
 	memset(lost, 0, sizeof(lost));
-	lookups = dns_lookups_new(&(struct dns_sink){.lookup = tell, .lost = lose});
+	memset(full, 0, sizeof(full));
+	lookups = dns_lookups_new(&(struct dns_sink){.lookup = tell, .lost = lose, .full = fill});
 	return !lookups;
 }
 
@@ -73,6 +81,9 @@ static int end(void **state)
 static struct {
 	__u32 workload;
 	__u16 port;
+	__u32 netns;
+	__u8 server;              /* the last byte of its address */
+	bool is_answerer_unknown; /* as the kernel does not tell */
 	bool is_tcp;
 	unsigned code;
 	__u8 address; /* the last byte of what is answered; 0: no address */
@@ -83,6 +94,9 @@ static int usual(void **state)
 {
 	now.workload = SHOP;
 	now.port = 40000;
+	now.netns = 7;
+	now.server = 53;
+	now.is_answerer_unknown = false;
 	now.is_tcp = false;
 	now.code = 0;
 	now.address = 0;
@@ -114,13 +128,17 @@ static void take(__u64 time_ns, enum dns_direction direction, const __u8 *bytes,
 {
 	struct record_dns record = {
 		.record = {.type = RECORD_DNS, .workload = now.workload, .time_ns = time_ns},
-		.address = {.local_port = now.port, .remote_port = 53, .netns = 7},
+		.address = {.local_port = now.port, .remote_port = 53, .netns = now.netns},
 		.length = (__u32)length,
 		.kept = (__u16)length,
 		.direction = (__u8)direction,
 		.is_tcp = now.is_tcp,
 	};
 
+	if (direction == DNS_RECEIVED && now.is_answerer_unknown)
+		record.address.remote_port = 0;
+	else
+		record.address.remote[15] = now.server;
 	memcpy(record.bytes, bytes, length);
 	dns_lookups_take(lookups, &record);
 }
@@ -416,7 +434,10 @@ static void test_several_messages_in_one_piece_are_all_taken(void **state)
 static void test_the_rest_of_a_long_message_is_passed_over(void **state)
 {
 	struct record_dns record = {.record = {.workload = SHOP, .time_ns = SECOND + 1},
-		.address = {.local_port = now.port, .remote_port = 53, .netns = 7},
+		.address = {.remote = {[15] = now.server},
+			.local_port = now.port,
+			.remote_port = 53,
+			.netns = 7},
 		.direction = DNS_RECEIVED,
 		.is_tcp = true};
 	__u8 bytes[512];
@@ -462,7 +483,7 @@ static const char *name_of(__u8 last, __u32 workload, __u64 now_ns)
 {
 	const __u8 address[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = last};
 
-	return dns_name_of(lookups, address, workload, now_ns);
+	return dns_name_of(lookups, address, &(struct dns_asker){workload, now.netns}, now_ns);
 }
 
 static void look_up(__u64 time_ns, const char *name, __u8 address)
@@ -492,7 +513,177 @@ static void test_the_name_that_the_same_workload_asked_for_comes_first(void **st
 	look_up(2 * SECOND, "banks", 1);
 	assert_string_equal(name_of(1, SHOP, 3 * SECOND), "shops");
 	assert_string_equal(name_of(1, BANK, 3 * SECOND), "banks");
-	assert_string_equal(name_of(1, NOBODY, 3 * SECOND), "banks");
+	assert_null(name_of(1, NOBODY, 3 * SECOND));
+}
+
+/* --- whose names count for whom --- */
+
+/* This machine's programs, in this namespace, are to ask the server of `now`. */
+static void configure(__u32 netns)
+{
+	struct record_resolvers resolvers = {.netns = netns, .count = 2};
+
+	resolvers.servers[0][15] = 1;
+	resolvers.servers[1][15] = now.server;
+	dns_lookups_configure(lookups, &resolvers);
+}
+
+static void test_what_a_configured_server_answered_counts_for_all_of_the_namespace(void **state)
+{
+	(void)state;
+	look_up(SECOND, "bank", 1);
+	assert_null(name_of(1, NOBODY, 2 * SECOND));
+	configure(now.netns);
+	assert_string_equal(name_of(1, NOBODY, 2 * SECOND), "bank");
+	now.server++; /* anyone's own */
+	look_up(2 * SECOND, "forged", 2);
+	assert_null(name_of(2, NOBODY, 3 * SECOND));
+	assert_string_equal(name_of(2, SHOP, 3 * SECOND), "forged");
+	configure(now.netns + 1);
+	assert_null(name_of(2, NOBODY, 3 * SECOND));
+}
+
+static void test_what_a_server_answered_counts_for_those_that_ask_it_too(void **state)
+{
+	(void)state;
+	look_up(SECOND, "bank", 1);
+	now.workload = NOBODY;
+	look_up(SECOND, "other", 2);
+	assert_string_equal(name_of(1, NOBODY, 2 * SECOND), "bank");
+	now.server++;
+	now.workload = SHOP;
+	look_up(2 * SECOND, "forged", 1);
+	assert_null(name_of(1, NOBODY, 3 * SECOND));
+	now.workload = NOBODY; /* five servers more: the first is forgotten */
+	for (int i = 0; i < 5; i++, now.server++)
+		query((__u64)(3 + i) * SECOND, (unsigned)i, DNS_TYPE_A, "www");
+	now.server = 53;
+	now.workload = SHOP;
+	look_up(9 * SECOND, "bank", 1);
+	assert_null(name_of(1, NOBODY, 10 * SECOND));
+}
+
+static void test_a_name_never_counts_in_another_namespace(void **state)
+{
+	(void)state;
+	look_up(SECOND, "forged", 1);
+	now.netns++;
+	configure(now.netns);
+	assert_null(name_of(1, SHOP, 2 * SECOND));
+	assert_null(name_of(1, NOBODY, 2 * SECOND));
+	now.workload = NOBODY; /* which asks a server of the same address there */
+	query(SECOND, 1, DNS_TYPE_A, "www");
+	assert_null(name_of(1, NOBODY, 2 * SECOND));
+}
+
+static void test_an_answer_of_a_server_that_was_not_asked_is_none(void **state)
+{
+	(void)state;
+	now.address = 1;
+	query(SECOND, 1, DNS_TYPE_A, "www");
+	now.server++;
+	answer(SECOND + 1, 1, DNS_TYPE_A, "www");
+	assert_told("");
+	assert_null(name_of(1, SHOP, 2 * SECOND));
+	now.server--;
+	now.address = 2;
+	answer(SECOND + 2, 1, DNS_TYPE_A, "www");
+	assert_told("1 A www 2 NOERROR\n");
+	assert_string_equal(name_of(2, SHOP, 2 * SECOND), "www");
+	assert_null(name_of(1, SHOP, 2 * SECOND));
+}
+
+static void test_each_server_that_was_asked_may_answer(void **state)
+{
+	(void)state;
+	query(SECOND, 1, DNS_TYPE_A, "www");
+	now.server++;
+	query(SECOND + 1, 1, DNS_TYPE_A, "www");
+	answer(SECOND + 2, 1, DNS_TYPE_A, "www");
+	assert_told("1 A www 2 NOERROR\n");
+}
+
+static void test_an_answer_of_nobody_knows_whom_counts_for_who_asked_only(void **state)
+{
+	(void)state;
+	configure(now.netns);
+	now.is_answerer_unknown = true;
+	look_up(SECOND, "bank", 1);
+	assert_string_equal(name_of(1, SHOP, 2 * SECOND), "bank");
+	assert_null(name_of(1, NOBODY, 2 * SECOND));
+}
+
+static void test_what_a_configured_server_answered_is_not_unsaid_by_another(void **state)
+{
+	(void)state;
+	configure(now.netns);
+	look_up(SECOND, "bank", 1);
+	now.server++;
+	look_up(2 * SECOND, "forged", 1);
+	assert_string_equal(name_of(1, SHOP, 3 * SECOND), "bank");
+	now.server--;
+	look_up(4 * SECOND, "moved", 1);
+	assert_string_equal(name_of(1, SHOP, 5 * SECOND), "moved");
+	now.server++;
+	look_up(305 * SECOND, "later", 1); /* the answer may be kept no longer */
+	assert_string_equal(name_of(1, SHOP, 306 * SECOND), "later");
+}
+
+static void test_those_without_a_number_share_none(void **state)
+{
+	(void)state;
+	now.workload = 0;
+	look_up(SECOND, "forged", 1);
+	assert_null(name_of(1, 0, 2 * SECOND));
+	configure(now.netns);
+	assert_string_equal(name_of(1, 0, 2 * SECOND), "forged");
+}
+
+static void test_an_answer_without_its_question_names_nothing(void **state)
+{
+	const __u8 bytes[] = {0, 1, 0x81, 0, 0, 0, 0, 1, 0, 0, 0, 0, 3, 'w', 'w', 'w', 0, 0, 1, 0,
+		1, 0, 0, 1, 44, 0, 4, 10, 0, 0, 1};
+
+	(void)state;
+	query(SECOND, 1, DNS_TYPE_A, "www");
+	take(SECOND + 1, DNS_RECEIVED, bytes, sizeof(bytes));
+	assert_null(name_of(1, SHOP, 2 * SECOND));
+}
+
+static void test_a_workload_that_has_ended_leaves_no_names_to_the_next_of_its_number(void **state)
+{
+	(void)state;
+	look_up(SECOND, "bank", 1);
+	query(SECOND, 7, DNS_TYPE_A, "slow");
+	told[0] = '\0';
+	dns_lookups_end(lookups, SHOP);
+	dns_lookups_tick(lookups, 2 * SECOND);
+	assert_string_equal(name_of(1, SHOP, 2 * SECOND), "bank"); /* of its last ones */
+	dns_lookups_tick(lookups, 3 * SECOND);
+	assert_null(name_of(1, SHOP, 3 * SECOND));
+	assert_told("1 A slow 5000000000 timeout\n");
+	look_up(4 * SECOND, "bank", 1);
+	dns_lookups_begin(lookups, SHOP);
+	assert_null(name_of(1, SHOP, 4 * SECOND));
+}
+
+static void test_who_asks_in_masses_gives_up_its_own_lookups(void **state)
+{
+	(void)state;
+	query(SECOND, 1, DNS_TYPE_A, "www");
+	now.workload = BANK;
+	for (unsigned i = 0; i < 2 * DNS_LOOKUPS_MAX; i++)
+		query(SECOND + i, i, DNS_TYPE_A, "flood");
+	assert_int_equal(full[LIMIT_DNS_LOOKUPS][BANK], DNS_LOOKUPS_MAX + 1);
+	assert_int_equal(full[LIMIT_DNS_LOOKUPS][SHOP], 0);
+	now.workload = SHOP;
+	answer(SECOND + 9, 1, DNS_TYPE_A, "www");
+	assert_told("1 A www 9 NOERROR\n");
+	for (unsigned i = 0; i < 100; i++) /* and gets a part of the table */
+		query(SECOND + 10 + i, 60000 + i, DNS_TYPE_A, "www");
+	for (unsigned i = 0; i < 100; i++)
+		answer(SECOND + 200, 60000 + i, DNS_TYPE_A, "www");
+	assert_int_equal(full[LIMIT_DNS_LOOKUPS][SHOP], 0);
 }
 
 static void test_names_count_for_a_minute_at_least_and_by_their_time_to_live(void **state)
@@ -516,6 +707,20 @@ static const __u8 *numbered(__u32 number)
 	return address;
 }
 
+static bool name_add(
+	struct dns_names *names, __u32 workload, __u32 number, __u32 ttl_seconds, __u64 now_ns)
+{
+	static const __u8 server[16] = {1};
+
+	return dns_names_add(names, &(struct dns_asker){workload, 7},
+		&(struct dns_answer){numbered(number), server, "name", ttl_seconds}, now_ns);
+}
+
+static const char *name_find(struct dns_names *names, __u32 workload, __u32 number, __u64 now_ns)
+{
+	return dns_names_find(names, numbered(number), &(struct dns_asker){workload, 7}, now_ns);
+}
+
 static void test_the_least_recently_used_names_go_first(void **state)
 {
 	struct dns_names *names = dns_names_new();
@@ -523,17 +728,76 @@ static void test_the_least_recently_used_names_go_first(void **state)
 	(void)state;
 	assert_non_null(names);
 	for (__u32 i = 0; i < DNS_NAMES_MAX; i++)
-		dns_names_add(names, numbered(i), SHOP, "name", 86400 * 2, SECOND);
-	assert_non_null(dns_names_find(names, numbered(0), SHOP, SECOND));
+		assert_false(name_add(names, SHOP, i, 86400 * 2, SECOND));
+	assert_non_null(name_find(names, SHOP, 0, SECOND));
 	for (__u32 i = 0; i < DNS_NAMES_MAX / 2; i++)
-		dns_names_add(names, numbered(DNS_NAMES_MAX + i), SHOP, "name", 1, SECOND);
-	assert_non_null(dns_names_find(names, numbered(0), SHOP, SECOND));
+		assert_true(name_add(names, SHOP, DNS_NAMES_MAX + i, 1, SECOND));
+	assert_non_null(name_find(names, SHOP, 0, SECOND));
 	for (__u32 i = 1; i <= DNS_NAMES_MAX / 2; i++)
-		assert_null(dns_names_find(names, numbered(i), SHOP, SECOND));
+		assert_null(name_find(names, SHOP, i, SECOND));
 	for (__u32 i = DNS_NAMES_MAX / 2 + 1; i < DNS_NAMES_MAX * 3 / 2; i++)
-		assert_non_null(dns_names_find(names, numbered(i), SHOP, SECOND));
-	assert_non_null(dns_names_find(names, numbered(0), SHOP, SECOND + DNS_NAME_MOST_NS));
-	assert_null(dns_names_find(names, numbered(0), SHOP, SECOND + DNS_NAME_MOST_NS + 1));
+		assert_non_null(name_find(names, SHOP, i, SECOND));
+	assert_non_null(name_find(names, SHOP, 0, SECOND + DNS_NAME_MOST_NS));
+	assert_null(name_find(names, SHOP, 0, SECOND + DNS_NAME_MOST_NS + 1));
+	dns_names_free(names);
+}
+
+static unsigned names_kept(struct dns_names *names, __u32 workload, __u32 first, __u32 count)
+{
+	unsigned kept = 0;
+
+	for (__u32 i = first; i < first + count; i++)
+		kept += name_find(names, workload, i, SECOND) != NULL;
+	return kept;
+}
+
+static void test_who_learns_masses_of_names_costs_nobody_theirs(void **state)
+{
+	struct dns_names *names = dns_names_new();
+
+	(void)state;
+	for (__u32 i = 0; i < 50; i++)
+		name_add(names, SHOP, i, 300, SECOND);
+	for (__u32 i = 0; i < 300 * 32; i++)
+		name_add(names, BANK, 1000 + i, 300, SECOND);
+	assert_int_equal(names_kept(names, SHOP, 0, 50), 50);
+	for (__u32 i = 50; i < 500; i++)
+		assert_true(name_add(names, SHOP, i, 300, SECOND)); /* at the cost of BANK */
+	assert_int_equal(names_kept(names, SHOP, 0, 500), 500);
+	assert_int_equal(names_kept(names, BANK, 1000, 300 * 32), DNS_NAMES_MAX - 500);
+	dns_names_free(names);
+}
+
+static void test_each_of_many_has_its_part_of_the_names(void **state)
+{
+	struct dns_names *names = dns_names_new();
+
+	(void)state;
+	for (__u32 workload = 1; workload <= 63; workload++)
+		for (__u32 i = 0; i < 300; i++)
+			name_add(names, workload, 1000 * workload + i, 300, SECOND);
+	for (__u32 i = 0; i < 64; i++)
+		name_add(names, 64, 64000 + i, 300, SECOND);
+	for (__u32 i = 0; i < 300; i++)
+		name_add(names, 1, 1500 + i, 300, SECOND);
+	assert_int_equal(names_kept(names, 64, 64000, 64), 64);
+	for (__u32 workload = 2; workload <= 63; workload++)
+		assert_in_range(names_kept(names, workload, 1000 * workload, 300), 63, 300);
+	dns_names_free(names);
+}
+
+static void test_names_that_count_no_more_give_their_places_back(void **state)
+{
+	struct dns_names *names = dns_names_new();
+	__u64 later = 100 * SECOND;
+
+	(void)state;
+	for (__u32 i = 0; i < DNS_NAMES_MAX; i++)
+		name_add(names, i % 1000 + 1, i, 1, SECOND);
+	for (int i = 0; i < 16; i++)
+		dns_names_tidy(names, later);
+	for (__u32 i = 0; i < DNS_NAMES_MAX; i++)
+		assert_false(name_add(names, SHOP, i, 300, later));
 	dns_names_free(names);
 }
 
@@ -567,7 +831,23 @@ int main(void)
 		SPECIFICATION(test_an_address_has_the_name_that_was_asked_for_last),
 		SPECIFICATION(test_the_name_that_the_same_workload_asked_for_comes_first),
 		SPECIFICATION(test_names_count_for_a_minute_at_least_and_by_their_time_to_live),
+		SPECIFICATION(
+			test_what_a_configured_server_answered_counts_for_all_of_the_namespace),
+		SPECIFICATION(test_what_a_server_answered_counts_for_those_that_ask_it_too),
+		SPECIFICATION(test_a_name_never_counts_in_another_namespace),
+		SPECIFICATION(test_an_answer_of_a_server_that_was_not_asked_is_none),
+		SPECIFICATION(test_each_server_that_was_asked_may_answer),
+		SPECIFICATION(test_an_answer_of_nobody_knows_whom_counts_for_who_asked_only),
+		SPECIFICATION(test_what_a_configured_server_answered_is_not_unsaid_by_another),
+		SPECIFICATION(test_those_without_a_number_share_none),
+		SPECIFICATION(test_an_answer_without_its_question_names_nothing),
+		SPECIFICATION(
+			test_a_workload_that_has_ended_leaves_no_names_to_the_next_of_its_number),
+		SPECIFICATION(test_who_asks_in_masses_gives_up_its_own_lookups),
 		cmocka_unit_test(test_the_least_recently_used_names_go_first),
+		cmocka_unit_test(test_who_learns_masses_of_names_costs_nobody_theirs),
+		cmocka_unit_test(test_each_of_many_has_its_part_of_the_names),
+		cmocka_unit_test(test_names_that_count_no_more_give_their_places_back),
 	};
 
 	return cmocka_run_group_tests_name("dns_lookups", tests, NULL, NULL);

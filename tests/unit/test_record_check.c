@@ -22,6 +22,7 @@ static union {
 	struct record_http_active http_active;
 	struct record_tcp tcp;
 	struct record_dns dns;
+	struct record_resolvers resolvers;
 	struct record_exec exec;
 	struct record_exit exit;
 	struct record_syscall syscall;
@@ -66,6 +67,7 @@ static size_t least_size(enum record_type type)
 	case RECORD_TCP_REFUSALS: return sizeof(struct record_tcp_refusals);
 	case RECORD_HTTP_ACTIVE: return sizeof(struct record_http_active);
 	case RECORD_DNS: return offsetof(struct record_dns, bytes);
+	case RECORD_RESOLVERS: return sizeof(struct record_resolvers);
 	case RECORD_TYPES: break;
 	}
 	return 0;
@@ -225,6 +227,7 @@ static void test_enums_and_numbers_are_in_range(void **state)
 	assert_range(RECORD_TCP, tcp.direction, TCP_OUTBOUND, TCP_OUTBOUND + 1);
 	assert_range(RECORD_DNS, dns.direction, DNS_RECEIVED, DNS_RECEIVED + 1);
 	assert_range(RECORD_DNS, dns.is_tcp, 1, 2);
+	assert_range(RECORD_RESOLVERS, resolvers.count, RESOLVERS_MAX, RESOLVERS_MAX + 1);
 	assert_range(RECORD_EXIT, exit.signal, 64, 65);
 	assert_range(RECORD_EXIT, exit.oom, 1, 2);
 	assert_range(RECORD_SYSCALL_ERROR, syscall_error.error, 4095, 4096);

@@ -22,6 +22,7 @@
 #include "kernel/memory_limit.h"
 #include "kernel/refusal.h"
 #include "kernel/requests.h"
+#include "kernel/resolvers.h"
 #include "kernel/rings.h"
 #include "kernel/skeleton.h"
 #include "kernel/tables.h"
@@ -50,6 +51,7 @@ struct probes {
 	struct tables *tables;
 	struct connections *connections; /* NULL: their iterator is off; likewise the next */
 	struct requests *requests;
+	struct resolvers resolvers;
 	uint64_t collected_ns; /* when numbers were last taken back */
 	bool holds_cpu;        /* this kernel lets programs do that */
 };
@@ -400,6 +402,7 @@ end:
 		return result;
 	}
 	clock_tell(probes);
+	resolvers_tell(&probes->resolvers, probes->sink, probes->context);
 	probes->collected_ns = clock_monotonic_ns();
 	malloc_trim(0); /* what the kernel's types took to read is not needed again */
 	*out = probes;
@@ -454,6 +457,7 @@ void probes_sweep(struct probes *probes)
 	if (now - probes->collected_ns < COLLECT_INTERVAL_NS)
 		return;
 	probes->collected_ns = now;
+	resolvers_tell(&probes->resolvers, probes->sink, probes->context);
 	if (programs_has(&probes->programs, program_find("workload_tasks")))
 		workloads_collect(probes->workloads, retire, probes);
 }

@@ -29,6 +29,7 @@ static const size_t fixed_size[RECORD_TYPES] = {
 	[RECORD_TCP_REFUSALS] = sizeof(struct record_tcp_refusals),
 	[RECORD_HTTP_ACTIVE] = sizeof(struct record_http_active),
 	[RECORD_DNS] = offsetof(struct record_dns, bytes),
+	[RECORD_RESOLVERS] = sizeof(struct record_resolvers),
 };
 
 static bool has_end(const char *text, size_t size)
@@ -139,6 +140,8 @@ bool record_is_valid(const struct record *record, size_t size)
 		       tcp->closer <= TCP_PEER && tcp->reason <= TCP_ERROR &&
 		       has_end(tcp->comm, COMM_LEN);
 	}
+	case RECORD_RESOLVERS:
+		return ((const struct record_resolvers *)self)->count <= RESOLVERS_MAX;
 	case RECORD_EXEC: return has_end(((const struct record_exec *)self)->comm, COMM_LEN);
 	case RECORD_EXIT: {
 		const struct record_exit *end = self;

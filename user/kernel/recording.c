@@ -59,6 +59,7 @@ static uint32_t layout_checksum(void)
 		sizeof(struct record_events),
 		sizeof(struct record_address),
 		sizeof(struct record_dns),
+		sizeof(struct record_resolvers),
 		sizeof(struct record_http),
 		offsetof(struct record_http, line),
 		sizeof(struct record_http_active),

@@ -20,7 +20,7 @@
 #include "kernel/source.h"
 
 /* Raised by every change to the format or to bpf/record.h. */
-#define RECORDING_VERSION 3
+#define RECORDING_VERSION 4
 
 #define RECORDING_ERROR_LEN 512
 

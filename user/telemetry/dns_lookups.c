@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "telemetry/dns_names.h"
 #include "telemetry/dns_stream.h"
 
 #define BUCKETS 1024 /* a power of two */
+
+/* Servers that one question is known to have gone to; musl asks all of resolv.conf at once. */
+#define SERVERS_MAX 3
 
 /* One end of a conversation with servers. A socket that is not connected has several. */
 struct end {
@@ -34,7 +36,9 @@ struct lookup {
 	bool is_answered; /* kept on, for what is told twice or comes late */
 	__u32 workload;
 	__u32 tgid;
-	struct record_address address;
+	struct record_address address; /* `remote` is the server that was asked first */
+	__u8 servers[SERVERS_MAX][16]; /* that were asked, the first ones of */
+	__u16 server_count;            /* so many */
 	__u64 start_ns;
 	__u64 answered_ns;
 	struct dns_question question;
@@ -55,6 +59,9 @@ struct dns_lookups {
 	struct dns_streams *streams;
 	struct lookup *chains[BUCKETS];
 	struct list waiting, answered;
+	unsigned waiting_count[WORKLOADS_MAX];
+	unsigned waiting_workloads;  /* that have any */
+	__u8 ends_in[WORKLOADS_MAX]; /* so many sweeps; 0: not so far */
 	struct lookup *free;
 	size_t made;       /* lookups that were ever used: no others take memory */
 	struct held *held; /* by time */
@@ -94,10 +101,15 @@ void dns_lookups_free(struct dns_lookups *lookups)
 	free(lookups);
 }
 
-const char *dns_name_of(
-	const struct dns_lookups *lookups, const __u8 address[16], __u32 workload, __u64 now_ns)
+void dns_lookups_configure(struct dns_lookups *lookups, const struct record_resolvers *resolvers)
 {
-	return dns_names_find(lookups->names, address, workload, now_ns);
+	dns_names_configure(lookups->names, resolvers);
+}
+
+const char *dns_name_of(const struct dns_lookups *lookups, const __u8 address[16],
+	const struct dns_asker *asker, __u64 now_ns)
+{
+	return dns_names_find(lookups->names, address, asker, now_ns);
 }
 
 /* --- the table --- */
@@ -142,11 +154,6 @@ static struct lookup *lookup_find(
 	return found;
 }
 
-static struct list *list_of(struct dns_lookups *lookups, const struct lookup *lookup)
-{
-	return lookup->is_answered ? &lookups->answered : &lookups->waiting;
-}
-
 static void list_add(struct list *list, struct lookup *lookup)
 {
 	lookup->newer = NULL;
@@ -161,6 +168,20 @@ static void list_remove(struct list *list, struct lookup *lookup)
 	*(lookup->older ? &lookup->older->newer : &list->oldest) = lookup->newer;
 }
 
+static void waiting_add(struct dns_lookups *lookups, struct lookup *lookup)
+{
+	list_add(&lookups->waiting, lookup);
+	if (!lookups->waiting_count[lookup->workload]++)
+		lookups->waiting_workloads++;
+}
+
+static void waiting_remove(struct dns_lookups *lookups, struct lookup *lookup)
+{
+	list_remove(&lookups->waiting, lookup);
+	if (!--lookups->waiting_count[lookup->workload])
+		lookups->waiting_workloads--;
+}
+
 static void lookup_remove(struct dns_lookups *lookups, struct lookup *lookup)
 {
 	struct lookup **link = chain_of(lookups, &lookup->end, lookup->id);
@@ -168,13 +189,41 @@ static void lookup_remove(struct dns_lookups *lookups, struct lookup *lookup)
 	while (*link != lookup)
 		link = &(*link)->chain_next;
 	*link = lookup->chain_next;
-	list_remove(list_of(lookups, lookup), lookup);
+	if (lookup->is_answered)
+		list_remove(&lookups->answered, lookup);
+	else
+		waiting_remove(lookups, lookup);
 	lookup->chain_next = lookups->free;
 	lookups->free = lookup;
 }
 
+/* Whose lookup is lost when this workload begins one more and all wait: its own, if it has its part
+ * of them, else one of the workload with the most. */
+static __u32 workload_losing(const struct dns_lookups *lookups, __u32 workload)
+{
+	__u32 most = workload;
+
+	if (lookups->waiting_count[workload] >= DNS_LOOKUPS_MAX / lookups->waiting_workloads)
+		return workload;
+	for (__u32 i = 0; i < WORKLOADS_MAX; i++)
+		if (lookups->waiting_count[i] > lookups->waiting_count[most])
+			most = i;
+	return most;
+}
+
+static void lookup_lose(struct dns_lookups *lookups, __u32 workload)
+{
+	struct lookup *lookup = lookups->waiting.oldest;
+
+	while (lookup->workload != workload)
+		lookup = lookup->newer;
+	lookups->sink.lost(lookups->sink.context, OUTCOME_TABLE_FULL);
+	lookups->sink.full(lookups->sink.context, LIMIT_DNS_LOOKUPS, workload);
+	lookup_remove(lookups, lookup);
+}
+
 /* Room for one; when there is none, that of an old one, which is lost when it still waits. */
-static struct lookup *lookup_room(struct dns_lookups *lookups)
+static struct lookup *lookup_room(struct dns_lookups *lookups, __u32 workload)
 {
 	struct lookup *room;
 
@@ -183,8 +232,7 @@ static struct lookup *lookup_room(struct dns_lookups *lookups)
 	if (!lookups->free && lookups->answered.oldest) {
 		lookup_remove(lookups, lookups->answered.oldest);
 	} else if (!lookups->free) {
-		lookups->sink.lost(lookups->sink.context, OUTCOME_TABLE_FULL);
-		lookup_remove(lookups, lookups->waiting.oldest);
+		lookup_lose(lookups, workload_losing(lookups, workload));
 	}
 	room = lookups->free;
 	lookups->free = room->chain_next;
@@ -228,14 +276,49 @@ static bool is_over(const struct lookup *lookup, __u64 now_ns)
 }
 
 static void names_keep(struct dns_lookups *lookups, const struct lookup *lookup,
-	const struct dns_message *answer, __u64 now_ns)
+	const struct record_dns *record, const struct dns_message *message)
 {
-	for (size_t i = 0; i < answer->address_count; i++)
-		dns_names_add(lookups->names, answer->addresses[i].address, lookup->workload,
-			lookup->question.name, answer->addresses[i].ttl, now_ns);
+	const struct dns_asker asker = {lookup->workload, lookup->end.netns};
+	bool was_full = false;
+
+	for (size_t i = 0; message->has_question && i < message->address_count; i++) {
+		const struct dns_answer answer = {
+			.address = message->addresses[i].address,
+			.server = record->address.remote,
+			.name = lookup->question.name,
+			.ttl_seconds = message->addresses[i].ttl,
+		};
+
+		was_full |= dns_names_add(lookups->names, &asker, &answer, record->record.time_ns);
+	}
+	if (was_full)
+		lookups->sink.full(lookups->sink.context, LIMIT_DNS_NAMES, lookup->workload);
 }
 
 /* --- messages --- */
+
+/* A server that was asked. Where the kernel does not tell who sent an answer, any may have. */
+static bool is_server_asked(const struct lookup *lookup, const struct record_address *address)
+{
+	if (!address->remote_port)
+		return true;
+	for (__u16 i = 0; i < lookup->server_count; i++)
+		if (!memcmp(lookup->servers[i], address->remote, 16))
+			return address->remote_port == lookup->address.remote_port;
+	return false;
+}
+
+static void server_note(
+	struct dns_lookups *lookups, struct lookup *lookup, const struct record_address *address)
+{
+	const struct dns_asker asker = {lookup->workload, address->netns};
+
+	dns_names_note_asked(lookups->names, &asker, address->remote);
+	if (lookup->server_count == SERVERS_MAX ||
+		(lookup->server_count && is_server_asked(lookup, address)))
+		return;
+	memcpy(lookup->servers[lookup->server_count++], address->remote, 16);
+}
 
 static void take_query(struct dns_lookups *lookups, const struct record_dns *record,
 	const struct dns_message *message)
@@ -245,13 +328,15 @@ static void take_query(struct dns_lookups *lookups, const struct record_dns *rec
 	__u64 now_ns = record->record.time_ns;
 
 	if (lookup && !is_over(lookup, now_ns)) {
-		if (!lookup->is_answered || now_ns <= lookup->answered_ns)
+		if (!lookup->is_answered || now_ns <= lookup->answered_ns) {
+			server_note(lookups, lookup, &record->address);
 			return; /* asked again, or told twice */
+		}
 		lookup_remove(lookups, lookup);
 	} else if (lookup) {
 		lookup_expire(lookups, lookup);
 	}
-	lookup = lookup_room(lookups);
+	lookup = lookup_room(lookups, record->record.workload);
 	*lookup = (struct lookup){.chain_next = *chain_of(lookups, &end, message->id),
 		.end = end,
 		.id = message->id,
@@ -261,7 +346,8 @@ static void take_query(struct dns_lookups *lookups, const struct record_dns *rec
 		.start_ns = now_ns,
 		.question = message->question};
 	*chain_of(lookups, &end, message->id) = lookup;
-	list_add(&lookups->waiting, lookup);
+	waiting_add(lookups, lookup);
+	server_note(lookups, lookup, &record->address);
 }
 
 /* False: it answers nothing that was asked until now. */
@@ -275,11 +361,13 @@ static bool take_answer(struct dns_lookups *lookups, const struct record_dns *re
 		return false;
 	if (lookup->is_answered || is_over(lookup, record->record.time_ns))
 		return true; /* another server's, or too late */
-	list_remove(&lookups->waiting, lookup);
+	if (!is_server_asked(lookup, &record->address))
+		return true; /* nobody asked this one */
+	waiting_remove(lookups, lookup);
 	list_add(&lookups->answered, lookup);
 	lookup->is_answered = true;
 	lookup->answered_ns = record->record.time_ns;
-	names_keep(lookups, lookup, message, record->record.time_ns);
+	names_keep(lookups, lookup, record, message);
 	lookup_tell(lookups, lookup, lookup->answered_ns, message, false);
 	return true;
 }
@@ -395,11 +483,44 @@ static void lookups_expire(struct dns_lookups *lookups, struct list *list)
 		lookup_expire(lookups, list->oldest);
 }
 
+/* What still waits is told before the number has another name. */
+static void workload_forget(struct dns_lookups *lookups, __u32 workload)
+{
+	struct lookup *next;
+
+	for (struct lookup *lookup = lookups->waiting.oldest; lookup; lookup = next) {
+		next = lookup->newer;
+		if (lookup->workload == workload)
+			lookup_expire(lookups, lookup);
+	}
+	dns_names_forget(lookups->names, workload);
+	lookups->ends_in[workload] = 0;
+}
+
+void dns_lookups_begin(struct dns_lookups *lookups, __u32 workload)
+{
+	workload_forget(lookups, workload);
+}
+
+void dns_lookups_end(struct dns_lookups *lookups, __u32 workload)
+{
+	lookups->ends_in[workload] = 2;
+}
+
+static void ended_forget(struct dns_lookups *lookups)
+{
+	for (__u32 i = 0; i < WORKLOADS_MAX; i++)
+		if (lookups->ends_in[i] && !--lookups->ends_in[i])
+			workload_forget(lookups, i);
+}
+
 void dns_lookups_tick(struct dns_lookups *lookups, __u64 now_ns)
 {
 	release_until(lookups, lookups->swept_ns);
 	held_retry(lookups);
 	lookups_expire(lookups, &lookups->waiting);
 	lookups_expire(lookups, &lookups->answered);
+	ended_forget(lookups);
+	dns_names_tidy(lookups->names, now_ns);
 	lookups->swept_ns = now_ns;
 }

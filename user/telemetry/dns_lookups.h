@@ -7,14 +7,20 @@
  * DNS_TIMEOUT_NS it is the same one, and its clock runs from the first time. Time moves by the
  * records alone, so a replay gives the same.
  *
+ * An answer is one only where it was asked for: at the same socket, with the same id and question,
+ * and from a server that was asked, as far as the kernel tells who sent it.
+ *
  * Memory is bounded: DNS_LOOKUPS_MAX lookups under way, DNS_HELD_MAX messages that wait for earlier
- * ones, and the names of dns_names.h. Not thread-safe: the main thread owns it.
+ * ones, and the names of dns_names.h. A workload that fills a table loses its own first. Not
+ * thread-safe: the main thread owns it.
  */
 #ifndef SONDE_DNS_LOOKUPS_H
 #define SONDE_DNS_LOOKUPS_H
 
+#include "limit.h"
 #include "protocol/dns.h"
 #include "record.h"
+#include "telemetry/dns_names.h"
 
 #define DNS_TIMEOUT_NS  5000000000ULL /* as long as glibc waits for one server */
 #define DNS_LOOKUPS_MAX 2048
@@ -40,6 +46,8 @@ struct dns_sink {
 	void (*lookup)(void *context, const struct dns_lookup *lookup);
 	/* What could not be told, once for each lookup: OUTCOME_TABLE_FULL, OUTCOME_UNPARSABLE. */
 	void (*lost)(void *context, enum outcome outcome);
+	/* This workload found a table full: LIMIT_DNS_LOOKUPS, LIMIT_DNS_NAMES. */
+	void (*full)(void *context, enum limit limit, __u32 workload);
 	void *context;
 };
 
@@ -51,11 +59,20 @@ void dns_lookups_take(struct dns_lookups *lookups, const struct record_dns *reco
 /* A sweep ended at `now_ns`: lookups that had no answer until now are over. */
 void dns_lookups_tick(struct dns_lookups *lookups, __u64 now_ns);
 
+void dns_lookups_configure(struct dns_lookups *lookups, const struct record_resolvers *resolvers);
+
 /*
- * The name that was asked for when this address was last the answer: by this workload, or else by
- * any. NULL when there is none, or none that still counts. Valid until the next record is taken.
+ * A number has a new meaning, or none any more: what belongs to the workload that had it goes, at
+ * once or, as its last connections have no names yet, at the sweep after next.
  */
-const char *dns_name_of(
-	const struct dns_lookups *lookups, const __u8 address[16], __u32 workload, __u64 now_ns);
+void dns_lookups_begin(struct dns_lookups *lookups, __u32 workload);
+void dns_lookups_end(struct dns_lookups *lookups, __u32 workload);
+
+/*
+ * The name that was asked for when this address was last the answer, for a connection of `asker`:
+ * see dns_names.h. NULL when there is none that counts. Valid until the next record is taken.
+ */
+const char *dns_name_of(const struct dns_lookups *lookups, const __u8 address[16],
+	const struct dns_asker *asker, __u64 now_ns);
 
 #endif

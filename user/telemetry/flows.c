@@ -97,7 +97,8 @@ static const char *peer_looked_up(struct flows *flows, const struct flow *flow)
 	const char *service = service_of(flows, flow), *name = NULL;
 
 	if (flow->direction == TCP_OUTBOUND)
-		name = dns_name_of(flows->dns, flow->address.remote, flow->workload, flows->now_ns);
+		name = dns_name_of(flows->dns, flow->address.remote,
+			&(struct dns_asker){flow->workload, flow->address.netns}, flows->now_ns);
 	if (!name || peers_admit(flows->peers, service, name, flows->now_ns))
 		return name;
 	metric_add(SERIES(flows->families, FAMILY_TCP_PEERS_FOLDED, service), 1);

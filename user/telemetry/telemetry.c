@@ -44,6 +44,7 @@ struct telemetry {
 
 static void take_dns_lookup(void *context, const struct dns_lookup *lookup);
 static void take_dns_lost(void *context, enum outcome outcome);
+static void take_dns_full(void *context, enum limit limit, __u32 workload);
 
 struct telemetry *telemetry_new(const struct config *config)
 {
@@ -51,8 +52,8 @@ struct telemetry *telemetry_new(const struct config *config)
 
 	if (!telemetry)
 		return NULL;
-	telemetry->dns =
-		dns_lookups_new(&(struct dns_sink){take_dns_lookup, take_dns_lost, telemetry});
+	telemetry->dns = dns_lookups_new(
+		&(struct dns_sink){take_dns_lookup, take_dns_lost, take_dns_full, telemetry});
 	telemetry->identity = identity_new();
 	telemetry->routes = routes_new(config->routes_per_service_max);
 	telemetry->peers = peers_new();
@@ -270,6 +271,13 @@ static void take_dns_lost(void *context, enum outcome outcome)
 	take_event(context, SOURCE_DNS, outcome, 1);
 }
 
+static void take_dns_full(void *context, enum limit limit, __u32 workload)
+{
+	struct telemetry *telemetry = context;
+
+	limit_met(limit, identity_service(telemetry->identity, workload)->name);
+}
+
 /* --- processes --- */
 
 static void take_exec(
@@ -364,6 +372,7 @@ static void take_workload_end(struct telemetry *telemetry, __u32 workload)
 {
 	struct workload_shares *shares = &telemetry->shares[workload];
 
+	dns_lookups_end(telemetry->dns, workload);
 	identity_on_workload_end(telemetry->identity, workload);
 	for (int role = HTTP_SERVER; role <= HTTP_CLIENT; role++)
 		for (int method = 0; method < HTTP_METHODS; method++) {
@@ -381,6 +390,7 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 	(void)size; /* each record says itself how long it is */
 	switch ((enum record_type)record->type) {
 	case RECORD_WORKLOAD:
+		dns_lookups_begin(telemetry->dns, record->workload);
 		identity_on_workload(telemetry->identity, (const void *)record);
 		break;
 	case RECORD_WORKLOAD_END: take_workload_end(telemetry, record->workload); break;
@@ -397,6 +407,7 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 		break;
 	}
 	case RECORD_DNS: dns_lookups_take(telemetry->dns, (const void *)record); break;
+	case RECORD_RESOLVERS: dns_lookups_configure(telemetry->dns, (const void *)record); break;
 	case RECORD_HTTP: take_http(telemetry, (const void *)record, service); break;
 	case RECORD_TCP:
 	case RECORD_TCP_LISTENER:
