@@ -33,10 +33,9 @@
 #define HISTOGRAM_BUCKETS (HISTOGRAM_BOUNDS + 1) /* the last one: longer than 2^7 s */
 
 #define COMM_LEN         16
-#define EXECUTABLE_LEN   64
-#define SERVICE_NAME_LEN 128
+#define NAME_LEN         256 /* what a file may be called (NAME_MAX), and its NUL */
+#define SERVICE_NAME_LEN NAME_LEN
 #define CGROUP_LEVELS    6
-#define CGROUP_NAME_LEN  96
 #define ARGUMENTS_LEN    256
 #define HTTP_LINE_LEN    256
 #define UNIX_PATH_LEN    108  /* sizeof(sockaddr_un.sun_path) */
@@ -78,13 +77,17 @@ struct record {
 struct record_workload {
 	struct record record;
 	__u64 cgroup_id;
-	__u64 inode;                         /* of the executable, */
-	__u32 device;                        /* on this device */
-	__u32 tgid;                          /* the process that was seen first */
-	char comm[COMM_LEN];                 /* its command name */
-	char executable[EXECUTABLE_LEN];     /* file name without folders; "" for a kernel thread */
+	__u64 inode;         /* of the executable, */
+	__u32 device;        /* on this device */
+	__u32 tgid;          /* the process that was seen first */
+	char comm[COMM_LEN]; /* its command name */
+	__u32 is_own;        /* 1: Sonde itself */
+	__u32 reserved;
+	char executable[NAME_LEN]; /* file name without folders; "" for a kernel thread */
+	char program[NAME_LEN];    /* what it executes, where that is an interpreter, or "" */
 	char service_name[SERVICE_NAME_LEN]; /* OTEL_SERVICE_NAME of its environment, or "" */
-	char cgroup[CGROUP_LEVELS][CGROUP_NAME_LEN]; /* names from the leaf up, the root left out */
+	/* names from the leaf up, the root left out; where they are long, fewer */
+	char cgroup[CGROUP_LEVELS][NAME_LEN];
 };
 
 /* How CLOCK_REALTIME stood to CLOCK_MONOTONIC; first in a recording, then with every sweep. */

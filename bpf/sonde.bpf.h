@@ -33,6 +33,8 @@
 #define MSG_ERRQUEUE 0x2000
 #define RCV_SHUTDOWN 1
 
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+
 #define S_IFMT   0170000
 #define S_IFSOCK 0140000
 

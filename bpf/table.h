@@ -64,18 +64,49 @@ union tcp_swept {
 /* Longest environment that is searched for OTEL_SERVICE_NAME, in entries (or 255-byte pieces). */
 #define ENVIRONMENT_ENTRIES 256
 
-/* Who a number is, and the hash of its OTEL_SERVICE_NAME (0: none), which is part of its key. */
+/* Where a process's own name comes from. */
+enum name_source {
+	NAME_NONE,
+	NAME_ENVIRONMENT, /* OTEL_SERVICE_NAME */
+	NAME_COMMAND      /* what an interpreter was told to execute; see command.h */
+};
+
+/* The name that a process was started with. */
+struct process_name {
+	__u64 hash;   /* 0: none */
+	__u32 source; /* enum name_source */
+	__u32 reserved;
+	char text[NAME_LEN];
+};
+
+/*
+ * Who a number is: a struct record_workload in less room. The texts, each with its NUL: the
+ * process's name, the executable, the cgroups from the leaf up; an empty one ends them. What would
+ * not fit for certain is left out: at least two cgroups always do.
+ */
+#define WORKLOAD_TEXT_LEN 1024
+
 struct workload {
-	struct record_workload record;
+	__u64 time_ns; /* 0: nobody */
+	__u64 cgroup_id;
+	__u64 inode;
 	__u64 name_hash;
+	__u32 name_source; /* enum name_source */
+	__u32 device;
+	__u32 tgid;
+	__u32 is_own;
+	char comm[COMM_LEN];
+	char text[WORKLOAD_TEXT_LEN];
 };
 
 struct workload_key {
 	__u64 cgroup_id;
+	__u64 cgroup_names; /* a hash of those that tell: a cgroup may be renamed */
 	__u64 inode;
 	__u64 name_hash;
 	__u32 device;
-	__u32 hierarchy; /* of the cgroup: ids of cgroup v1 are unique only within one */
+	__u16 hierarchy; /* of the cgroup: ids of cgroup v1 are unique only within one */
+	__u16 is_own;
 };
 
 #endif

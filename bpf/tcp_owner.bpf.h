@@ -9,8 +9,6 @@
 #include "tcp_record.bpf.h"
 #include "workload.bpf.h"
 
-#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
-
 struct owner {
 	__u32 workload;
 	__u32 tgid;

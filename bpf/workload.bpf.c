@@ -26,7 +26,8 @@ __noinline int name_hash(void)
 
 	if (!scratch)
 		return 0;
-	for (int i = 0; i < SERVICE_NAME_LEN && scratch->name.text[i]; i++)
+	hash ^= scratch->name.source;
+	for (int i = 0; i < NAME_LEN && scratch->name.text[i]; i++)
 		hash = (hash ^ (__u8)scratch->name.text[i]) * 0x100000001b3;
 	scratch->name.hash = hash;
 	return 0;
@@ -56,9 +57,9 @@ __noinline int environment_step(void)
 		return 1;
 	if (!scratch->continued && length > (long)NAME_VARIABLE_LEN + 1 &&
 		names_service(scratch->entry)) {
-		__builtin_memset(scratch->name.text, 0, SERVICE_NAME_LEN);
-		bpf_probe_read_kernel_str(
-			scratch->name.text, SERVICE_NAME_LEN, scratch->entry + NAME_VARIABLE_LEN);
+		scratch->name.source = NAME_ENVIRONMENT;
+		bpf_probe_read_user_str(scratch->name.text, NAME_LEN,
+			(void *)scratch->environment + NAME_VARIABLE_LEN);
 		name_hash();
 		return 1;
 	}
@@ -73,6 +74,7 @@ static __always_inline void name_from_environment(
 	struct task_struct *task, struct workload_scratch *scratch)
 {
 	scratch->name.hash = 0;
+	scratch->name.source = NAME_NONE;
 	scratch->environment = BPF_CORE_READ(task, mm, env_start);
 	scratch->environment_end = BPF_CORE_READ(task, mm, env_end);
 	scratch->continued = 0;
@@ -147,20 +149,26 @@ int BPF_PROG(workload_cgroup_changed)
 
 /* --- the tasks that are there: at start-up, and to learn which numbers are still in use --- */
 
-/* Names of processes that were there before, which only user space can read; by process id. */
+/*
+ * Names of processes that were there before, which only user space can read; by process id. As many
+ * as it hands over at a time.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 256);
 	__type(key, __u32);
-	__type(value, char[SERVICE_NAME_LEN]);
+	__type(value, struct process_name);
 } workload_names SEC(".maps");
+
+/* True while more of them follow: the iterator leaves out what has no name so far. */
+bool workload_names_follow = false;
 
 static __always_inline int on_workload_task(struct task_struct *task)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
+	struct process_name *name;
 	struct thread *thread;
 	__u32 tgid;
-	char *name;
 
 	if (!task || !scratch)
 		return 0;
@@ -174,9 +182,12 @@ static __always_inline int on_workload_task(struct task_struct *task)
 
 		tgid = task->tgid;
 		name = bpf_map_lookup_elem(&workload_names, &tgid);
+		if (!name && workload_names_follow)
+			return 0;
 		scratch->name.hash = 0;
+		scratch->name.source = NAME_NONE;
 		if (name) {
-			__builtin_memcpy(scratch->name.text, name, SERVICE_NAME_LEN);
+			scratch->name = *name;
 			name_hash();
 		}
 		thread->workload = workload_find(task, scratch);

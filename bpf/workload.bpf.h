@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Workloads: a small number for "this executable in this cgroup under this OTEL_SERVICE_NAME".
+ * Workloads: a small number for "this executable in this cgroup, started under this name".
  *
  * A thread's number stands in its task storage. It is inherited over fork, found anew when a
  * process executes a program, and found anew by every thread at its next event when
@@ -15,6 +15,7 @@
 #include "table.h"
 
 extern __u32 workload_generation;
+extern const volatile __u32 own_tgid; /* of Sonde */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -36,15 +37,9 @@ struct {
 	__type(value, __u32);
 } workload_free __weak SEC(".maps");
 
-/* A service name found in a process's environment. */
-struct service_name {
-	__u64 hash;
-	char text[SERVICE_NAME_LEN];
-};
-
 struct workload_scratch {
 	struct workload workload;
-	struct service_name name;
+	struct process_name name;
 	__u64 environment; /* what is left of one to be searched: its begin, */
 	__u64 environment_end;
 	__u32 continued; /* and whether that begins in the middle of an entry */
@@ -65,23 +60,52 @@ static __always_inline struct workload_scratch *workload_scratch_get(void)
 	return bpf_map_lookup_elem(&workload_scratch, &zero);
 }
 
+/* `self` is the first member of struct cgroup, so what a parent points to is one, too. */
+static __always_inline struct cgroup *cgroup_parent(struct cgroup *cgroup)
+{
+	return (struct cgroup *)BPF_CORE_READ(cgroup, self.parent);
+}
+
+/* Digits of a container's id, which stand in the name of its cgroup. */
+#define CONTAINER_ID_LEN 64
+
+/* True when the name of a cgroup, or of the one around it, has room for a container's id. */
+static __always_inline bool cgroup_is_container(
+	struct cgroup *cgroup, struct workload_scratch *scratch)
+{
+	for (int i = 0; i < 2; i++) {
+		if (BPF_CORE_READ(cgroup, level) <= 0)
+			return false;
+		if (bpf_probe_read_kernel_str(scratch->entry, CONTAINER_ID_LEN + 1,
+			    BPF_CORE_READ(cgroup, kn, name)) > CONTAINER_ID_LEN)
+			return true;
+		cgroup = cgroup_parent(cgroup);
+	}
+	return false;
+}
+
 /*
- * The cgroup that tells services apart: that of the unified hierarchy, or, on a host where it holds
- * everything in its root, the first one of cgroup v1 that does not.
+ * The cgroup that tells services apart: that of the unified hierarchy. On a host that has cgroup v1
+ * as well, the first one of that which is a container, as the unified one may be the engine's unit
+ * there; or, where the unified hierarchy holds everything in its root, which is any.
  */
-static __always_inline struct cgroup *workload_cgroup(struct task_struct *task)
+static __always_inline struct cgroup *workload_cgroup(
+	struct task_struct *task, struct workload_scratch *scratch)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
 	struct cgroup *cgroup = BPF_CORE_READ(set, dfl_cgrp), *other;
+	bool is_root = BPF_CORE_READ(cgroup, level) <= 0;
 
-	if (BPF_CORE_READ(cgroup, level) > 0)
+	if (cgroup_is_container(cgroup, scratch))
 		return cgroup;
 #define WORKLOAD_TRY_V1(controller)                                                                \
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, controller##_cgrp_id)) {             \
 		other = BPF_CORE_READ(set,                                                         \
 			subsys[bpf_core_enum_value(enum cgroup_subsys_id, controller##_cgrp_id)],  \
 			cgroup);                                                                   \
-		if (BPF_CORE_READ(other, level) > 0)                                               \
+		if (BPF_CORE_READ(other, root) != BPF_CORE_READ(cgroup, root) &&                   \
+			BPF_CORE_READ(other, level) > 0 &&                                         \
+			(is_root || cgroup_is_container(other, scratch)))                          \
 			return other;                                                              \
 	}
 	WORKLOAD_TRY_V1(memory)
@@ -91,47 +115,91 @@ static __always_inline struct cgroup *workload_cgroup(struct task_struct *task)
 	return cgroup;
 }
 
-/* Fills the description that user space names the service by. */
-static __always_inline void workload_describe(struct record_workload *record,
-	struct task_struct *task, struct cgroup *cgroup, const struct service_name *name)
+/* What the names of a cgroup of version 1 come to, which may change; those of version 2 do not. */
+static __always_inline __u64 cgroup_names_hash(struct cgroup *cgroup)
 {
-	struct file *file = BPF_CORE_READ(task, mm, exe_file);
+	__u64 hash = 0;
 
-	/* or behind each string there would be the end of a longer one, of another process */
-	__builtin_memset(record, 0, sizeof(*record));
-	record->record.type = RECORD_WORKLOAD;
-	record->record.time_ns = bpf_ktime_get_ns();
-	record->tgid = BPF_CORE_READ(task, tgid);
-	BPF_CORE_READ_STR_INTO(&record->comm, task, group_leader, comm);
-	if (file)
-		bpf_probe_read_kernel_str(record->executable, EXECUTABLE_LEN,
-			BPF_CORE_READ(file, f_path.dentry, d_name.name));
-	if (name->hash)
-		__builtin_memcpy(record->service_name, name->text, SERVICE_NAME_LEN);
+	if (!BPF_CORE_READ(cgroup, root, hierarchy_id))
+		return 0;
 	for (int i = 0; i < CGROUP_LEVELS; i++) {
-		/* `self` is the first member of struct cgroup, so its parent is one, too */
-		if (BPF_CORE_READ(cgroup, level) > 0) {
-			bpf_probe_read_kernel_str(record->cgroup[i], CGROUP_NAME_LEN,
-				BPF_CORE_READ(cgroup, kn, name));
-			cgroup = (struct cgroup *)BPF_CORE_READ(cgroup, self.parent);
-		}
+		if (BPF_CORE_READ(cgroup, level) <= 0)
+			break;
+		hash = hash * 31 + BPF_CORE_READ(cgroup, kn, hash);
+		cgroup = cgroup_parent(cgroup);
 	}
+	return hash;
+}
+
+/* Puts a text behind those that are there; returns how many bytes are used then. */
+static __always_inline __u32 text_append(struct workload *workload, __u32 used, const void *from)
+{
+	long length;
+
+	if (used > WORKLOAD_TEXT_LEN - NAME_LEN)
+		return used;
+	length = bpf_probe_read_kernel_str(workload->text + used, NAME_LEN, from);
+	if (length <= 0) {
+		workload->text[used] = 0;
+		length = 1;
+	}
+	return used + (length & (2 * NAME_LEN - 1));
 }
 
 /*
- * The number for a task whose service name is `name`; a new one if there is none yet. 0 when no
- * number is left, which is counted, once for each thread that asks.
+ * The executable's name. A kernel thread has none, even while it borrows a process's memory; of a
+ * process that has ended, only its command name is left.
+ */
+static __always_inline const void *executable_name(struct task_struct *task)
+{
+	struct file *file = BPF_CORE_READ(task, mm, exe_file);
+
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return NULL;
+	if (!file)
+		return BPF_CORE_READ(task, group_leader)->comm;
+	return BPF_CORE_READ(file, f_path.dentry, d_name.name);
+}
+
+/* Fills the description that user space names the service by. */
+static __always_inline void workload_describe(struct workload *workload, struct task_struct *task,
+	struct cgroup *cgroup, const struct process_name *name)
+{
+	__u32 used = 0;
+
+	workload->time_ns = bpf_ktime_get_ns();
+	workload->name_hash = name->hash;
+	workload->name_source = name->source;
+	workload->tgid = BPF_CORE_READ(task, tgid);
+	BPF_CORE_READ_STR_INTO(&workload->comm, task, group_leader, comm);
+	used = text_append(workload, used, name->hash ? name->text : NULL);
+	used = text_append(workload, used, executable_name(task));
+	for (int i = 0; i < CGROUP_LEVELS; i++) {
+		if (BPF_CORE_READ(cgroup, level) <= 0)
+			break;
+		used = text_append(workload, used, BPF_CORE_READ(cgroup, kn, name));
+		cgroup = cgroup_parent(cgroup);
+	}
+	if (used < WORKLOAD_TEXT_LEN)
+		workload->text[used] = 0;
+}
+
+/*
+ * The number for a task that was started under the name in `scratch`; a new one if there is none
+ * yet. 0 when no number is left, which is counted, once for each thread that asks.
  */
 static __noinline __u32 workload_find(struct task_struct *task, struct workload_scratch *scratch)
 {
-	struct cgroup *cgroup = workload_cgroup(task);
+	struct cgroup *cgroup = workload_cgroup(task, scratch);
 	struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
 	struct workload_key key = {
 		.cgroup_id = BPF_CORE_READ(cgroup, kn, id),
+		.cgroup_names = cgroup_names_hash(cgroup),
 		.inode = BPF_CORE_READ(inode, i_ino),
 		.name_hash = scratch->name.hash,
 		.device = BPF_CORE_READ(inode, i_sb, s_dev),
 		.hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id),
+		.is_own = (__u32)BPF_CORE_READ(task, tgid) == own_tgid,
 	};
 	__u32 *known = bpf_map_lookup_elem(&workload_numbers, &key), number;
 	struct workload *workload = &scratch->workload;
@@ -142,12 +210,11 @@ static __noinline __u32 workload_find(struct task_struct *task, struct workload_
 		count(SOURCE_WORKLOAD, OUTCOME_TABLE_FULL);
 		return 0;
 	}
-	workload_describe(&workload->record, task, cgroup, &scratch->name);
-	workload->record.record.workload = number;
-	workload->record.cgroup_id = key.cgroup_id;
-	workload->record.inode = key.inode;
-	workload->record.device = key.device;
-	workload->name_hash = key.name_hash;
+	workload_describe(workload, task, cgroup, &scratch->name);
+	workload->cgroup_id = key.cgroup_id;
+	workload->inode = key.inode;
+	workload->device = key.device;
+	workload->is_own = key.is_own;
 	/* described before it is published: who finds the number finds its description */
 	bpf_map_update_elem(&workloads, &number, workload, BPF_ANY);
 	if (bpf_map_update_elem(&workload_numbers, &key, &number, BPF_NOEXIST)) {
@@ -159,36 +226,39 @@ static __noinline __u32 workload_find(struct task_struct *task, struct workload_
 	return number;
 }
 
-/* Takes over the service name of a number, for a thread that is to get another one. */
-static __always_inline void workload_name_of(__u32 number, struct service_name *name)
+/* Takes over the name that the tasks of a number were started with. */
+static __always_inline void workload_name_of(__u32 number, struct process_name *name)
 {
 	struct workload *workload = number ? bpf_map_lookup_elem(&workloads, &number) : NULL;
 
 	name->hash = 0;
+	name->source = NAME_NONE;
 	if (!workload || !workload->name_hash)
 		return;
 	name->hash = workload->name_hash;
-	__builtin_memcpy(name->text, workload->record.service_name, SERVICE_NAME_LEN);
+	name->source = workload->name_source;
+	bpf_probe_read_kernel_str(name->text, NAME_LEN, workload->text);
 }
 
 /*
  * The number that the current thread should have in place of `number`, which is outdated, or 0.
  * Those that io_uring makes for a process are forked in silence: they have none, and take over its
- * service name.
+ * name. One that has given its memory back as it ends keeps its number: nothing would name it.
  */
 __weak __noinline __u32 workload_refresh(__u32 number)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
+	struct task_struct *task = task_current();
 	struct thread *leader;
 
-	if (!scratch)
+	if (!scratch || (number && !READ(task, mm)))
 		return number;
 	if (!number) {
-		leader = thread_find(READ(task_current(), group_leader));
+		leader = thread_find(READ(task, group_leader));
 		number = leader ? leader->workload : 0;
 	}
 	workload_name_of(number, &scratch->name);
-	return workload_find(task_current(), scratch);
+	return workload_find(task, scratch);
 }
 
 /* The current thread with an up-to-date workload, or NULL (counted under `source`). */

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes: starts, exits, CPU time, out-of-memory kills, and whose name each of them bears."""
+import contextlib
 import os
 import secrets
 import shutil
 import signal
 import subprocess
 import time
+import uuid
 
 import pytest
 
 from cgroups import cgroup, mount_of, small_memory_cgroup
-from harness import Sonde, clean_environment, expect, run, unique
+from harness import Sonde, clean_environment, expect, run, start, unique, wait_until
 from known_work import EXITS, exits
 
 STARTS = "sonde_process_starts_total"
@@ -162,6 +164,29 @@ def test_environment_names_a_process_whatever_its_executable(sonde, calls):
         named(sonde, name, 1234)
 
 
+def test_names_as_long_as_a_file_name_are_whole(sonde, calls, tmp_path, named_by_executable):
+    """NAME_MAX is 255 bytes; names that differ in the last one are two."""
+    long = unique("plain") + "-" * 300
+    for last, times in (("a", 1111), ("b", 2222)):
+        assert run(shutil.copy(calls, tmp_path / (long[:254] + last)), f"getppid={times}")[0] == 0
+        assert run(calls, f"getppid={times}", name="N" + long[:253] + last)[0] == 0
+    expect(sonde, *((CALLS, {"service_name": name + last, "syscall": "getppid"}, times)
+                    for name in (long[:254], "N" + long[:253])
+                    for last, times in (("a", 1111), ("b", 2222))))
+
+
+def test_words_of_sondes_own_are_marked_where_programs_bear_them(sonde, calls):
+    def count(name):
+        return sonde.metrics().sum(STARTS, service_name=name)
+
+    for word in ("_other", "_overflow", "kernel", "sonde", "external", "localhost"):
+        before = count(word + "_")
+        for _ in range(3):
+            assert run(calls, "getppid=1", name=word)[0] == 0
+        wait_until(lambda: count(word + "_") == before + 3, f"three starts of {word}_")
+        assert count(word) == 0
+
+
 def test_name_is_found_behind_a_long_environment(sonde, calls):
     name = unique("named-late")
     environment = {f"FILLER_{i}": "OTEL_SERVICE_NAME=wrong" * 30 for i in range(30)}
@@ -190,8 +215,22 @@ def test_process_from_before_sonde_has_its_name(tmp_path, calls):
         expect(sonde, *exits(name, success=1), (STARTS, {"service_name": name}, 0))
 
 
+def test_300_named_processes_from_before_sonde_have_their_names(tmp_path, calls):
+    """More than are handed to the probes at a time."""
+    names = [unique(f"earlier-{i}") for i in range(300)]
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(start(calls, "read=1", "getppid=10", name=name,
+                                               stdin=subprocess.PIPE)) for name in names]
+        with Sonde(tmp_path, "--no-tcp", "--no-http") as sonde:
+            for process in processes:
+                process.communicate(b"x", timeout=20)
+            expect(sonde, *((CALLS, {"service_name": name, "syscall": "getppid"}, 10)
+                            for name in names))
+
+
 CONTAINER_ID = secrets.token_hex(32)
 UNIT = unique("sonde-unit")
+POD = f"kubepods-burstable-pod{str(uuid.uuid4()).replace('-', '_')}.slice"
 
 
 @pytest.fixture(params=["version 1", "version 2"])
@@ -207,7 +246,12 @@ LAYOUTS = pytest.mark.parametrize("names,service", [
     ((f"docker-{CONTAINER_ID}.scope",), CONTAINER_ID[:12]),
     ((CONTAINER_ID,), CONTAINER_ID[:12]),
     (("kubepods.slice", f"cri-containerd-{CONTAINER_ID}.scope"), CONTAINER_ID[:12]),
-    ((f"{UNIT}.slice", f"{UNIT}.service"), UNIT)])
+    ((f"{UNIT}.slice", f"{UNIT}.service"), UNIT),
+    (("containerd.service", f"{POD}:cri-containerd:{CONTAINER_ID}"), CONTAINER_ID[:12]),
+    (("containerd.service", f"{POD}:cri-containerd:{CONTAINER_ID}", "system.slice",
+      f"{UNIT}.service"), UNIT),
+    (("x" * 255, f"{'y' * (255 - len(UNIT))}{UNIT}"[:247] + ".service"),
+     f"{'y' * (255 - len(UNIT))}{UNIT}"[:247])])
 
 
 @LAYOUTS
@@ -231,3 +275,16 @@ def test_name_in_the_environment_wins_over_the_cgroup(sonde, calls, cgroup_mount
     with cgroup(cgroup_mount, f"docker-{CONTAINER_ID}.scope") as folder:
         assert run(calls, f"join={folder}/cgroup.procs", "getppid=777", name=name)[0] == 0
     named(sonde, name, 777)
+
+
+def test_container_of_version_1_wins_over_the_engines_unit_in_version_2(sonde, calls):
+    """A hybrid host, whose engine does not know of the unified hierarchy."""
+    one, two = mount_of("cgroup", "memory"), mount_of("cgroup2")
+    if not one or not two:
+        pytest.skip("no hybrid host")
+    identity = secrets.token_hex(32)
+    with cgroup(two, unique("sonde") + ".slice", "containerd.service") as unit, \
+            cgroup(one, unique("docker"), identity) as container:
+        assert run(calls, f"join={unit}/cgroup.procs", f"join={container}/cgroup.procs",
+                   "getppid=4567")[0] == 0
+    named(sonde, identity[:12], 4567)

@@ -7,10 +7,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
+#include "identity/reserved.h"
 #include "identity/service.h"
 
+#define POD   "kubepods-burstable-pod0f5c1d2e_3a4b_5c6d_7e8f_90a1b2c3d4e5.slice"
 #define ID    "4f5e0c1a2b3d4f5e0c1a2b3d4f5e0c1a2b3d4f5e0c1a2b3d4f5e0c1a2b3d4f5e"
 #define SHORT "4f5e0c1a2b3d"
 
@@ -25,7 +28,7 @@ static struct record_workload in_cgroup(const char *path)
 
 		while (begin[-1] != '/')
 			begin--;
-		assert_true(end - begin < CGROUP_NAME_LEN);
+		assert_true(end - begin < NAME_LEN);
 		memcpy(workload.cgroup[level], begin, (size_t)(end - begin));
 		end = begin - 1;
 	}
@@ -83,17 +86,71 @@ static void test_what_is_no_service_is_named_by_its_executable(void **state)
 	assert_service("/system.slice/.service", "server", "", "");
 }
 
+static void test_unit_that_is_made_for_one_run_or_connection_is_no_name(void **state)
+{
+	(void)state;
+	assert_service("/system.slice/run-u42.service", "server", "", "");
+	assert_service("/system.slice/run-r0f5c1d2e3a4b5c6d.service", "server", "", "");
+	assert_service("/system.slice/run-p1234-i5678.service", "server", "", "");
+	assert_service("/system.slice/run-once.service", "run-once", "run-once.service", "");
+	assert_service("/system.slice/run-u42b.service", "run-u42b", "run-u42b.service", "");
+	assert_service("/system.slice/run-parts.service", "run-parts", "run-parts.service", "");
+
+	assert_service("/system.slice/system-sshd.slice/sshd@5-10.0.0.1:22-10.0.0.2:41234.service",
+		"sshd", "sshd@5-10.0.0.1:22-10.0.0.2:41234.service", "");
+	assert_service("/system.slice/sshd@5-977-10.0.0.1:22-10.0.0.2:41234.service", "sshd",
+		"sshd@5-977-10.0.0.1:22-10.0.0.2:41234.service", "");
+	assert_service("/system.slice/sshd@0-fe80::1:22-fe80::2:4242.service", "sshd",
+		"sshd@0-fe80::1:22-fe80::2:4242.service", "");
+	assert_service("/system.slice/systemd-coredump@3-1234-0.service", "systemd-coredump",
+		"systemd-coredump@3-1234-0.service", "");
+	assert_service("/system.slice/postgresql@15-main.service", "postgresql@15-main",
+		"postgresql@15-main.service", "");
+	assert_service("/system.slice/shop@7.service", "shop@7", "shop@7.service", "");
+}
+
+/* What /proc/PID/cgroup shows of a container, by who makes it. */
 static void test_container_is_named_by_twelve_digits_of_its_id(void **state)
 {
 	static const char *const layouts[] = {
+		/* Docker: by systemd, by itself, in a parent of its own, in a snap */
 		"/system.slice/docker-" ID ".scope",
 		"/docker/" ID,
 		"/docker/" ID "/child",
-		"/kubepods.slice/kubepods-burstable.slice/"
-		"kubepods-burstable-pod0f5c_11.slice/cri-containerd-" ID ".scope",
-		"/kubepods.slice/kubepods-besteffort.slice/crio-" ID ".scope",
-		"/kubepods/besteffort/pod0f5c/" ID,
+		"/shops.slice/docker-" ID ".scope",
+		"/system.slice/snap.docker.dockerd.service/docker/" ID,
+		"/user.slice/user-1000.slice/user@1000.service/user.slice/docker-" ID ".scope",
+		/* containerd and nerdctl */
+		"/system.slice/nerdctl-" ID ".scope",
+		"/default/" ID,
+		/* Kubernetes: by systemd, by itself; containerd, CRI-O, Docker */
+		"/kubepods.slice/kubepods-burstable.slice/" POD "/cri-containerd-" ID ".scope",
+		"/kubepods.slice/kubepods-burstable.slice/" POD "/crio-" ID ".scope",
+		"/kubepods.slice/kubepods-burstable.slice/" POD "/docker-" ID ".scope",
+		"/kubepods.slice/kubepods-besteffort.slice/crio-" ID ".scope/container",
+		"/kubepods/besteffort/pod0f5c1d2e-3a4b-5c6d-7e8f-90a1b2c3d4e5/" ID,
+		"/kubepods/burstable/pod0f5c/crio-" ID,
+		/* the runtime was told of systemd, and does without */
+		"/" POD ":cri-containerd:" ID,
+		"/" POD ":crio:" ID,
+		"/system.slice/containerd.service/" POD ":cri-containerd:" ID,
+		"/system.slice/k3s.service/" POD ":cri-containerd:" ID,
+		"/system.slice/containerd.service/" POD ":cri-containerd:" ID "/init.scope",
+		/* kind, k3d: a node that is a container itself */
+		"/docker/0000000000000000000000000000000000000000000000000000000000000000/kubelet/"
+		"kubepods/besteffort/pod0f5c/" ID,
+		"/docker-0000000000000000000000000000000000000000000000000000000000000000.scope/"
+		"kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/"
+		"kubelet-kubepods-besteffort-pod0f5c.slice/cri-containerd-" ID ".scope",
+		/* Podman: of root, of a user, in a pod */
 		"/machine.slice/libpod-" ID ".scope/container",
+		"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID ".scope",
+		"/machine.slice/machine-libpod_pod_"
+		"0000000000000000000000000000000000000000000000000000000000000000.slice/libpod-" ID
+		".scope",
+		"/libpod_parent/libpod-" ID,
+		/* Amazon ECS */
+		"/ecs/0f5c1d2e3a4b5c6d7e8f90a1b2c3d4e5/" ID,
 	};
 
 	(void)state;
@@ -106,9 +163,13 @@ static void test_what_only_resembles_a_container_is_none(void **state)
 	(void)state;
 	assert_service("/machine.slice/libpod-conmon-" ID ".scope", "server", "", "");
 	assert_service("/machine.slice/crio-conmon-" ID ".scope", "server", "", "");
+	assert_service("/" POD ":crio-conmon:" ID, "server", "", "");
 	assert_service("/docker/" SHORT, "server", "", "");
 	assert_service("/docker/x" ID, "server", "", "");
 	assert_service("/docker/G" ID, "server", "", "");
+	/* a pod around containers */
+	assert_service("/machine.slice/machine-libpod_pod_" ID ".slice", "server", "", "");
+	assert_service("/kubepods.slice/kubepods-burstable.slice/" POD, "server", "", "");
 }
 
 static void test_nearest_of_unit_and_container_decides(void **state)
@@ -117,12 +178,48 @@ static void test_nearest_of_unit_and_container_decides(void **state)
 	/* the engine's own unit around a container */
 	assert_service("/system.slice/docker.service/docker/" ID, SHORT, "", ID);
 	assert_service("/system.slice/containerd.service/kubepods/podx/" ID, SHORT, "", ID);
+	/* the engine itself, and what it runs beside containers */
+	assert_service("/system.slice/containerd.service", "containerd", "containerd.service", "");
+	assert_service("/system.slice/containerd.service/shop.service", "shop", "shop.service", "");
 	/* systemd in a container */
 	assert_service("/system.slice/docker-" ID ".scope/system.slice/nginx.service", "nginx",
 		"nginx.service", ID);
+	assert_service("/system.slice/containerd.service/" POD ":cri-containerd:" ID
+		       "/system.slice/nginx.service",
+		"nginx", "nginx.service", ID);
 	/* Podman in a unit that was written for this container */
 	assert_service("/system.slice/shop.service/libpod-payload-" ID, "shop", "shop.service", ID);
 	assert_service("/user.slice/libpod-payload-" ID, SHORT, "", ID);
+}
+
+/* LXC, LXD and nspawn run whole systems: their units count, and what is in none has no name. */
+static void test_units_within_a_system_container_count(void **state)
+{
+	(void)state;
+	assert_service("/lxc.payload.web/system.slice/nginx.service", "nginx", "nginx.service", "");
+	assert_service("/lxc.payload.web/init.scope", "server", "", "");
+	assert_service("/lxc/web/user.slice/user-0.slice/session-1.scope", "server", "", "");
+	assert_service("/machine.slice/machine-web.scope/payload/system.slice/nginx.service",
+		"nginx", "nginx.service", "");
+	assert_service("/machine.slice/systemd-nspawn@web.service/payload/system.slice/"
+		       "nginx.service",
+		"nginx", "nginx.service", "");
+	assert_service("/machine.slice/systemd-nspawn@web.service/payload", "systemd-nspawn@web",
+		"systemd-nspawn@web.service", "");
+}
+
+static void test_snaps_and_units_of_users(void **state)
+{
+	(void)state;
+	assert_service("/system.slice/snap.lxd.daemon.service", "snap.lxd.daemon",
+		"snap.lxd.daemon.service", "");
+	assert_service("/user.slice/user-1000.slice/user@1000.service/app.slice/"
+		       "snap.firefox.firefox-0f5c1d2e-3a4b-5c6d-7e8f-90a1b2c3d4e5.scope",
+		"server", "", "");
+	assert_service("/user.slice/user-1000.slice/user@1000.service/app.slice/"
+		       "app-org.gnome.Evolution\\x2dalarm\\x2dnotify@autostart.service",
+		"app-org.gnome.Evolution-alarm-notify@autostart",
+		"app-org.gnome.Evolution\\x2dalarm\\x2dnotify@autostart.service", "");
 }
 
 static void test_environment_comes_before_all_else(void **state)
@@ -135,6 +232,146 @@ static void test_environment_comes_before_all_else(void **state)
 	service_from_workload(&service, &workload);
 	assert_string_equal(service.name, "shop");
 	assert_string_equal(service.unit, "nginx.service");
+}
+
+static void assert_program(const char *program, const char *name)
+{
+	struct record_workload workload = in_cgroup("/user.slice/session-3.scope");
+	struct service service;
+
+	strcpy(workload.executable, "python3.11");
+	strcpy(workload.program, program);
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.name, name);
+	assert_string_equal(service.executable, "python3.11");
+}
+
+static void test_what_an_interpreter_executes_comes_before_its_own_name(void **state)
+{
+	struct record_workload workload = in_cgroup("/system.slice/nginx.service");
+	struct service service;
+
+	(void)state;
+	assert_program("orders.py", "orders");
+	assert_program("orders", "orders");
+	assert_program("orders.min.js", "orders.min");
+	assert_program("shop.war", "shop");
+	assert_program("orders-1.4.2.jar", "orders");
+	assert_program("orders-service-1.4.2-SNAPSHOT.jar", "orders-service");
+	assert_program("orders-2.jar", "orders-2");
+	assert_program("orders-1.4.py", "orders-1.4");
+	assert_program("-1.4.jar", "-1.4");
+	assert_program("http.server", "http.server");
+	assert_program("org.example.orders.Main", "org.example.orders.Main");
+	assert_program(".py", ".py");
+	assert_program("kernel.py", "kernel_");
+	assert_program("or\033[2Jders.sh", "or?[2Jders");
+
+	strcpy(workload.program, "orders.py");
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.name, "nginx");
+	strcpy(workload.service_name, "shop");
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.name, "shop");
+	workload = in_cgroup("/docker/" ID);
+	strcpy(workload.program, "orders.py");
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.name, SHORT);
+}
+
+static const char *const reserved[] = {
+	"_overflow", "_other", "kernel", "sonde", "external", "localhost"};
+
+/* Whoever chooses such a name, by whichever way. */
+static void test_words_of_sondes_own_are_marked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+		char marked[64], cgroup[64];
+		struct record_workload ways[3] = {
+			{.executable = "x"}, {.tgid = 1}, {.executable = "x"}};
+		struct service service;
+
+		snprintf(marked, sizeof(marked), "%s_", reserved[i]);
+		snprintf(cgroup, sizeof(cgroup), "/system.slice/%s%s.service",
+			reserved[i][0] == '_' ? "_" : "", reserved[i]);
+		strcpy(ways[0].service_name, reserved[i]);
+		strcpy(ways[1].executable, reserved[i]);
+		strcpy(ways[2].program, reserved[i]);
+		for (size_t way = 0; way < 3; way++) {
+			service_from_workload(&service, &ways[way]);
+			assert_string_equal(service.name, marked);
+		}
+		ways[0] = in_cgroup(cgroup);
+		service_from_workload(&service, &ways[0]);
+		assert_string_equal(service.name, marked);
+	}
+}
+
+/* However many underscores: what was two names before is two names after. */
+static void test_marking_makes_no_two_names_one(void **state)
+{
+	char names[64][32], given[32];
+	size_t count = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		for (int underscores = 0; underscores < 5; underscores++, count++) {
+			snprintf(given, sizeof(given), "%s%.*s", reserved[i], underscores, "_____");
+			strcpy(names[count], given);
+			name_mark(names[count], sizeof(names[count]));
+			assert_string_not_equal(names[count], given);
+			for (size_t other = 0; other < count; other++)
+				assert_string_not_equal(names[count], names[other]);
+			for (size_t word = 0; word < sizeof(reserved) / sizeof(reserved[0]); word++)
+				assert_string_not_equal(names[count], reserved[word]);
+		}
+	for (size_t i = 0; i < 2; i++) { /* others stay */
+		strcpy(given, i ? "kernel-2" : "sondes");
+		name_mark(given, sizeof(given));
+		assert_string_equal(given, i ? "kernel-2" : "sondes");
+	}
+}
+
+static void test_only_sonde_itself_is_sonde(void **state)
+{
+	struct record_workload workload = {.executable = "sonde", .is_own = 1};
+	struct service service;
+
+	(void)state;
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.name, "sonde");
+	strcpy(workload.service_name, "kernel");
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.name, "kernel_");
+	workload = in_cgroup("/system.slice/sonde.service");
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.name, "sonde_");
+}
+
+static void test_long_names_are_whole(void **state)
+{
+	struct record_workload workload = {.executable = "x"};
+	struct service service;
+	char unit[NAME_LEN];
+
+	(void)state;
+	memset(unit, 'u', sizeof(unit));
+	strcpy(unit + NAME_LEN - 9, ".service");
+	strcpy(workload.cgroup[0], unit);
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.unit, unit);
+	assert_int_equal(strlen(service.name), NAME_LEN - 9);
+
+	memset(workload.cgroup, 0, sizeof(workload.cgroup));
+	memset(workload.executable, 'e', NAME_LEN - 1);
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.name, workload.executable);
+	assert_string_equal(service.executable, workload.executable);
+
+	memset(workload.service_name, 'n', SERVICE_NAME_LEN - 1);
+	service_from_workload(&service, &workload);
+	assert_string_equal(service.name, workload.service_name);
 }
 
 static void test_kernel_threads_are_one_service(void **state)
@@ -186,7 +423,7 @@ static void test_unterminated_fields_are_cut(void **state)
 	memset(&workload, 'a', sizeof(workload));
 	service_from_workload(&service, &workload);
 	assert_int_equal(strlen(service.name), SERVICE_NAME_LEN - 1);
-	assert_int_equal(strlen(service.executable), EXECUTABLE_LEN - 1);
+	assert_int_equal(strlen(service.executable), NAME_LEN - 1);
 
 	/* 127 bytes leave no room for the last of these characters. */
 	memset(&workload, 0, sizeof(workload));
@@ -247,10 +484,18 @@ int main(void)
 		cmocka_unit_test(test_systemd_service_is_named_by_its_unit),
 		cmocka_unit_test(test_escapes_in_unit_names_are_undone_in_the_service_name),
 		cmocka_unit_test(test_what_is_no_service_is_named_by_its_executable),
+		cmocka_unit_test(test_unit_that_is_made_for_one_run_or_connection_is_no_name),
 		cmocka_unit_test(test_container_is_named_by_twelve_digits_of_its_id),
 		cmocka_unit_test(test_what_only_resembles_a_container_is_none),
 		cmocka_unit_test(test_nearest_of_unit_and_container_decides),
+		cmocka_unit_test(test_units_within_a_system_container_count),
+		cmocka_unit_test(test_snaps_and_units_of_users),
 		cmocka_unit_test(test_environment_comes_before_all_else),
+		cmocka_unit_test(test_what_an_interpreter_executes_comes_before_its_own_name),
+		cmocka_unit_test(test_words_of_sondes_own_are_marked),
+		cmocka_unit_test(test_marking_makes_no_two_names_one),
+		cmocka_unit_test(test_only_sonde_itself_is_sonde),
+		cmocka_unit_test(test_long_names_are_whole),
 		cmocka_unit_test(test_kernel_threads_are_one_service),
 		cmocka_unit_test(test_names_become_valid_utf8_without_control_characters),
 		cmocka_unit_test(test_unterminated_fields_are_cut),

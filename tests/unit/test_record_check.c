@@ -172,11 +172,11 @@ static void test_text_ends_within_its_field(void **state)
 {
 	(void)state;
 	begin(RECORD_WORKLOAD);
-	char *const fields[] = {any.workload.comm, any.workload.executable,
+	char *const fields[] = {any.workload.comm, any.workload.executable, any.workload.program,
 		any.workload.service_name, any.workload.cgroup[0],
 		any.workload.cgroup[CGROUP_LEVELS - 1]};
 	const size_t lengths[] = {
-		COMM_LEN, EXECUTABLE_LEN, SERVICE_NAME_LEN, CGROUP_NAME_LEN, CGROUP_NAME_LEN};
+		COMM_LEN, NAME_LEN, NAME_LEN, SERVICE_NAME_LEN, NAME_LEN, NAME_LEN};
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
 		begin(RECORD_WORKLOAD);
 		memset(fields[i], 'x', lengths[i] - 1);

@@ -16,7 +16,7 @@
 #include "export/otlp_signal.h"
 
 /* Eight batches that hold at least one span of real life: itself, its service, its strings. */
-#define OTLP_QUEUE_BYTES_MIN (8 * 2048)
+#define OTLP_QUEUE_BYTES_MIN (8 * 4096)
 
 #define BATCH_SERVICES 16 /* slots of a cache; a service that lost its slot is copied once more */
 

@@ -6,13 +6,14 @@
  */
 #include <stdlib.h>
 
+#include "identity/reserved.h"
 #include "identity/service.h"
 
 struct identity {
 	struct service *services[WORKLOADS_MAX]; /* NULL: not announced */
 };
 
-static const struct service other = {.name = "_other"};
+static const struct service other = {.name = NAME_OTHER};
 
 struct identity *identity_new(void)
 {

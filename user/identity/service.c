@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "identity/reserved.h"
 #include "utf8.h"
 
 /* What people know from `docker ps`. */
@@ -56,23 +57,73 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/*
- * `nginx.service`. Slices only group; scopes are sessions, applications of a desktop and transient
- * jobs, whose executable says more; a user manager (`user@1000.service`) is nobody's service, and
- * what it runs outside of units of its own is named by executable too.
+/* How many characters of `set` the text begins with; 0, too, when another one than `end` follows.
  */
-static bool is_service_unit(const char *name)
+static size_t span_to(const char *text, const char *set, char end)
 {
-	char unit[CGROUP_NAME_LEN];
+	size_t length = strspn(text, set);
 
-	strcpy(unit, name);
-	return cut_suffix(unit, ".service") && !starts_with(unit, "user@");
+	return text[length] == end ? length : 0;
+}
+
+#define DIGITS "0123456789"
+#define HEX    DIGITS "abcdef"
+
+/* `run-u42`, `run-p1234-i5678`, `run-r` and an id: what systemd-run calls what has no name. */
+static bool is_transient_unit(const char *name)
+{
+	size_t first;
+
+	if (!starts_with(name, "run-"))
+		return false;
+	name += 4;
+	switch (*name++) {
+	case 'u': return span_to(name, DIGITS, '\0');
+	case 'r': return span_to(name, HEX, '\0');
+	case 'p':
+		first = span_to(name, DIGITS, '-');
+		return first && name[first + 1] == 'i' && span_to(name + first + 2, DIGITS, '\0');
+	default: return false;
+	}
+}
+
+/*
+ * `sshd@5-10.0.0.1:22-10.0.0.2:41234`, or `@5-1234-1000` of a Unix socket: an instance for each
+ * connection that a socket unit accepts, named by who connects. All of them are the template's.
+ */
+static void cut_connection(char *name)
+{
+	char *at = strchr(name, '@'), *rest;
+	size_t number, process;
+
+	if (!at || at == name || !(number = span_to(at + 1, DIGITS, '-')))
+		return;
+	rest = at + 1 + number + 1;
+	process = span_to(rest, DIGITS, '-');
+	if ((process && span_to(rest + process + 1, DIGITS, '\0')) ||
+		(strchr(rest, ':') && strchr(strchr(rest, ':') + 1, ':')))
+		*at = '\0';
+}
+
+/*
+ * `nginx.service`: the service's name is in `unit` then. Slices only group; scopes are sessions,
+ * applications of a desktop and transient jobs, whose executable says more, and so are services
+ * without a name of their own; a user manager (`user@1000.service`) is nobody's service, and what
+ * it runs outside of units of its own is named by executable too.
+ */
+static bool cut_service_unit(char *unit)
+{
+	if (!cut_suffix(unit, ".service") || starts_with(unit, "user@") || is_transient_unit(unit))
+		return false;
+	cut_connection(unit);
+	return true;
 }
 
 /*
  * The id in `docker-<id>.scope`, `cri-containerd-<id>.scope`, `crio-<id>.scope`,
- * `libpod-<id>.scope`, `libpod-payload-<id>` or a bare `<id>`; or NULL. A conmon watches over a
- * container from outside.
+ * `libpod-<id>.scope`, `libpod-payload-<id>`, a bare `<id>`, or, where a runtime was told of
+ * systemd and does without, `kubepods-….slice:cri-containerd:<id>`; or NULL. A conmon watches over
+ * a container from outside.
  */
 static const char *find_container_id(const char *name)
 {
@@ -88,9 +139,9 @@ static const char *find_container_id(const char *name)
 	for (size_t i = 0; i < CONTAINER_ID_LEN; i++)
 		if (hex_digit(id[i]) < 0)
 			return NULL;
-	if (prefix && id[-1] != '-')
+	if (prefix && id[-1] != '-' && id[-1] != ':')
 		return NULL;
-	if (prefix >= 7 && strncmp(id - 7, "conmon-", 7) == 0)
+	if (prefix >= 7 && strncmp(id - 7, "conmon", 6) == 0)
 		return NULL;
 	return id;
 }
@@ -104,10 +155,10 @@ static const char *find_container_id(const char *name)
 static void read_cgroups(struct service *service, const struct record_workload *workload)
 {
 	for (int level = 0; level < CGROUP_LEVELS; level++) {
-		char name[CGROUP_NAME_LEN];
-		const char *id, *unit = name;
+		char name[NAME_LEN], *unit = name;
+		const char *id;
 
-		utf8_copy(name, sizeof(name), workload->cgroup[level], CGROUP_NAME_LEN);
+		utf8_copy(name, sizeof(name), workload->cgroup[level], NAME_LEN);
 		/* systemd puts this before names that the kernel uses: `_cpu.service`. */
 		if (unit[0] == '_')
 			unit++;
@@ -116,30 +167,74 @@ static void read_cgroups(struct service *service, const struct record_workload *
 			memcpy(service->container_id, id, CONTAINER_ID_LEN);
 			if (!starts_with(name, "libpod-payload-"))
 				return;
-		} else if (!service->unit[0] && is_service_unit(unit)) {
+		} else if (!service->unit[0]) {
 			strcpy(service->unit, unit);
+			if (cut_service_unit(unit))
+				strcpy(service->name, unit);
+			else
+				service->unit[0] = '\0';
 		}
 	}
 }
 
+/* `orders-1.4.2.jar` → `orders`: a service keeps its name when it is renewed. */
+static void cut_version(char *name)
+{
+	for (char *at = strchr(name, '-'); at; at = strchr(at + 1, '-')) {
+		size_t number = span_to(at + 1, DIGITS, '.');
+
+		if (at > name && number && strspn(at + 1 + number + 1, DIGITS)) {
+			*at = '\0';
+			return;
+		}
+	}
+}
+
+/* `orders.py` → `orders`; modules and classes have points in their names, which stay. */
+static void cut_extension(char *name)
+{
+	static const char *const archives[] = {".jar", ".war"};
+	static const char *const scripts[] = {".py", ".pyc", ".pyz", ".pyw", ".js", ".mjs", ".cjs",
+		".jsx", ".ts", ".mts", ".cts", ".tsx", ".rb", ".ru", ".pl", ".php", ".phar", ".sh",
+		".bash", ".zsh", ".ksh", ".java", ".dll", ".exe", ".lua", ".tcl", ".exp", ".R",
+		".r", ".jl"};
+
+	for (size_t i = 0; i < sizeof(archives) / sizeof(*archives); i++) {
+		if (cut_suffix(name, archives[i])) {
+			cut_version(name);
+			return;
+		}
+	}
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
+		if (cut_suffix(name, scripts[i]))
+			return;
+}
+
 void service_from_workload(struct service *service, const struct record_workload *workload)
 {
+	char own_name[SERVICE_NAME_LEN], program[NAME_LEN];
+
 	memset(service, 0, sizeof(*service));
-	utf8_copy(service->executable, EXECUTABLE_LEN, workload->executable, EXECUTABLE_LEN);
+	utf8_copy(service->executable, NAME_LEN, workload->executable, NAME_LEN);
+	utf8_copy(program, sizeof(program), workload->program, NAME_LEN);
 	read_cgroups(service, workload);
 
-	if (utf8_copy(service->name, SERVICE_NAME_LEN, workload->service_name, SERVICE_NAME_LEN))
-		return;
-	if (service->unit[0]) {
-		strcpy(service->name, service->unit);
-		cut_suffix(service->name, ".service");
+	if (utf8_copy(own_name, sizeof(own_name), workload->service_name, SERVICE_NAME_LEN)) {
+		strcpy(service->name, own_name);
+	} else if (service->unit[0]) {
 		unescape(service->name);
 		utf8_copy(service->name, SERVICE_NAME_LEN, service->name, SERVICE_NAME_LEN);
 	} else if (service->container_id[0]) {
 		memcpy(service->name, service->container_id, CONTAINER_ID_SHOWN);
+	} else if (program[0]) {
+		cut_extension(program);
+		strcpy(service->name, program);
 	} else if (service->executable[0]) {
 		strcpy(service->name, service->executable);
 	} else {
-		strcpy(service->name, "kernel");
+		strcpy(service->name, NAME_KERNEL);
+		return;
 	}
+	if (!workload->is_own || strcmp(service->name, NAME_OWN) != 0)
+		name_mark(service->name, SERVICE_NAME_LEN);
 }

@@ -2,11 +2,13 @@
 /*
  * Identity: which service a workload number belongs to.
  *
- * The kernel gives a number to each (executable, cgroup, OTEL_SERVICE_NAME) and tells who that is
- * once (struct record_workload). The service is named by, in this order: OTEL_SERVICE_NAME of the
- * process's environment; the systemd unit (`nginx.service` → `nginx`, `session-3.scope` and user
- * managers do not count as units); the container id (12 digits); the executable's name. Everything
- * needed stands in the record, so it also works after the process is gone, and in a replay.
+ * The kernel gives a number to each (executable, cgroup, name that the process was started with)
+ * and tells who that is once (struct record_workload). The service is named by, in this order:
+ * OTEL_SERVICE_NAME of the process's environment; the systemd unit (`nginx.service` → `nginx`,
+ * `session-3.scope` and user managers do not count as units); the container id (12 digits); what an
+ * interpreter executes (`orders.py` → `orders`); the executable's name. Words that Sonde uses
+ * itself are marked (reserved.h). Everything needed stands in the record, so it also works after
+ * the process is gone, and in a replay.
  *
  * Not thread-safe: the main thread owns it.
  */
@@ -19,8 +21,8 @@
 
 struct service {
 	char name[SERVICE_NAME_LEN];
-	char executable[EXECUTABLE_LEN];
-	char unit[CGROUP_NAME_LEN];              /* systemd unit with its suffix, or "" */
+	char executable[NAME_LEN];
+	char unit[NAME_LEN];                     /* systemd unit with its suffix, or "" */
 	char container_id[CONTAINER_ID_LEN + 1]; /* full, or "" */
 };
 

@@ -7,8 +7,9 @@
 #define ERRNO_MAX  4095 /* the kernel's MAX_ERRNO */
 #define SIGNAL_MAX 64   /* _NSIG on every supported machine */
 
-_Static_assert(
-	RECORD_SIZE_MAX >= sizeof(struct record_workload) + 8, "the largest is record_syscall");
+_Static_assert(RECORD_SIZE_MAX >= sizeof(struct record_syscall) +
+					  HISTOGRAM_BUCKETS * sizeof(struct record_bucket) + 8,
+	"the largest is record_workload");
 
 /* Up to the part that varies in length. */
 static const size_t fixed_size[RECORD_TYPES] = {
@@ -40,10 +41,11 @@ static bool has_end(const char *text, size_t size)
 static bool workload_is_valid(const struct record_workload *workload)
 {
 	for (size_t level = 0; level < CGROUP_LEVELS; level++) {
-		if (!has_end(workload->cgroup[level], CGROUP_NAME_LEN))
+		if (!has_end(workload->cgroup[level], NAME_LEN))
 			return false;
 	}
-	return has_end(workload->comm, COMM_LEN) && has_end(workload->executable, EXECUTABLE_LEN) &&
+	return workload->is_own <= 1 && has_end(workload->comm, COMM_LEN) &&
+	       has_end(workload->executable, NAME_LEN) && has_end(workload->program, NAME_LEN) &&
 	       has_end(workload->service_name, SERVICE_NAME_LEN);
 }
 

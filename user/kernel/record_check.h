@@ -13,8 +13,7 @@
 #include "record.h"
 
 /* No valid record is longer, the padding (up to 7 bytes) of a ring buffer included. */
-#define RECORD_SIZE_MAX                                                                            \
-	(sizeof(struct record_syscall) + HISTOGRAM_BUCKETS * sizeof(struct record_bucket) + 8)
+#define RECORD_SIZE_MAX (sizeof(struct record_workload) + 8)
 
 /*
  * Bytes that the record takes by its type and its own lengths, or 0 when its type is unknown, a

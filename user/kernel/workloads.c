@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kernel/iterator.h"
 #include "kernel/process_names.h"
 #include "kernel/skeleton.h"
-#include "log.h"
 #include "startup.h"
 #include "table.h"
 
@@ -53,36 +53,95 @@ void workloads_free(struct workloads *workloads)
 
 /* --- the tasks that are there --- */
 
-static void name_hand_over(void *context, __u32 tgid, const char name[SERVICE_NAME_LEN])
+/* Numbers the tasks whose processes have their names in the table, and empties that. */
+static void names_use(struct sonde *skeleton)
 {
-	struct workloads *workloads = context;
+	__u32 tgid;
 
-	if (bpf_map__update_elem(workloads->skeleton->maps.workload_names, &tgid, sizeof(tgid),
-		    name, SERVICE_NAME_LEN, BPF_ANY))
-		log_warn("a process's OTEL_SERVICE_NAME found no room in the start-up table",
-			log_int("pid", tgid), log_str("service_name", name));
+	iterator_run_once(skeleton->progs.workload_tasks);
+	while (!bpf_map__get_next_key(skeleton->maps.workload_names, NULL, &tgid, sizeof(tgid)))
+		bpf_map__delete_elem(skeleton->maps.workload_names, &tgid, sizeof(tgid), 0);
+}
+
+static void name_hand_over(void *context, __u32 tgid, const char text[SERVICE_NAME_LEN])
+{
+	struct sonde *skeleton = ((struct workloads *)context)->skeleton;
+	struct process_name name = {.source = NAME_ENVIRONMENT};
+
+	memcpy(name.text, text, SERVICE_NAME_LEN);
+	if (!bpf_map__update_elem(skeleton->maps.workload_names, &tgid, sizeof(tgid), &name,
+		    sizeof(name), BPF_ANY))
+		return;
+	names_use(skeleton); /* the table is full */
+	bpf_map__update_elem(
+		skeleton->maps.workload_names, &tgid, sizeof(tgid), &name, sizeof(name), BPF_ANY);
 }
 
 int workloads_scan(struct workloads *workloads)
 {
+	struct sonde *skeleton = workloads->skeleton;
+
 	startup_phase("reading names of processes");
+	skeleton->bss->workload_names_follow = true;
 	process_names_scan(name_hand_over, workloads);
+	names_use(skeleton);
+	skeleton->bss->workload_names_follow = false;
 	startup_phase("looking at tasks");
-	return iterator_run_once(workloads->skeleton->progs.workload_tasks);
+	return iterator_run_once(skeleton->progs.workload_tasks);
 }
 
 /* --- telling who a number is --- */
 
+/* The text behind `*at`, which moves on; "" where there is none. */
+static const char *text_next(const struct workload *workload, size_t *at)
+{
+	const char *text = workload->text + *at;
+
+	if (*at >= WORKLOAD_TEXT_LEN || !memchr(text, '\0', WORKLOAD_TEXT_LEN - *at))
+		return "";
+	*at += strlen(text) + 1;
+	return text;
+}
+
+static void text_keep(char to[NAME_LEN], const char *text)
+{
+	memcpy(to, text, strnlen(text, NAME_LEN - 1));
+}
+
+static void unpack(struct record_workload *record, const struct workload *workload, __u32 number)
+{
+	size_t at = 0;
+	const char *text = text_next(workload, &at);
+
+	memset(record, 0, sizeof(*record));
+	record->record.type = RECORD_WORKLOAD;
+	record->record.workload = number;
+	record->record.time_ns = workload->time_ns;
+	record->cgroup_id = workload->cgroup_id;
+	record->inode = workload->inode;
+	record->device = workload->device;
+	record->tgid = workload->tgid;
+	record->is_own = workload->is_own;
+	memcpy(record->comm, workload->comm, strnlen(workload->comm, COMM_LEN - 1));
+	text_keep(workload->name_source == NAME_COMMAND ? record->program : record->service_name,
+		text);
+	text_keep(record->executable, text_next(workload, &at));
+	for (int level = 0; level < CGROUP_LEVELS && *(text = text_next(workload, &at)); level++)
+		text_keep(record->cgroup[level], text);
+}
+
 static void tell(struct workloads *workloads, __u32 number)
 {
+	struct record_workload record;
 	struct workload workload;
 
 	if (bpf_map__lookup_elem(workloads->skeleton->maps.workloads, &number, sizeof(number),
 		    &workload, sizeof(workload), 0) ||
-		workload.record.record.type != RECORD_WORKLOAD)
+		!workload.time_ns)
 		return; /* given back: this is of a socket, say, that outlived its process */
 	workloads->told[number] = true;
-	workloads->sink(workloads->context, &workload.record.record, sizeof(workload.record));
+	unpack(&record, &workload, number);
+	workloads->sink(workloads->context, &record.record, sizeof(record));
 }
 
 void workloads_pass(struct workloads *workloads, const struct record *record, size_t size)

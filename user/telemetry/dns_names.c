@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "identity/reserved.h"
 
 #define BUCKETS DNS_NAMES_MAX /* a power of two */
 #define NONE    UINT16_MAX
@@ -298,6 +299,7 @@ bool dns_names_add(struct dns_names *names, const struct dns_asker *asker,
 	entry->answered_ns = now_ns;
 	entry->until_ns = now_ns + kept_ns(answer->ttl_seconds);
 	memcpy(entry->name, answer->name, length + 1);
+	name_mark(entry->name, DNS_NAME_KEPT_LEN);
 	return was_full;
 }
 

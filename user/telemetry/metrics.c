@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity/reserved.h"
 #include "log.h"
 #include "telemetry/durations.h"
 #include "telemetry/series_key.h"
 
 #define SERVICE_LABEL     "service_name"
-#define OVERFLOW_SERVICE  "_overflow"
 #define COUNTER_ENDING    "_total"
 #define TABLE_SLOTS_LEAST 8
 
@@ -282,7 +282,7 @@ static struct metric_family *family_new(
 {
 	struct metric_family *family = calloc(1, sizeof(*family));
 	struct metric_series **slots = calloc(TABLE_SLOTS_LEAST, sizeof(*slots));
-	const char *values[METRIC_LABELS_MAX] = {OVERFLOW_SERVICE};
+	const char *values[METRIC_LABELS_MAX] = {NAME_OVERFLOW};
 	struct series_key key;
 
 	if (!family || !slots)

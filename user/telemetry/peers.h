@@ -14,8 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PEER_EXTERNAL  "external"
-#define PEER_LOCALHOST "localhost"
+#include "identity/reserved.h"
+
+#define PEER_EXTERNAL  NAME_EXTERNAL
+#define PEER_LOCALHOST NAME_LOCALHOST
 
 struct peers;
 
