@@ -6,9 +6,12 @@
 #include "config_yaml.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <yaml.h>
 
 #define FILE_LEN_MAX (1024 * 1024) /* thousands of routes; more is the wrong file */
@@ -168,16 +171,43 @@ static bool read_documents(struct file *file, yaml_parser_t *parser, const char 
 	}
 }
 
+/*
+ * Only a regular file: opening or reading a pipe could wait for ever. Nor one that everybody may
+ * write to: what it says is done with Sonde's privileges. NULL: error[] says why.
+ */
+static FILE *file_open(const char *path, char error[CONFIG_ERROR_LEN])
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	FILE *stream = fd < 0 ? NULL : fdopen(fd, "r");
+	struct stat status;
+
+	if (!stream || fstat(fd, &status)) {
+		config_fail(error, "%s: cannot be read: %s", path, strerror(errno));
+	} else if (!S_ISREG(status.st_mode)) {
+		config_fail(error, "%s: cannot be read: is no regular file", path);
+	} else if (status.st_mode & S_IWOTH) {
+		config_fail(error,
+			"%s: everybody may write to it (mode %04o), and Sonde would do what it "
+			"says: chmod o-w",
+			path, (unsigned)status.st_mode & 07777);
+	} else {
+		return stream;
+	}
+	if (stream)
+		fclose(stream);
+	else if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
 /* The whole file; the caller frees it. NULL: error[] says why. */
 static char *read_bytes(const char *path, size_t *length, char error[CONFIG_ERROR_LEN])
 {
-	FILE *stream = fopen(path, "re");
+	FILE *stream = file_open(path, error);
 	char *bytes = NULL;
 
-	if (!stream) {
-		config_fail(error, "%s: cannot be read: %s", path, strerror(errno));
+	if (!stream)
 		return NULL;
-	}
 	bytes = malloc(FILE_LEN_MAX + 1);
 	if (!bytes) {
 		config_fail(error, "%s: no memory", path);

@@ -258,15 +258,14 @@ static int source_begin(struct daemon *daemon)
 
 static int recording_begin(struct daemon *daemon)
 {
+	char error[RECORDING_ERROR_LEN];
 	int result;
 
 	if (!*daemon->config.record)
 		return 0;
-	result = recording_create(daemon->config.record, &daemon->recording);
+	result = recording_create(daemon->config.record, &daemon->recording, error);
 	if (result)
-		log_error("cannot start", log_str("reason", "the recording cannot be created"),
-			log_str("file", daemon->config.record),
-			log_str("error", strerror(-result)));
+		log_error("cannot write the recording", log_str("reason", error));
 	return result;
 }
 

@@ -168,7 +168,7 @@ def test_sighup_begins_another_log_or_keeps_the_one_before(tmp_path, flow_log):
         curl(port, "/", name=names[1])
         wait_for_records(flow_log, 1, service_name=names[1])
         configure("/nowhere/flows.json")
-        assert "cannot write to /nowhere/flows.json" in sonde.log()
+        assert "/nowhere/flows.json: No such file or directory" in sonde.log()
         curl(port, "/", name=names[2])
         wait_for_records(flow_log, 1, service_name=names[2])
         configure("''")
@@ -227,4 +227,46 @@ def test_full_disk_is_said_once_and_what_is_dropped_is_counted(tmp_path):
 def test_file_that_cannot_be_written_ends_sonde_with_a_reason(tmp_path):
     sonde = Sonde(tmp_path, "--flow-log", "/nowhere/flows.json", wait=False)
     assert sonde.process.wait(60) == 1
-    assert "flow-log: cannot write to /nowhere/flows.json" in sonde.log()
+    assert "/nowhere/flows.json: No such file or directory" in sonde.log()
+
+
+def test_traps_in_the_files_place_are_refused(tmp_path, flow_log):
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    os.symlink(victim, flow_log)
+    for flag in ("--flow-log", "--record"):
+        sonde = Sonde(tmp_path, flag, flow_log, wait=False)
+        assert sonde.process.wait(60) == 1
+        assert f"{flow_log}: is a symbolic link" in sonde.log()
+    os.unlink(flow_log)
+    os.link(victim, flow_log)
+    sonde = Sonde(tmp_path, "--flow-log", flow_log, wait=False)
+    assert sonde.process.wait(60) == 1
+    assert "has 2 names (hard links)" in sonde.log()
+    assert victim.read_text() == "untouched"
+
+
+def test_old_file_is_closed_to_others(tmp_path, flow_log):
+    recording = tmp_path / "recording"
+    for path in (flow_log, recording):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("{}\n")
+        os.chmod(path, 0o644)
+    with Sonde(tmp_path, "--flow-log", flow_log, "--record", str(recording)) as sonde:
+        assert os.stat(flow_log).st_mode & 0o7777 == 0o600
+        assert os.stat(recording).st_mode & 0o7777 == 0o600
+        assert sonde.log().count("from now on it is its owner's alone") == 2
+
+
+def test_trap_that_rotation_finds_leaves_the_old_file(tmp_path, flow_log):
+    port, name = free_port(), unique("flow-trap")
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    with Sonde(tmp_path, "--flow-log", flow_log) as sonde, nginx(tmp_path, port):
+        os.rename(flow_log, flow_log + ".1")
+        os.symlink(victim, flow_log)
+        sonde.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "is a symbolic link" in sonde.log(), "the trap is told")
+        curl(port, "/", name=name)
+        wait_for_records(flow_log + ".1", 1, service_name=name)
+    assert victim.read_text() == "untouched"

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config_file.h"
@@ -221,7 +222,29 @@ static void test_unreadable_file_says_why(void **state)
 {
 	(void)state;
 	assert_file_fails("absent.yaml", "absent.yaml: cannot be read: No such file or directory");
-	assert_file_fails(".", ".: cannot be read: Is a directory");
+	assert_file_fails(".", ".: cannot be read: is no regular file");
+}
+
+static void test_pipe_is_no_configuration_and_nobody_waits_for_it(void **state)
+{
+	(void)state;
+	unlink("sonde.yaml");
+	assert_int_equal(mkfifo("sonde.yaml", 0600), 0);
+	assert_file_fails("sonde.yaml", "sonde.yaml: cannot be read: is no regular file");
+	unlink("sonde.yaml");
+}
+
+static void test_file_that_everybody_may_write_to_is_not_obeyed(void **state)
+{
+	(void)state;
+	write_yaml("quiet: true\n");
+	assert_int_equal(chmod("sonde.yaml", 0646), 0);
+	assert_file_fails("sonde.yaml",
+		"sonde.yaml: everybody may write to it (mode 0646), and Sonde would do what it "
+		"says: chmod o-w");
+	assert_int_equal(chmod("sonde.yaml", 0664), 0);
+	assert_true(read_file("sonde.yaml"));
+	assert_int_equal(chmod("sonde.yaml", 0644), 0);
 }
 
 static void test_huge_file_is_refused(void **state)
@@ -251,6 +274,8 @@ int main(void)
 		TEST(test_empty_file_means_defaults),
 		TEST(test_null_is_an_empty_text),
 		TEST(test_unreadable_file_says_why),
+		TEST(test_pipe_is_no_configuration_and_nobody_waits_for_it),
+		TEST(test_file_that_everybody_may_write_to_is_not_obeyed),
 		TEST(test_huge_file_is_refused),
 	};
 

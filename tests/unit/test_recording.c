@@ -48,14 +48,15 @@ static char error[RECORDING_ERROR_LEN];
 static int open_file(void **state)
 {
 	(void)state;
-	file = memfd_create("recording", MFD_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	strcpy(path, "/dev/shm/sonde-test-recording-XXXXXX");
+	file = mkstemp(path);
 	return file < 0;
 }
 
 static int close_file(void **state)
 {
 	(void)state;
+	unlink(path);
 	return close(file);
 }
 
@@ -142,7 +143,7 @@ static void record_samples(void)
 	union any_record any;
 	size_t size;
 
-	assert_int_equal(recording_create(path, &writer), 0);
+	assert_int_equal(recording_create(path, &writer, error), 0);
 	for (size_t i = 0; (size = make_record(i, &any)) > 0; i++)
 		recording_write(writer, &any.record, size);
 	assert_int_equal(recording_close(writer), 0);
@@ -200,7 +201,7 @@ static void test_recording_of_nothing_is_whole(void **state)
 	size_t count = 0;
 
 	(void)state;
-	assert_int_equal(recording_create(path, &writer), 0);
+	assert_int_equal(recording_create(path, &writer, error), 0);
 	assert_int_equal(recording_close(writer), 0);
 	assert_int_equal(recording_replay(path, expect_sample, &count, error), 0);
 	assert_int_equal(count, 0);
@@ -213,7 +214,7 @@ static void test_padding_of_a_ring_buffer_is_left_out(void **state)
 	size_t count = 0;
 
 	(void)state;
-	assert_int_equal(recording_create(path, &writer), 0);
+	assert_int_equal(recording_create(path, &writer, error), 0);
 	for (size_t i = 0; i < RECORDS; i++) {
 		size_t size = make_record(i, &any);
 
@@ -232,7 +233,7 @@ static void test_padding_in_the_file_is_zero_whatever_the_buffer_held(void **sta
 	unsigned char padding[7];
 
 	(void)state;
-	assert_int_equal(recording_create(path, &writer), 0);
+	assert_int_equal(recording_create(path, &writer, error), 0);
 	size_t size = make_record(2, &any);
 	memset(any.http.line, 'x', HTTP_LINE_LEN);
 	any.http.line_length = HTTP_LINE_LEN;
@@ -265,7 +266,7 @@ static void test_many_records_pass_through_a_buffer_of_fixed_size(void **state)
 	size_t counts[RECORD_TYPES] = {0};
 
 	(void)state;
-	assert_int_equal(recording_create(path, &writer), 0);
+	assert_int_equal(recording_create(path, &writer, error), 0);
 	for (size_t i = 0; i < 2000 * RECORDS; i++) {
 		size_t size = make_record(i % RECORDS, &any);
 
@@ -287,7 +288,7 @@ static void test_longest_record_of_each_type_fits(void **state)
 	size_t counts[RECORD_TYPES] = {0};
 
 	(void)state;
-	assert_int_equal(recording_create(path, &writer), 0);
+	assert_int_equal(recording_create(path, &writer, error), 0);
 	make_record(2, &any);
 	any.http.flags = HTTP_UNIX;
 	any.http.line_length = HTTP_LINE_LEN;
@@ -335,7 +336,7 @@ static void test_recording_is_for_its_owner_alone(void **state)
 	close(descriptor);
 	unlink(name);
 	mode_t mask = umask(0);
-	assert_int_equal(recording_create(name, &writer), 0);
+	assert_int_equal(recording_create(name, &writer, error), 0);
 	umask(mask);
 	assert_int_equal(recording_close(writer), 0);
 	assert_int_equal(stat(name, &status), 0);
@@ -350,8 +351,8 @@ static void test_file_that_cannot_be_created_is_an_error(void **state)
 	struct recording_writer *writer;
 
 	(void)state;
-	assert_int_equal(recording_create("/nowhere/at/all", &writer), -ENOENT);
-	assert_int_equal(recording_create("/dev/full", &writer), -ENOSPC);
+	assert_int_equal(recording_create("/nowhere/at/all", &writer, error), -ENOENT);
+	assert_int_equal(recording_create("/dev/full", &writer, error), -ENOSPC);
 }
 
 static void test_full_disk_is_told_and_nothing_is_written_after_it(void **state)
@@ -365,7 +366,7 @@ static void test_full_disk_is_told_and_nothing_is_written_after_it(void **state)
 	(void)state;
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &unlimited);
-	assert_int_equal(recording_create(path, &writer), 0);
+	assert_int_equal(recording_create(path, &writer, error), 0);
 	setrlimit(RLIMIT_FSIZE, &limit);
 	size_t size = make_record(1, &any);
 	for (size_t i = 0; i < 200; i++)
@@ -393,7 +394,7 @@ static void test_invalid_record_is_told_and_not_written(void **state)
 	size_t size;
 
 	(void)state;
-	assert_int_equal(recording_create(path, &writer), 0);
+	assert_int_equal(recording_create(path, &writer, error), 0);
 	size = make_record(0, &any);
 	recording_write(writer, &any.record, size);
 	any.record.type = RECORD_TYPES;

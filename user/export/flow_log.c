@@ -15,6 +15,7 @@
 #include "export/buffer.h"
 #include "export/flow_json.h"
 #include "log.h"
+#include "privilege/private_file.h"
 
 /* A sweep may tell of more connections than memory is kept for: it is written in between, too. */
 #define WRITE_BYTES (64 * 1024)
@@ -36,15 +37,22 @@ struct flow_log {
  * Our own opening of standard output: without O_NONBLOCK for others that share it. A socket cannot
  * be opened, and needs not be: send() takes the flag.
  */
-static int open_output(const char *path)
+static int open_stdout(char error[FLOW_LOG_ERROR_LEN])
 {
-	bool is_stdout = !strcmp(path, FLOW_LOG_STDOUT);
-	int fd = open(is_stdout ? "/proc/self/fd/1" : path,
-		O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	int fd = open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-	if (fd < 0 && is_stdout && errno == ENXIO)
+	if (fd < 0 && errno == ENXIO)
 		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0)
+		return fd;
+	fd = -errno;
+	snprintf(error, FLOW_LOG_ERROR_LEN, "standard output: %s", strerror(-fd));
+	return fd;
+}
+
+static bool is_stdout(const char *path)
+{
+	return !strcmp(path, FLOW_LOG_STDOUT);
 }
 
 static void take_output(struct flow_log *log, int fd)
@@ -155,22 +163,19 @@ static void drop_rest_of_line(struct flow_log *log)
 
 int flow_log_open(struct flow_log **opened, const char *path, char error[FLOW_LOG_ERROR_LEN])
 {
-	struct flow_log *log = calloc(1, sizeof(*log));
-	int fd = open_output(path);
+	int fd = is_stdout(path) ? open_stdout(error) : private_file_open(path, true, error);
+	struct flow_log *log;
 
+	if (fd < 0)
+		return fd;
+	log = calloc(1, sizeof(*log));
 	if (log)
 		log->path = strdup(path);
-	if (fd < 0 || !log || !log->path) {
-		int result = fd < 0 ? fd : -ENOMEM;
-
-		snprintf(error, FLOW_LOG_ERROR_LEN, "flow-log: cannot write to %.150s: %s", path,
-			strerror(-result));
-		if (fd >= 0)
-			close(fd);
-		if (log)
-			free(log->path);
+	if (!log || !log->path) {
+		snprintf(error, FLOW_LOG_ERROR_LEN, "%.150s: no memory", path);
+		close(fd);
 		free(log);
-		return result;
+		return -ENOMEM;
 	}
 	take_output(log, fd);
 	*opened = log;
@@ -179,11 +184,15 @@ int flow_log_open(struct flow_log **opened, const char *path, char error[FLOW_LO
 
 void flow_log_reopen(struct flow_log *log)
 {
-	int fd = open_output(log->path);
+	char error[FLOW_LOG_ERROR_LEN];
+	int fd;
 
+	if (is_stdout(log->path))
+		return; /* whoever reads it rotates */
+	fd = private_file_open(log->path, true, error);
 	if (fd < 0) {
 		log_error("the flow log cannot be opened again, the old file stays",
-			log_str("file", log->path), log_str("error", strerror(-fd)));
+			log_str("reason", error));
 		return;
 	}
 	flow_log_flush(log);

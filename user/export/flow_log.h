@@ -12,9 +12,10 @@
 
 #include <stdint.h>
 
+#include "privilege/private_file.h"
 #include "telemetry/flows.h"
 
-#define FLOW_LOG_ERROR_LEN 256
+#define FLOW_LOG_ERROR_LEN PRIVATE_FILE_ERROR_LEN
 #define FLOW_LOG_BYTES_MAX (1024 * 1024) /* some 1,300 records */
 #define FLOW_LOG_STDOUT    "-"
 
@@ -27,8 +28,8 @@ struct flow_log_counters {
 };
 
 /*
- * Appends to the file `path`, made with mode 0600, or to standard output for FLOW_LOG_STDOUT. 0, or
- * a negative errno and in `error` what a person can do.
+ * Appends to the file `path`, which only its owner may read (private_file.h), or to standard output
+ * for FLOW_LOG_STDOUT. 0, or a negative errno and in `error` what a person can do.
  */
 int flow_log_open(struct flow_log **opened, const char *path, char error[FLOW_LOG_ERROR_LEN]);
 

@@ -18,6 +18,7 @@
 #include <zlib.h>
 
 #include "kernel/record_check.h"
+#include "privilege/private_file.h"
 
 #define MAGIC           "SONDEREC"
 #define MAGIC_LEN       8
@@ -147,7 +148,8 @@ static void writer_append_frame(
 	writer->buffered += sizeof(frame) + padded(size);
 }
 
-int recording_create(const char *path, struct recording_writer **writer)
+int recording_create(
+	const char *path, struct recording_writer **writer, char error[RECORDING_ERROR_LEN])
 {
 	struct header header = {
 		.magic = MAGIC,
@@ -158,15 +160,17 @@ int recording_create(const char *path, struct recording_writer **writer)
 	};
 	struct recording_writer *created = malloc(sizeof(*created));
 
-	if (!created)
-		return -ENOMEM;
-	/* Not to wait for whoever does not read a pipe: the daemon has probes to empty. */
-	created->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
-	if (created->fd < 0) {
-		int error = -errno;
+	int result;
 
+	if (!created) {
+		snprintf(error, RECORDING_ERROR_LEN, "%s: no memory", path);
+		return -ENOMEM;
+	}
+	created->fd = private_file_open(path, false, error);
+	if (created->fd < 0) {
+		result = created->fd;
 		free(created);
-		return error;
+		return result;
 	}
 	created->error = 0;
 	created->records = 0;
@@ -174,8 +178,11 @@ int recording_create(const char *path, struct recording_writer **writer)
 	header.checksum = header_checksum(&header);
 	writer_append(created, &header, sizeof(header));
 	writer_write_out(created);
-	if (created->error)
-		return recording_close(created);
+	if (created->error) {
+		result = recording_close(created);
+		snprintf(error, RECORDING_ERROR_LEN, "%s: %s", path, strerror(-result));
+		return result;
+	}
 	*writer = created;
 	return 0;
 }

@@ -28,8 +28,12 @@
 
 struct recording_writer;
 
-/* Creates or empties the file. Negative errno: there is no writer. */
-int recording_create(const char *path, struct recording_writer **writer);
+/*
+ * Creates or empties the file, which only its owner may read (private_file.h). Negative errno:
+ * there is no writer, and `error` says why in one line that begins with the path.
+ */
+int recording_create(
+	const char *path, struct recording_writer **writer, char error[RECORDING_ERROR_LEN]);
 
 /*
  * A record_sink; `writer` is the struct recording_writer. Buffered, hence without a result: what
