@@ -222,7 +222,7 @@ $(OUT)/objects.list: FORCE
 FORCE:
 
 -include $(BPF_OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(OUT)/user/main.d
--include $(UNIT_TESTS:=.d) $(UNIT_OBJECTS:.o=.d)
+-include $(UNIT_TESTS:=.d) $(UNIT_OBJECTS:.o=.d) $(wildcard $(OUT)/tests/bench/*.d)
 
 # --- run ---
 
@@ -364,10 +364,22 @@ test-kernels: ## run Sonde on other kernels under QEMU (sudo make test-kernels K
 		status=$$?; \
 	$(give_back); exit $$status
 
+# What a benchmark calls directly.
+BENCH_PROGRAMS := $(OUT)/tests/bench/otlp_spans
+
+$(BENCH_PROGRAMS): $(OUT)/%: %.c $(OUT)/libsonde.a
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) $(WARNINGS) -MMD -MP -MF $@.d $< $(OUT)/libsonde.a $(USER_LDFLAGS) \
+		$(USER_LIBS) -o $@
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS)
+
 .PHONY: bench
 bench: ## measure what Sonde costs on this machine (sudo make bench)
 	@deploy/setup.sh build test
-	@$(MAKE) all
+	@$(MAKE) all bench-programs
 	@$(give_back)
 	@tests/bench/run
 

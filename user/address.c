@@ -29,10 +29,25 @@ bool address_is_any(const uint8_t address[16])
 		       memcmp(address + ADDRESS_MAPPED_BYTES, any, 16 - ADDRESS_MAPPED_BYTES) == 0);
 }
 
+/* By hand, as each span has two of them: inet_ntop() takes a printf() for it, 0.15 µs. */
+static void ipv4_text(char *text, const uint8_t address[4])
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned byte = address[i];
+
+		if (byte >= 100)
+			*text++ = (char)('0' + byte / 100);
+		if (byte >= 10)
+			*text++ = (char)('0' + byte / 10 % 10);
+		*text++ = (char)('0' + byte % 10);
+		*text++ = i < 3 ? '.' : '\0';
+	}
+}
+
 void address_text(char text[ADDRESS_TEXT_LEN], const uint8_t address[16])
 {
 	if (address_is_mapped(address))
-		inet_ntop(AF_INET, address + ADDRESS_MAPPED_BYTES, text, ADDRESS_TEXT_LEN);
+		ipv4_text(text, address + ADDRESS_MAPPED_BYTES);
 	else
 		inet_ntop(AF_INET6, address, text, ADDRESS_TEXT_LEN);
 }

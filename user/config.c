@@ -14,9 +14,8 @@
 #include <unistd.h>
 
 #include "config_keys.h"
+#include "config_otel.h"
 #include "config_yaml.h"
-
-#define OTEL_ENDPOINT "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 /*
  * Kubernetes puts these into every container of a namespace that has a Service whose name begins
@@ -89,12 +88,7 @@ static bool fail_variable(const char *variable, size_t length, char *error)
 /* Applies the variable of one key, or, when `only` is NULL, of all. */
 static bool apply_environment(struct config *config, const struct config_key *only, char *error)
 {
-	const char *otel_endpoint = getenv(OTEL_ENDPOINT);
-
-	/* By OpenTelemetry's rules an empty variable is an unset one. */
-	if (!only && otel_endpoint && *otel_endpoint && !getenv("SONDE_OTLP_ENDPOINT") &&
-		!config_key_set(config, config_key_find("otlp-endpoint"), otel_endpoint,
-			OTEL_ENDPOINT, error))
+	if (!only && !config_otel_apply(config, error))
 		return false;
 
 	for (char **entry = environ; entry && *entry; entry++) {

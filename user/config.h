@@ -2,8 +2,8 @@
 /*
  * Configuration: one flat list of keys, each of which can be set in four ways. Later ones win:
  * built-in default, YAML file (`slow-syscall: 100ms`), environment (SONDE_SLOW_SYSCALL=100ms), flag
- * (--slow-syscall 100ms, --slow-syscall=100ms). OTEL_EXPORTER_OTLP_ENDPOINT stands in for
- * SONDE_OTLP_ENDPOINT when that is unset. Unknown keys, wrong types and impossible values are
+ * (--slow-syscall 100ms, --slow-syscall=100ms). OpenTelemetry's variables stand in for some of
+ * Sonde's own that are unset (config_otel.h). Unknown keys, wrong types and impossible values are
  * errors that name file, line and key (or the variable, or the flag) and say what would be right.
  * Durations are written 250us, 100ms, 5s, 2m; sizes 512KiB, 4MiB; booleans true/false; a list is a
  * YAML sequence or comma-separated text.
@@ -20,10 +20,15 @@
 
 #define CONFIG_ERROR_LEN 2048 /* one lists all programs */
 
+enum otlp_compression { OTLP_COMPRESSION_NONE, OTLP_COMPRESSION_GZIP };
+
 struct config {
 	/* where it goes */
-	char *listen;              /* ADDR:PORT, default 127.0.0.1:9760 */
-	char *otlp_endpoint;       /* URL of a collector, e.g. http://127.0.0.1:4318; "" = off */
+	char *listen;               /* ADDR:PORT, default 127.0.0.1:9760 */
+	char *otlp_endpoint;        /* URL of a collector, e.g. http://127.0.0.1:4318; "" = off */
+	char *otlp_traces_endpoint; /* URL for spans, and for flow records, as they are; "" = */
+	char *otlp_logs_endpoint;   /* otlp-endpoint */
+	enum otlp_compression otlp_compression; /* default none */
 	char *flow_log;            /* file for flow records, "-" = standard output, "" = off */
 	uint64_t flow_interval_ns; /* key flow-interval: of open connections, default 60s; 0 = only
 				      at their end */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "config_otel.h"
 #include "log.h"
 #include "version.h"
 
@@ -25,18 +26,20 @@ static void take_span(void *context, const struct span *span)
 	otlp_export(context, span);
 }
 
-static int otlp_begin(
-	struct otlp **otlp, const struct otlp_signal *signal, const struct config *config)
+static int otlp_begin(struct otlp **otlp, const struct otlp_signal *signal,
+	const char *exact_endpoint, const struct config *config)
 {
 	char error[OTLP_ERROR_LEN], host[256] = "";
 	struct otlp_options options = {
 		.signal = signal,
 		.endpoint = config->otlp_endpoint,
+		.exact_endpoint = exact_endpoint,
 		.host_name = host,
 		.version = SONDE_VERSION,
 		.queue_bytes = config->otlp_queue_bytes,
 		.interval_ns = config->otlp_interval_ns,
 		.timeout_ns = config->otlp_timeout_ns,
+		.compressed = config->otlp_compression == OTLP_COMPRESSION_GZIP,
 	};
 	int result;
 
@@ -59,6 +62,7 @@ static void otlp_end(struct otlp **otlp, uint64_t deadline_ns)
 static bool otlp_differs(const struct config *old, const struct config *new)
 {
 	return differs(old->otlp_endpoint, new->otlp_endpoint) ||
+	       old->otlp_compression != new->otlp_compression ||
 	       old->otlp_queue_bytes != new->otlp_queue_bytes ||
 	       old->otlp_interval_ns != new->otlp_interval_ns ||
 	       old->otlp_timeout_ns != new->otlp_timeout_ns;
@@ -68,9 +72,9 @@ static int spans_begin(struct exports *exports, const struct config *config)
 {
 	int result;
 
-	if (!*config->otlp_endpoint || !config->spans)
+	if ((!*config->otlp_endpoint && !*config->otlp_traces_endpoint) || !config->spans)
 		return 0;
-	result = otlp_begin(&exports->spans, &otlp_spans, config);
+	result = otlp_begin(&exports->spans, &otlp_spans, config->otlp_traces_endpoint, config);
 	if (!result)
 		telemetry_set_spans(exports->telemetry, take_span, exports->spans);
 	return result;
@@ -112,9 +116,9 @@ static int flow_log_begin(struct exports *exports, const struct config *config)
 
 static int flows_begin(struct exports *exports, const struct config *config)
 {
-	if (!*config->otlp_endpoint || !config->flow_otlp)
+	if ((!*config->otlp_endpoint && !*config->otlp_logs_endpoint) || !config->flow_otlp)
 		return 0;
-	return otlp_begin(&exports->flows, &otlp_flows, config);
+	return otlp_begin(&exports->flows, &otlp_flows, config->otlp_logs_endpoint, config);
 }
 
 /* Nobody makes records that nobody wants. */
@@ -130,9 +134,13 @@ static void flows_connect(struct exports *exports, const struct config *config)
 
 int exports_begin(struct exports *exports, struct telemetry *telemetry, const struct config *config)
 {
+	char ignored[1024];
 	int result;
 
 	*exports = (struct exports){.telemetry = telemetry};
+	if (*config_otel_ignored(ignored, sizeof(ignored)))
+		log_warn("variables of OpenTelemetry are set that have no effect on Sonde",
+			log_str("variables", ignored));
 	result = spans_begin(exports, config) ?: flows_begin(exports, config)
 			 ?: flow_log_begin(exports, config);
 	flows_connect(exports, config);
@@ -143,11 +151,13 @@ void exports_configure(struct exports *exports, const struct config *old, const 
 {
 	uint64_t deadline = clock_monotonic_ns() + RELOAD_FLUSH_NS;
 
-	if (otlp_differs(old, new) || old->spans != new->spans) {
+	if (otlp_differs(old, new) || old->spans != new->spans ||
+		differs(old->otlp_traces_endpoint, new->otlp_traces_endpoint)) {
 		spans_end(exports, deadline);
 		spans_begin(exports, new);
 	}
-	if (otlp_differs(old, new) || old->flow_otlp != new->flow_otlp) {
+	if (otlp_differs(old, new) || old->flow_otlp != new->flow_otlp ||
+		differs(old->otlp_logs_endpoint, new->otlp_logs_endpoint)) {
 		otlp_end(&exports->flows, deadline);
 		flows_begin(exports, new);
 	}

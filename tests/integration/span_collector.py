@@ -22,6 +22,7 @@ class Collector:
         self.kinds = otlp_decode.KINDS
         # by service, as they came: whatever else this machine serves should cost little here
         self.taken = collections.defaultdict(list)
+        self.paths = set()
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,6 +32,7 @@ class Collector:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
+                collector.paths.add(self.path)
                 collector.take(body)
                 self.send_response(200)
                 self.send_header("Content-Type", "application/x-protobuf")

@@ -16,6 +16,7 @@ import pytest
 from collector import collector, receiver  # noqa: F401 (fixtures)
 from harness import Sonde, access_log, curl, free_port, nginx, wait_until
 from prometheus import prometheus
+from span_collector import Collector
 
 
 def get(url, **headers):
@@ -150,6 +151,20 @@ def test_an_export_makes_no_span_of_its_own_and_few_of_those_who_pass_it_on(
     assert not [a for a in spans if a.get("url.full", "").startswith(collector)]
     served = [a for a in spans if a.get("server.port") == str(port)]
     assert len(served) <= len(receiver.batches)
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_the_endpoint_of_traces_alone_is_enough(tmp_path, compression):
+    port = free_port()
+    with Collector() as traces, Sonde(
+            tmp_path, "--otlp-interval", "100ms", OTEL_EXPORTER_OTLP_COMPRESSION=compression,
+            OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{traces.url}/as/it/is",
+            OTEL_EXPORTER_OTLP_PROTOCOL="grpc") as sonde, nginx(tmp_path, port):
+        curl(port, *["/alone"] * 20, name=f"client-{port}")
+        wait_until(lambda: traces.count(f"nginx-{port}") == 20, "the spans")
+        assert traces.paths == {"/as/it/is"}
+        assert re.search("variables of OpenTelemetry .*variables=OTEL_EXPORTER_OTLP_PROTOCOL",
+                         sonde.log())
 
 
 def test_final_spans_are_flushed_at_the_end(tmp_path, receiver, collector):

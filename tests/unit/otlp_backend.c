@@ -107,20 +107,33 @@ static bool read_request(
 	}
 }
 
-static size_t count_spans(const char *body, size_t size)
+/* Inflates the body where it is gzipped; returns what it is then, for the caller to free. */
+static uint8_t *plain_body(const char *body, size_t *size, bool is_gzipped)
 {
 	uint8_t *plain = malloc(SPANS_LEN);
 	z_stream gzip = {.next_in = (Bytef *)body,
-		.avail_in = (uInt)size,
+		.avail_in = (uInt)*size,
 		.next_out = plain,
 		.avail_out = SPANS_LEN};
-	Otlp__ExportTraceServiceRequest *request;
-	size_t spans = 0;
 
+	if (!plain || *size > SPANS_LEN)
+		abort();
+	if (!is_gzipped)
+		return memcpy(plain, body, *size);
 	if (inflateInit2(&gzip, 15 + 16) != Z_OK || inflate(&gzip, Z_FINISH) != Z_STREAM_END)
 		abort();
-	request = otlp__export_trace_service_request__unpack(NULL, gzip.total_out, plain);
+	*size = gzip.total_out;
 	inflateEnd(&gzip);
+	return plain;
+}
+
+static size_t count_spans(const char *body, size_t size, bool is_gzipped)
+{
+	uint8_t *plain = plain_body(body, &size, is_gzipped);
+	Otlp__ExportTraceServiceRequest *request =
+		otlp__export_trace_service_request__unpack(NULL, size, plain);
+	size_t spans = 0;
+
 	free(plain);
 	if (!request)
 		abort();
@@ -135,7 +148,9 @@ static const struct backend_reply *remember(
 	struct backend *backend, const char *request, size_t head_size, size_t body_size)
 {
 	bool is_traces = strncmp(request, "POST /v1/logs ", 14) != 0;
-	size_t spans = is_traces ? count_spans(request + head_size, body_size) : 0;
+	const char *encoding = strstr(request, "\r\nContent-Encoding: gzip\r\n");
+	bool is_gzipped = encoding && encoding < request + head_size;
+	size_t spans = is_traces ? count_spans(request + head_size, body_size, is_gzipped) : 0;
 	const struct backend_reply *reply;
 	struct timespec now;
 

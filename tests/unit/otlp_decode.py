@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Prints the body of an OTLP request (gzipped protobuf, in a file) as text, line by line: one for
+"""Prints the body of an OTLP request (protobuf, gzipped or not, in a file) as text, line by line: one for
 traces, or, with the argument `logs`, for logs.
 
 A second opinion on the encoder: Google's protobuf library, with message types written down here
@@ -206,8 +206,10 @@ def print_logs(request):
 
 def main():
     is_logs = sys.argv[2:] == ["logs"]
-    with gzip.open(sys.argv[1]) as file:
+    with open(sys.argv[1], "rb") as file:
         body = file.read()
+    if body.startswith(b"\x1f\x8b"):
+        body = gzip.decompress(body)
     if is_logs:
         request = request_class(LOGS_COLLECTOR + ".ExportLogsServiceRequest").FromString(body)
     else:

@@ -15,6 +15,7 @@
 
 #include "config_file.h"
 #include "config_keys.h"
+#include "config_otel.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
@@ -157,6 +158,71 @@ static void test_otel_variable_stands_in_for_the_endpoint(void **state)
 	setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "", 1);
 	assert_loads("--config=sonde.yaml");
 	assert_string_equal(config.otlp_endpoint, "http://file:1");
+}
+
+/* Each variable alone, as users set it. */
+static void test_otel_variables_have_the_effect_of_their_keys(void **state)
+{
+	char ignored[256];
+	(void)state;
+
+	setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://otel:2/custom", 1);
+	assert_loads();
+	assert_string_equal(config.otlp_traces_endpoint, "http://otel:2/custom");
+	assert_string_equal(config.otlp_endpoint, "");
+	assert_string_equal(config.otlp_logs_endpoint, "");
+	unsetenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+
+	setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://otel:3/", 1);
+	assert_loads();
+	assert_string_equal(config.otlp_logs_endpoint, "http://otel:3/");
+	unsetenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT");
+
+	assert_loads();
+	assert_int_equal(config.otlp_compression, OTLP_COMPRESSION_NONE);
+	setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", 1);
+	setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2500", 1);
+	assert_loads();
+	assert_int_equal(config.otlp_compression, OTLP_COMPRESSION_GZIP);
+	assert_int_equal(config.otlp_timeout_ns, 2500 * MILLISECOND);
+	assert_string_equal(config_otel_ignored(ignored, sizeof(ignored)), "");
+	setenv("SONDE_OTLP_COMPRESSION", "none", 1);
+	assert_loads("--otlp-timeout=3s");
+	assert_int_equal(config.otlp_compression, OTLP_COMPRESSION_NONE);
+	assert_int_equal(config.otlp_timeout_ns, 3 * SECOND);
+	unsetenv("SONDE_OTLP_COMPRESSION");
+	unsetenv("OTEL_EXPORTER_OTLP_COMPRESSION");
+	unsetenv("OTEL_EXPORTER_OTLP_TIMEOUT");
+}
+
+static void test_otel_variables_without_effect_are_found(void **state)
+{
+	static const struct {
+		const char *name, *value;
+		bool is_ignored;
+	} cases[] = {
+		{"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", true},
+		{"OTEL_EXPORTER_OTLP_COMPRESSION", "none", false},
+		{"OTEL_EXPORTER_OTLP_TIMEOUT", "soon", true},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", true},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", false},
+		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", true},
+		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://a", true},
+		{"OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem", true},
+		{"OTEL_EXPORTER_OTLP_CERTIFICATE", "", false},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "a=b", false},
+		{"OTEL_EXPORTER_OTLP_LOGS_HEADERS", "a=b", false},
+	};
+	char ignored[256];
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		setenv(cases[i].name, cases[i].value, 1);
+		assert_loads(); /* none of them keeps Sonde from running */
+		assert_string_equal(config_otel_ignored(ignored, sizeof(ignored)),
+			cases[i].is_ignored ? cases[i].name : "");
+		unsetenv(cases[i].name);
+	}
 }
 
 static void test_booleans_need_no_value_as_flags(void **state)
@@ -385,6 +451,8 @@ int main(void)
 		TEST(test_file_can_be_named_by_the_environment),
 		TEST(test_each_key_has_a_variable),
 		TEST(test_otel_variable_stands_in_for_the_endpoint),
+		TEST(test_otel_variables_have_the_effect_of_their_keys),
+		TEST(test_otel_variables_without_effect_are_found),
 		TEST(test_booleans_need_no_value_as_flags),
 		TEST(test_last_of_several_flags_wins),
 		TEST(test_list_of_a_flag_replaces_the_one_of_the_file),

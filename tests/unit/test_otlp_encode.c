@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "export/otlp_encode.h"
+#include "export/otlp_messages.pb-c.h"
 
 static const struct otlp_about about = {.host_name = "node-1", .version = "1.2.3"};
 
@@ -26,6 +27,9 @@ static const struct service shop = {
 	.container_id = "4f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
 };
 static const struct service bank = {.name = "bank", .executable = "bankd"};
+
+/* Each test is made twice: with bodies as they are, and gzipped. */
+static bool compress;
 
 /* Encodes, and returns what the decoder prints; the caller frees it. */
 static char *decoded(const struct span *spans, size_t count)
@@ -40,7 +44,7 @@ static char *decoded(const struct span *spans, size_t count)
 	ssize_t got;
 
 	assert_true(file >= 0);
-	assert_int_equal(otlp_encode(&body, &about, &otlp_spans, spans, count), 0);
+	assert_int_equal(otlp_encode(&body, &about, &otlp_spans, spans, count, compress), 0);
 	assert_int_equal(write(file, body.data, body.size), body.size);
 	close(file);
 	free(body.data);
@@ -568,6 +572,90 @@ static void test_a_failed_lookup_has_its_code_and_no_answers(void **state)
 	assert_decoded_lacks(&span, "dns.answers");
 }
 
+/*
+ * protobuf-c, which the encoder does without, is the reference: what it makes of the request that
+ * it reads is the same, byte by byte. So lengths are as short as can be, and fields in order.
+ */
+static void assert_is_canonical(const struct otlp_signal *signal, const void *items, size_t count)
+{
+	struct otlp_body body;
+	Otlp__ExportTraceServiceRequest *request;
+	uint8_t *again;
+
+	assert_int_equal(otlp_encode(&body, &about, signal, items, count, false), 0);
+	request = otlp__export_trace_service_request__unpack(
+		NULL, body.size, (const uint8_t *)body.data);
+	assert_non_null(request);
+	assert_int_equal(otlp__export_trace_service_request__get_packed_size(request), body.size);
+	again = malloc(body.size);
+	assert_non_null(again);
+	otlp__export_trace_service_request__pack(request, again);
+	assert_memory_equal(body.data, again, body.size);
+	otlp__export_trace_service_request__free_unpacked(request, NULL);
+	free(again);
+	free(body.data);
+}
+
+/* Text of any length up to `most`, a third of it with bytes that are not ASCII or not UTF-8. */
+static char *random_text(char *room, size_t most)
+{
+	size_t length = (size_t)rand() % (most + 1);
+	bool is_ascii = rand() % 3 != 0;
+
+	for (size_t i = 0; i < length; i++)
+		room[i] = (char)(is_ascii ? 32 + rand() % 95 : 1 + rand() % 255);
+	room[length] = '\0';
+	return room;
+}
+
+static void test_requests_are_what_the_reference_makes_of_them(void **state)
+{
+	static const size_t mosts[] = {3, 126, 130, 300, 6000};
+	static char path[3][8001], query[3][8001], route[3][8001], error[3][8001];
+	struct span spans[3];
+
+	(void)state;
+	srand(1);
+	for (int round = 0; round < 3000; round++) {
+		size_t most = mosts[round % 5];
+
+		for (size_t i = 0; i < 3; i++) {
+			struct span *span = &spans[i];
+
+			*span = rand() % 2 ? server_span() : client_span();
+			span->service = rand() % 2 ? &shop : &bank;
+			span->pid = (uint32_t)rand() % 3;
+			span->path = random_text(path[i], most);
+			span->query = rand() % 2 ? random_text(query[i], most) : NULL;
+			span->route = rand() % 2 ? random_text(route[i], most) : NULL;
+			span->error_type = rand() % 2 ? random_text(error[i], most) : NULL;
+			span->status = (uint16_t)(rand() % 600);
+			span->request_body_bytes = (uint64_t)rand() << (rand() % 34);
+			span->response_body_bytes = rand() % 2 ? 0 : UINT64_MAX;
+			span->start_unix_ns = 1 + ((uint64_t)rand() << 32);
+			if (rand() % 4 == 0) {
+				span->dns_name = "example.org";
+				span->dns_type = "AAAA";
+				span->dns_answers =
+					rand() % 2 ? "2001:db8::1 2001:db8::2 192.0.2.1" : "";
+			}
+		}
+		assert_is_canonical(&otlp_spans, spans, 3);
+	}
+}
+
+static void test_a_full_batch_is_what_the_reference_makes_of_it(void **state)
+{
+	static struct span spans[500];
+
+	(void)state;
+	for (size_t i = 0; i < 500; i++) {
+		spans[i] = server_span();
+		spans[i].pid = 1 + (uint32_t)i % 2;
+	}
+	assert_is_canonical(&otlp_spans, spans, 500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -589,6 +677,11 @@ int main(void)
 		cmocka_unit_test(test_a_large_batch_comes_back_whole),
 		cmocka_unit_test(test_a_lookup_carries_question_and_answers),
 		cmocka_unit_test(test_a_failed_lookup_has_its_code_and_no_answers),
+		cmocka_unit_test(test_requests_are_what_the_reference_makes_of_them),
+		cmocka_unit_test(test_a_full_batch_is_what_the_reference_makes_of_it),
 	};
+	if (cmocka_run_group_tests(tests, NULL, NULL))
+		return 1;
+	compress = true;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

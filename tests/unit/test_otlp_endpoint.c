@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,58 @@ static void test_flow_records_go_to_the_path_of_logs(void **state)
 	}
 }
 
+static void test_an_exact_endpoint_is_used_as_it_is(void **state)
+{
+	static const struct {
+		const char *path, *expected;
+	} cases[] = {
+		{"", "POST / "},
+		{"/", "POST / "},
+		{"/v1/traces/", "POST /v1/traces/ "},
+		{"/insert/opentelemetry?db=x", "POST /insert/opentelemetry?db=x "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char exact[256];
+		struct pair pair;
+		const char *head;
+
+		pair_prepare(&pair, pair_ok, 1);
+		snprintf(exact, sizeof(exact), "%s%s", pair.endpoint, cases[i].path);
+		pair.options.endpoint = "http://127.0.0.1:1/the/one/for/all";
+		pair.options.exact_endpoint = exact;
+		backend_start(pair.backend);
+		pair_start(&pair);
+		pair_export(&pair, 1);
+		pair_wait_idle(&pair);
+		head = backend_request(pair.backend, 0)->head;
+		assert_ptr_equal(strstr(head, cases[i].expected), head);
+		pair_close(&pair);
+	}
+}
+
+static void test_bodies_are_gzipped_where_that_is_asked_for(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	for (int compressed = 0; compressed < 2; compressed++) {
+		const char *head;
+
+		pair_prepare(&pair, pair_ok, 1);
+		pair.options.compressed = compressed;
+		backend_start(pair.backend);
+		pair_start(&pair);
+		pair_export(&pair, 3);
+		assert_int_equal(pair_wait_idle(&pair).exported, 3);
+		assert_int_equal(backend_spans(pair.backend), 3);
+		head = backend_request(pair.backend, 0)->head;
+		assert_int_equal(strstr(head, "Content-Encoding: gzip") != NULL, compressed);
+		pair_close(&pair);
+	}
+}
+
 static void test_an_endpoint_that_is_no_url_is_an_error_that_names_it(void **state)
 {
 	static const char *const endpoints[] = {
@@ -122,6 +175,28 @@ static void test_headers_of_the_environment_are_sent_decoded(void **state)
 	pair_close(&pair);
 }
 
+static void test_headers_of_the_signal_win(void **state)
+{
+	struct pair pair;
+	const char *head;
+
+	(void)state;
+	setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-all=1", 1);
+	setenv("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-logs=1", 1);
+	setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-traces=1", 1);
+	pair_open(&pair, pair_ok);
+	unsetenv("OTEL_EXPORTER_OTLP_HEADERS");
+	unsetenv("OTEL_EXPORTER_OTLP_LOGS_HEADERS");
+	unsetenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS");
+	pair_export(&pair, 1);
+	pair_wait_idle(&pair);
+	head = backend_request(pair.backend, 0)->head;
+	assert_non_null(strstr(head, "\r\nx-traces: 1\r\n"));
+	assert_null(strstr(head, "x-all"));
+	assert_null(strstr(head, "x-logs"));
+	pair_close(&pair);
+}
+
 static void test_bad_headers_are_an_error_that_keeps_the_secret(void **state)
 {
 	static const char *const bad[] = {"a=1,hunter2", "a=1,=hunter2", "a=1,b c=hunter2",
@@ -162,9 +237,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_traces_path_is_appended_once),
 		cmocka_unit_test(test_flow_records_go_to_the_path_of_logs),
+		cmocka_unit_test(test_an_exact_endpoint_is_used_as_it_is),
+		cmocka_unit_test(test_bodies_are_gzipped_where_that_is_asked_for),
 		cmocka_unit_test(test_an_endpoint_that_is_no_url_is_an_error_that_names_it),
 		cmocka_unit_test(test_a_queue_that_holds_nothing_is_an_error),
 		cmocka_unit_test(test_headers_of_the_environment_are_sent_decoded),
+		cmocka_unit_test(test_headers_of_the_signal_win),
 		cmocka_unit_test(test_bad_headers_are_an_error_that_keeps_the_secret),
 		cmocka_unit_test(test_loopback_does_not_go_through_a_proxy),
 	};

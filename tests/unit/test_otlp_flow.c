@@ -29,7 +29,7 @@ static void assert_decodes_to(const struct otlp_flow *records, size_t count, con
 	FILE *pipe;
 
 	assert_true(file >= 0);
-	assert_int_equal(otlp_encode(&body, &about, &otlp_flows, records, count), 0);
+	assert_int_equal(otlp_encode(&body, &about, &otlp_flows, records, count, false), 0);
 	assert_int_equal(write(file, body.data, body.size), body.size);
 	close(file);
 	free(body.data);

@@ -39,6 +39,7 @@ struct otlp {
 	const struct otlp_signal *signal;
 	struct otlp_about about;
 	struct otlp_http *http;
+	bool compressed;
 	uint64_t interval_ns;
 	uint64_t retry_first_ns;
 	uint64_t retry_most_ns;
@@ -303,9 +304,11 @@ static void *export_thread(void *context)
 		struct otlp_body body;
 		size_t items = batch->count;
 		uint64_t give_up_ns = batch->opened_ns + otlp->retry_for_ns;
-		int error = otlp_encode(&body, &otlp->about, otlp->signal, batch->items, items);
+		int error = otlp_encode(
+			&body, &otlp->about, otlp->signal, batch->items, items, otlp->compressed);
 
-		/* encoded it is a quarter of the size: its place is better used for new items */
+		/* its place is better used for new items, which wait longer than it takes to send
+		 */
 		free(batch);
 		pthread_mutex_lock(&otlp->lock);
 		otlp_queue_freed(&otlp->queue);
@@ -330,6 +333,7 @@ static uint64_t or_default(uint64_t value, uint64_t standard)
 static void set_options(struct otlp *otlp, const struct otlp_options *options)
 {
 	otlp->signal = options->signal;
+	otlp->compressed = options->compressed;
 	otlp->interval_ns = options->interval_ns;
 	otlp->retry_first_ns = or_default(options->retry_first_ns, RETRY_FIRST_NS);
 	otlp->retry_most_ns = or_default(options->retry_most_ns, RETRY_MOST_NS);
@@ -390,6 +394,22 @@ static struct otlp *otlp_new(const struct otlp_options *options)
 	return otlp;
 }
 
+static int http_open(
+	struct otlp *otlp, const struct otlp_options *options, char error[OTLP_ERROR_LEN])
+{
+	bool is_exact = options->exact_endpoint && *options->exact_endpoint;
+	struct otlp_http_options http = {
+		.endpoint = is_exact ? options->exact_endpoint : options->endpoint,
+		.path = is_exact ? NULL : options->signal->path,
+		.headers_variable = options->signal->headers_variable,
+		.version = options->version,
+		.timeout_ns = options->timeout_ns,
+		.compressed = options->compressed,
+	};
+
+	return otlp_http_open(&otlp->http, &http, error);
+}
+
 int otlp_start(struct otlp **out, const struct otlp_options *options, char error[OTLP_ERROR_LEN])
 {
 	struct otlp *otlp;
@@ -405,8 +425,7 @@ int otlp_start(struct otlp **out, const struct otlp_options *options, char error
 		snprintf(error, OTLP_ERROR_LEN, "no memory for the OTLP exporter");
 		return -ENOMEM;
 	}
-	result = otlp_http_open(&otlp->http, options->endpoint, options->signal->path,
-		options->version, options->timeout_ns, error);
+	result = http_open(otlp, options, error);
 	if (result == 0) {
 		result = start_thread(otlp);
 		if (result < 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The OTLP exporter of one signal: takes finished items (spans, flow records) from the main thread,
- * and sends them in batches from a thread of its own to a collector, over OTLP/HTTP (protobuf,
- * gzip).
+ * and sends them in batches from a thread of its own to a collector, over OTLP/HTTP (protobuf).
  *
  * Where items wait is bounded: eight batches or more, together `queue_bytes`. When the backend is
  * down they fill up; the items that wait are kept and new ones dropped, since a span says most
@@ -15,6 +14,7 @@
 #ifndef SONDE_OTLP_H
 #define SONDE_OTLP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,12 +26,14 @@ struct otlp;
 
 struct otlp_options {
 	const struct otlp_signal *signal;
-	const char *endpoint;  /* see otlp_http_open() */
-	const char *host_name; /* host.name, or NULL */
-	const char *version;   /* of Sonde */
-	uint64_t queue_bytes;  /* ≥ OTLP_QUEUE_BYTES_MIN */
-	uint64_t interval_ns;  /* longest wait of an item in a batch that is not full */
-	uint64_t timeout_ns;   /* for one request */
+	const char *endpoint;       /* of all signals; see struct otlp_http_options */
+	const char *exact_endpoint; /* of this signal, which wins; "" or NULL: there is none */
+	const char *host_name;      /* host.name, or NULL */
+	const char *version;        /* of Sonde */
+	uint64_t queue_bytes;       /* ≥ OTLP_QUEUE_BYTES_MIN */
+	uint64_t interval_ns;       /* longest wait of an item in a batch that is not full */
+	uint64_t timeout_ns;        /* for one request */
+	bool compressed;            /* by gzip */
 	/* 0 takes the default */
 	uint64_t retry_first_ns; /* first interval between tries: 500 ms */
 	uint64_t retry_most_ns;  /* longest interval: 10 s, so that a recovery is seen soon */

@@ -3,9 +3,21 @@
 #include "export/otlp_attributes.h"
 
 #include <ctype.h>
+#include <endian.h>
 #include <string.h>
 
+#include "export/protobuf.h"
 #include "utf8.h"
+
+/* AnyValue, of which exactly one field is there, and KeyValue and ArrayValue around it. */
+#define VALUE_STRING  1
+#define VALUE_BOOLEAN 2
+#define VALUE_INTEGER 3
+#define VALUE_REAL    4
+#define VALUE_ARRAY   5
+#define PAIR_KEY      1
+#define PAIR_VALUE    2
+#define ARRAY_VALUES  1
 
 /* --- text --- */
 
@@ -17,23 +29,60 @@ static void put_bytes(struct text *text, const char *bytes, size_t size)
 	}
 }
 
+/* How many bytes at the beginning are ASCII, which nearly all text is. */
+static size_t ascii_length(const char *string, size_t size)
+{
+	uint64_t word;
+	size_t i = 0;
+
+	for (; i + sizeof(word) <= size; i += sizeof(word)) {
+		memcpy(&word, string + i, sizeof(word));
+		if (word & 0x8080808080808080)
+			break;
+	}
+	while (i < size && !(string[i] & 0x80))
+		i++;
+	return i;
+}
+
 static void put_piece(struct text *text, const char *string, size_t size)
 {
 	for (size_t i = 0; i < size;) {
+		size_t length = ascii_length(string + i, size - i);
 		uint32_t code;
-		size_t length = utf8_decode(string + i, size - i, &code);
 
-		if (length)
+		if (length) {
 			put_bytes(text, string + i, length);
-		else
+		} else if ((length = utf8_decode(string + i, size - i, &code))) {
+			put_bytes(text, string + i, length);
+		} else {
 			put_bytes(text, "\xef\xbf\xbd", 3);
-		i += length ? length : 1;
+			length = 1;
+		}
+		i += length;
 	}
+}
+
+void text_clear(struct text *text)
+{
+	text->used = 0;
 }
 
 void text_put(struct text *text, const char *string)
 {
 	put_piece(text, string, strlen(string));
+}
+
+void text_put_number(struct text *text, uint64_t number)
+{
+	char digits[20]; /* of 2^64 - 1 */
+	char *first = digits + sizeof(digits);
+
+	do {
+		*--first = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	put_bytes(text, first, (size_t)(digits + sizeof(digits) - first));
 }
 
 /* RFC 3986 §2.3: all but unreserved characters. */
@@ -82,91 +131,138 @@ void text_put_query(struct text *text, const char *query)
 	}
 }
 
-char *text_end(struct text *text, size_t start)
-{
-	text->bytes[text->used] = '\0';
-	if (text->used + 1 < TEXT_LEN)
-		text->used++;
-	return text->bytes + start;
-}
-
 /* --- attributes --- */
 
-void attributes_clear(struct attributes *attributes)
+/* What text is on the wire: tag, length and itself. */
+static size_t bytes_size(size_t length)
 {
-	attributes->count = 0;
-	attributes->text.used = 0;
+	return 1 + protobuf_varint_size(length) + length;
 }
 
-static Otlp__AnyValue *attribute_add(
-	struct attributes *attributes, const char *key, Otlp__AnyValue__ValueCase type)
+/* Writes the pair up to its value, which has `size` bytes, and returns where that goes, or NULL. */
+static char *pair_begin(struct attributes *attributes, const char *key, size_t size)
 {
-	size_t i = attributes->count++;
-	Otlp__KeyValue *pair = &attributes->pairs[i];
-	Otlp__AnyValue *value = &attributes->values[i];
+	size_t key_length = strlen(key);
+	size_t pair_size = bytes_size(key_length) + bytes_size(size);
+	char *begin = buffer_reserve(attributes->buffer, PROTOBUF_HEADER_LEN + pair_size);
+	char *to = begin;
 
-	otlp__key_value__init(pair);
-	otlp__any_value__init(value);
-	pair->key = (char *)key;
-	pair->value = value;
-	value->value_case = type;
-	attributes->list[i] = pair;
-	return value;
+	if (!begin)
+		return NULL;
+	to += protobuf_put_header(to, attributes->field, pair_size);
+	to += protobuf_put_header(to, PAIR_KEY, key_length);
+	memcpy(to, key, key_length);
+	to += key_length;
+	to += protobuf_put_header(to, PAIR_VALUE, size);
+	attributes->buffer->length += (size_t)(to - begin) + size;
+	return to;
 }
 
-void attribute_text(struct attributes *attributes, const char *key, const char *value)
+static void string_add(
+	struct attributes *attributes, const char *key, const char *value, size_t length)
 {
-	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_STRING_VALUE)->string_value =
-		(char *)value;
+	char *to = pair_begin(attributes, key, bytes_size(length));
+
+	if (to)
+		memcpy(to + protobuf_put_header(to, VALUE_STRING, length), value, length);
+}
+
+void attribute_put_together(struct attributes *attributes, const char *key)
+{
+	string_add(attributes, key, attributes->text.bytes, attributes->text.used);
 }
 
 void attribute_string(struct attributes *attributes, const char *key, const char *value)
 {
-	size_t start = attributes->text.used;
+	size_t length = value ? strlen(value) : 0;
 
-	if (!value || !*value)
+	if (!length)
 		return;
+	if (length < TEXT_LEN && ascii_length(value, length) == length) {
+		string_add(attributes, key, value, length);
+		return;
+	}
+	text_clear(&attributes->text);
 	text_put(&attributes->text, value);
-	attribute_text(attributes, key, text_end(&attributes->text, start));
+	attribute_put_together(attributes, key);
+}
+
+/* Cuts the next word off; false: there is none. */
+static bool next_word(const char **at, const char *end, size_t *length)
+{
+	const char *space;
+
+	if (!*at)
+		return false;
+	space = memchr(*at, ' ', (size_t)(end - *at));
+	*length = (size_t)((space ? space : end) - *at);
+	return true;
+}
+
+static const char *after_word(const char *word, size_t length, const char *end)
+{
+	return word + length < end ? word + length + 1 : NULL;
 }
 
 void attribute_words(struct attributes *attributes, const char *key, const char *value)
 {
-	size_t start = attributes->text.used;
-	char *text, *word;
+	struct text *text = &attributes->text;
+	const char *word, *end;
+	size_t size = 0, length;
+	char *to;
 
 	if (!value || !*value)
 		return;
-	otlp__array_value__init(&attributes->array);
-	attributes->array.values = attributes->word_list;
-	text_put(&attributes->text, value);
-	text = text_end(&attributes->text, start);
-	while (attributes->array.n_values < WORDS_MAX && (word = strsep(&text, " "))) {
-		Otlp__AnyValue *element = &attributes->words[attributes->array.n_values];
-
-		otlp__any_value__init(element);
-		element->value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
-		element->string_value = word;
-		attributes->word_list[attributes->array.n_values++] = element;
+	text_clear(text);
+	text_put(text, value);
+	end = text->bytes + text->used;
+	for (word = text->bytes; next_word(&word, end, &length);
+		word = after_word(word, length, end))
+		size += bytes_size(bytes_size(length));
+	to = pair_begin(attributes, key, bytes_size(size));
+	if (!to)
+		return;
+	to += protobuf_put_header(to, VALUE_ARRAY, size);
+	for (word = text->bytes; next_word(&word, end, &length);
+		word = after_word(word, length, end)) {
+		to += protobuf_put_header(to, ARRAY_VALUES, bytes_size(length));
+		to += protobuf_put_header(to, VALUE_STRING, length);
+		memcpy(to, word, length);
+		to += length;
 	}
-	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_ARRAY_VALUE)->array_value =
-		&attributes->array;
 }
 
 void attribute_integer(struct attributes *attributes, const char *key, uint64_t value)
 {
-	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_INT_VALUE)->int_value =
-		(int64_t)value;
+	char *to = pair_begin(attributes, key, 1 + protobuf_varint_size(value));
+
+	if (!to)
+		return;
+	to[0] = protobuf_tag(VALUE_INTEGER, PROTOBUF_VARINT);
+	protobuf_put_varint(to + 1, value);
 }
 
 void attribute_real(struct attributes *attributes, const char *key, double value)
 {
-	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_DOUBLE_VALUE)->double_value = value;
+	char *to = pair_begin(attributes, key, 1 + sizeof(uint64_t));
+	uint64_t bits;
+
+	if (!to)
+		return;
+	memcpy(&bits, &value, sizeof(bits));
+	bits = htole64(bits);
+	to[0] = protobuf_tag(VALUE_REAL, PROTOBUF_FIXED64);
+	memcpy(to + 1, &bits, sizeof(bits));
 }
 
 void attribute_boolean(struct attributes *attributes, const char *key, bool value)
 {
-	attribute_add(attributes, key, OTLP__ANY_VALUE__VALUE_BOOL_VALUE)->bool_value = value;
+	char *to = pair_begin(attributes, key, 2);
+
+	if (!to)
+		return;
+	to[0] = protobuf_tag(VALUE_BOOLEAN, PROTOBUF_VARINT);
+	to[1] = value;
 }
 
 void attribute_endpoint(struct attributes *attributes, const char *address_key, const char *address,

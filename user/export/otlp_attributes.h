@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The attributes of one OTLP message while it is built: pairs of a key and a value, with the text
- * that they point to. Reused for one message after the other, so it allocates nothing.
+ * The attributes of OTLP messages, pairs of a key and a value, written straight into the message
+ * that they belong to.
  *
  * Every string from outside goes through here, and comes out as valid UTF-8 (U+FFFD for what is
  * not), since a receiver refuses a whole request for one bad string.
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "export/otlp_messages.pb-c.h"
+#include "export/buffer.h"
 #include "record.h"
 
 /*
@@ -29,32 +29,23 @@ struct text {
 	char bytes[TEXT_LEN];
 };
 
-#define ATTRIBUTES_MAX 40 /* a flow with everything has 33, a span 25 */
-#define WORDS_MAX      32 /* as many addresses as are kept of a DNS answer */
-
 struct attributes {
-	size_t count;
-	Otlp__KeyValue *list[ATTRIBUTES_MAX];
-	Otlp__KeyValue pairs[ATTRIBUTES_MAX];
-	Otlp__AnyValue values[ATTRIBUTES_MAX];
-	Otlp__ArrayValue array; /* of the words; a message has no second one */
-	Otlp__AnyValue *word_list[WORDS_MAX];
-	Otlp__AnyValue words[WORDS_MAX];
-	struct text text;
+	struct buffer *buffer; /* where the message is written */
+	unsigned field;        /* number of `attributes` in it */
+	struct text text;      /* of the string that is being put together */
 };
 
-/* A string is put together in pieces: remember text->used, put, and text_end(text, remembered). */
+/* A string is put together in pieces: clear, put, and add it by attribute_put_together(). */
+void text_clear(struct text *text);
 void text_put(struct text *text, const char *string);
+void text_put_number(struct text *text, uint64_t number);
 void text_put_escaped(struct text *text, const char *string); /* %2F and so on, for URLs */
 void text_put_query(struct text *text, const char *query);    /* secrets in it become REDACTED */
-char *text_end(struct text *text, size_t start);
-
-void attributes_clear(struct attributes *attributes);
 
 /* Keys live for ever. An unknown string (NULL or "") is left out. */
 void attribute_string(struct attributes *attributes, const char *key, const char *value);
-/* The same without a copy, and also when empty: for a literal, or what text_end() gave. */
-void attribute_text(struct attributes *attributes, const char *key, const char *value);
+/* The text that was put together, also when it is empty. */
+void attribute_put_together(struct attributes *attributes, const char *key);
 /* An array of the words of a string, which stand between single spaces. */
 void attribute_words(struct attributes *attributes, const char *key, const char *value);
 void attribute_integer(struct attributes *attributes, const char *key, uint64_t value);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "export/flow_fields.h"
+#include "export/otlp_messages.pb-c.h"
 #include "export/otlp_signal.h"
 #include "export/protobuf.h"
 
@@ -30,33 +31,35 @@ static void add_field(void *context, const struct flow_field *field)
 	}
 }
 
-static void flow_pack(struct buffer *buffer, struct attributes *attributes, const void *item)
+/* Fields of LogRecord (otlp_messages.proto), in the order of their numbers. */
+#define LOG_TIME          1
+#define LOG_SEVERITY      2
+#define LOG_ATTRIBUTES    6
+#define LOG_OBSERVED_TIME 11
+#define LOG_EVENT_NAME    12
+
+static void flow_pack(struct attributes *attributes, const void *item)
 {
 	const struct otlp_flow *record = item;
 	struct flow_view view = record->view;
-	Otlp__LogRecord message = OTLP__LOG_RECORD__INIT;
-	Otlp__ScopeLogs scope_logs = OTLP__SCOPE_LOGS__INIT;
+	struct buffer *buffer = attributes->buffer;
 
 	view.flow = &record->flow;
-	attributes_clear(attributes);
-	attribute_text(attributes, "event", flow_event_name(view.event));
+	protobuf_append_fixed64(buffer, LOG_TIME, flow_record_time_ns(&view));
+	protobuf_append_number(
+		buffer, LOG_SEVERITY, OTLP__LOG_RECORD__SEVERITY_NUMBER__SEVERITY_NUMBER_INFO);
+	attributes->field = LOG_ATTRIBUTES;
+	attribute_string(attributes, "event", flow_event_name(view.event));
 	flow_fields_visit(&view, add_field, attributes);
-	message.time_unix_nano = flow_record_time_ns(&view);
-	message.observed_time_unix_nano = message.time_unix_nano;
-	message.severity_number = OTLP__LOG_RECORD__SEVERITY_NUMBER__SEVERITY_NUMBER_INFO;
-	message.event_name = EVENT_NAME;
-	message.attributes = attributes->list;
-	message.n_attributes = attributes->count;
-
-	scope_logs.log_records = (Otlp__LogRecord *[]){&message};
-	scope_logs.n_log_records = 1;
-	protobuf_append(buffer, &scope_logs.base);
+	protobuf_append_fixed64(buffer, LOG_OBSERVED_TIME, flow_record_time_ns(&view));
+	protobuf_append_bytes(buffer, LOG_EVENT_NAME, EVENT_NAME, strlen(EVENT_NAME));
 }
 
 static const size_t strings[] = {offsetof(struct otlp_flow, view.peer)};
 
 const struct otlp_signal otlp_flows = {
 	.path = "/v1/logs",
+	.headers_variable = "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
 	.items = "flow records",
 	.item_size = sizeof(struct otlp_flow),
 	.service = offsetof(struct otlp_flow, view.service),

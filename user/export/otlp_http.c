@@ -91,7 +91,8 @@ static int set_endpoint(
 	valid = parts && curl.url_set(parts, CURLUPART_URL, endpoint, 0) == CURLUE_OK &&
 		curl.url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
 		(strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
-		set_path(parts, path) && curl.url_get(parts, CURLUPART_URL, &url, 0) == CURLUE_OK;
+		(!path || set_path(parts, path)) &&
+		curl.url_get(parts, CURLUPART_URL, &url, 0) == CURLUE_OK;
 	if (valid) {
 		curl.easy_setopt(http->easy, CURLOPT_URL, url);
 		if (is_loopback(parts))
@@ -156,10 +157,20 @@ static bool add_header_pair(struct otlp_http *http, char *pair)
 	return added;
 }
 
-/* The values are secrets as a rule, so the error gives the place and not the text. */
-static int add_headers_of_environment(struct otlp_http *http, char error[OTLP_ERROR_LEN])
+/* By OpenTelemetry's rules an empty variable is an unset one. */
+static bool is_set(const char *variable)
 {
-	const char *list = getenv(HEADERS_ENV);
+	const char *value = getenv(variable);
+
+	return value && *value;
+}
+
+/* The values are secrets as a rule, so the error gives the place and not the text. */
+static int add_headers_of_environment(
+	struct otlp_http *http, const char *own, char error[OTLP_ERROR_LEN])
+{
+	const char *variable = is_set(own) ? own : HEADERS_ENV;
+	const char *list = getenv(variable);
 	char *copy = strdup(list ? list : "");
 	int result = 0, place = 0;
 	char *next = copy;
@@ -170,9 +181,8 @@ static int add_headers_of_environment(struct otlp_http *http, char error[OTLP_ER
 		place++;
 		if (pair[strspn(pair, " \t")] && !add_header_pair(http, pair)) {
 			snprintf(error, OTLP_ERROR_LEN,
-				HEADERS_ENV ": item %d is not key=value, with a percent-encoded "
-					    "value",
-				place);
+				"%s: item %d is not key=value, with a percent-encoded value",
+				variable, place);
 			result = -EINVAL;
 		}
 	}
@@ -180,13 +190,14 @@ static int add_headers_of_environment(struct otlp_http *http, char error[OTLP_ER
 	return result;
 }
 
-static int set_headers(struct otlp_http *http, char error[OTLP_ERROR_LEN])
+static int set_headers(
+	struct otlp_http *http, const struct otlp_http_options *options, char error[OTLP_ERROR_LEN])
 {
 	if (!add_header(http, "Content-Type: application/x-protobuf") ||
-		!add_header(http, "Content-Encoding: gzip") ||
+		(options->compressed && !add_header(http, "Content-Encoding: gzip")) ||
 		!add_header(http, "Expect:")) /* no round trip before a large body */
 		return -ENOMEM;
-	return add_headers_of_environment(http, error);
+	return add_headers_of_environment(http, options->headers_variable, error);
 }
 
 /* --- life --- */
@@ -223,8 +234,8 @@ static void set_options(struct otlp_http *http, const char *version, uint64_t ti
 	curl.multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 1L);
 }
 
-int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *path,
-	const char *version, uint64_t timeout_ns, char error[OTLP_ERROR_LEN])
+int otlp_http_open(
+	struct otlp_http **out, const struct otlp_http_options *options, char error[OTLP_ERROR_LEN])
 {
 	struct otlp_http *http;
 	int result = curl_api_load(error, OTLP_ERROR_LEN);
@@ -241,14 +252,14 @@ int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *pat
 	http->multi = curl.multi_init();
 	http->easy = curl.easy_init();
 	if (http->multi && http->easy)
-		result = set_endpoint(http, endpoint, path, error);
+		result = set_endpoint(http, options->endpoint, options->path, error);
 	if (result == 0)
-		result = set_headers(http, error);
+		result = set_headers(http, options, error);
 	if (result < 0) {
 		otlp_http_close(http);
 		return result;
 	}
-	set_options(http, version, timeout_ns);
+	set_options(http, options->version, options->timeout_ns);
 	*out = http;
 	return 0;
 }

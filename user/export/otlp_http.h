@@ -2,8 +2,8 @@
 /*
  * OTLP/HTTP's transport: POSTs the bodies of requests to an endpoint over one kept connection.
  * It knows nothing of spans or retries. Environment: OTEL_EXPORTER_OTLP_HEADERS (`key=value,…`,
- * values percent-encoded) is added to each request; proxies as libcurl takes them, but for
- * loopback.
+ * values percent-encoded), or the signal's own variable, is added to each request; proxies as
+ * libcurl takes them, but for loopback.
  *
  * The exporter (otlp.c) opens and closes it on the main thread, with none of its own other threads
  * around, and posts on its own thread.
@@ -11,6 +11,7 @@
 #ifndef SONDE_OTLP_HTTP_H
 #define SONDE_OTLP_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,16 +30,28 @@ struct otlp_answer {
 	size_t body_size;
 };
 
+struct otlp_http_options {
+	/*
+	 * http or https URL, to which `path` ("/v1/traces") is appended; it may end in that, or in
+	 * another signal's, already. With a `path` of NULL it is the URL itself.
+	 */
+	const char *endpoint;
+	const char *path;
+	const char *headers_variable; /* the signal's own, which wins over the one for all */
+	const char *version;          /* of Sonde */
+	uint64_t timeout_ns;          /* for one request */
+	bool compressed;              /* the bodies are gzipped */
+};
+
 /*
- * `endpoint`: http or https URL, to which `path` ("/v1/traces") is appended; it may end in that, or
- * in another signal's, already. Returns 0, or -EINVAL or
- * -ENOMEM, or -ELIBACC when libcurl cannot be loaded, with one line in error[].
+ * Options are copied. Returns 0, or -EINVAL or -ENOMEM, or -ELIBACC when libcurl cannot be loaded,
+ * with one line in error[].
  */
-int otlp_http_open(struct otlp_http **out, const char *endpoint, const char *path,
-	const char *version, uint64_t timeout_ns, char error[OTLP_ERROR_LEN]);
+int otlp_http_open(struct otlp_http **out, const struct otlp_http_options *options,
+	char error[OTLP_ERROR_LEN]);
 void otlp_http_close(struct otlp_http *http);
 
-/* Sends `size` gzipped bytes, and waits for the answer. */
+/* Sends `size` bytes, and waits for the answer. */
 void otlp_http_post(
 	struct otlp_http *http, const void *body, size_t size, struct otlp_answer *answer);
 

@@ -8,7 +8,7 @@
 
 #define BATCHES_MIN 8 /* so that one under way leaves room for most of the queue */
 
-#define BATCH_BYTES_MAX (128 * 1024) /* some 400 spans, 280 KB before gzip: a good request */
+#define BATCH_BYTES_MAX (128 * 1024) /* some 400 spans, 280 KB encoded: a good request */
 
 /* --- batch --- */
 

@@ -15,16 +15,17 @@
 #include "telemetry/span.h"
 
 struct otlp_signal {
-	const char *path;  /* of the URL: "/v1/traces" */
-	const char *items; /* as log lines call them: "spans" */
+	const char *path;             /* of the URL: "/v1/traces" */
+	const char *headers_variable; /* of the environment */
+	const char *items;            /* as log lines call them: "spans" */
 	size_t item_size;
 	/* Offsets in an item. Service and process make its resource, and strings live beside it. */
 	size_t service; /* const struct service *, never NULL */
 	size_t pid;     /* uint32_t */
 	const size_t *strings;
 	size_t string_count; /* const char * each, or NULL */
-	/* Appends the item, with what surrounds it but for its resource. */
-	void (*pack)(struct buffer *buffer, struct attributes *attributes, const void *item);
+	/* Writes the fields of the item's message into attributes->buffer. */
+	void (*pack)(struct attributes *attributes, const void *item);
 };
 
 extern const struct otlp_signal otlp_spans; /* items: struct span */

@@ -8,10 +8,12 @@
  * route, `url.template`. Our own are the times `sonde.http.…` (seconds) and `sonde.truncated`.
  * Values of query parameters that carry signatures are replaced by REDACTED.
  */
+#include <endian.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "export/otlp_messages.pb-c.h"
 #include "export/otlp_signal.h"
 #include "export/protobuf.h"
 
@@ -20,40 +22,38 @@ static bool span_failed(const struct span *span)
 	return span->error_type || span->status >= (span->role == HTTP_SERVER ? 500 : 400);
 }
 
-static char *span_name(struct text *text, const struct span *span)
+static void span_name(struct text *text, const struct span *span)
 {
-	size_t start = text->used;
-
+	text_clear(text);
 	if (span->dns_name) {
 		text_put(text, "DNS ");
 		text_put(text, span->dns_type);
-		return text_end(text, start);
+		return;
 	}
 	text_put(text, strcmp(span->method, "_OTHER") == 0 ? "HTTP" : span->method);
 	if (span->route) {
 		text_put(text, " ");
 		text_put(text, span->route);
 	}
-	return text_end(text, start);
 }
 
 /*
  * The host that a client asked for is not in the record, so the URL names the peer's address; the
  * path of a Unix socket in escapes, as a host may be written.
  */
-static char *span_url(struct text *text, const struct span *span)
+static void span_url(struct text *text, const struct span *span)
 {
-	char authority[sizeof("[]:65535") + sizeof(span->remote_address)];
 	bool ipv6 = strchr(span->remote_address, ':') != NULL;
-	size_t start = text->used;
 
+	text_clear(text);
 	text_put(text, "http://");
 	if (span->socket_path) {
 		text_put_escaped(text, span->socket_path);
 	} else {
-		snprintf(authority, sizeof(authority), ipv6 ? "[%s]:%u" : "%s:%u",
-			span->remote_address, span->remote_port);
-		text_put(text, authority);
+		text_put(text, ipv6 ? "[" : "");
+		text_put(text, span->remote_address);
+		text_put(text, ipv6 ? "]:" : ":");
+		text_put_number(text, span->remote_port);
 	}
 	if (span->path[0] == '/') /* neither `*` nor an authority is a path */
 		text_put(text, span->path);
@@ -61,19 +61,17 @@ static char *span_url(struct text *text, const struct span *span)
 		text_put(text, "?");
 		text_put_query(text, span->query);
 	}
-	return text_end(text, start);
 }
 
 static void span_target_attributes(struct attributes *to, const struct span *span)
 {
-	size_t start = to->text.used;
-
+	text_clear(&to->text);
 	text_put(&to->text, span->path);
-	attribute_text(to, "url.path", text_end(&to->text, start));
+	attribute_put_together(to, "url.path");
 	if (span->query) {
-		start = to->text.used;
+		text_clear(&to->text);
 		text_put_query(&to->text, span->query);
-		attribute_text(to, "url.query", text_end(&to->text, start));
+		attribute_put_together(to, "url.query");
 	}
 }
 
@@ -89,10 +87,12 @@ static void span_server_attributes(struct attributes *to, const struct span *spa
 
 static void span_client_attributes(struct attributes *to, const struct span *span)
 {
-	if (span->remote_address[0] || (span->socket_path && span->socket_path[0]))
-		attribute_text(to, "url.full", span_url(&to->text, span));
-	else /* a socket pair has no address that a URL could begin with */
+	if (span->remote_address[0] || (span->socket_path && span->socket_path[0])) {
+		span_url(&to->text, span);
+		attribute_put_together(to, "url.full");
+	} else { /* a socket pair has no address that a URL could begin with */
 		span_target_attributes(to, span);
+	}
 	attribute_string(to, "url.template", span->route);
 	attribute_endpoint(
 		to, "server.address", span->remote_address, "server.port", span->remote_port);
@@ -132,7 +132,7 @@ static void span_time_attributes(struct attributes *to, const struct span *span)
 static void span_network_attributes(struct attributes *to, const struct span *span)
 {
 	if (span->socket_path) {
-		attribute_text(to, "network.transport", "unix");
+		attribute_string(to, "network.transport", "unix");
 		attribute_string(to,
 			span->role == HTTP_SERVER ? "network.local.address"
 						  : "network.peer.address",
@@ -142,7 +142,7 @@ static void span_network_attributes(struct attributes *to, const struct span *sp
 		span->remote_port);
 	attribute_endpoint(to, "network.local.address", span->local_address, "network.local.port",
 		span->local_port);
-	attribute_text(to, "network.protocol.name", "http");
+	attribute_string(to, "network.protocol.name", "http");
 	attribute_string(to, "network.protocol.version", span->protocol_version);
 }
 
@@ -152,19 +152,19 @@ static void span_lookup_attributes(struct attributes *to, const struct span *spa
 	attribute_words(to, "dns.answers", span->dns_answers);
 	attribute_string(to, "sonde.dns.question.type", span->dns_type);
 	attribute_string(to, "error.type", span->error_type);
-	attribute_text(to, "network.transport", span->is_tcp ? "tcp" : "udp");
+	attribute_string(to, "network.transport", span->is_tcp ? "tcp" : "udp");
 	attribute_endpoint(
 		to, "server.address", span->remote_address, "server.port", span->remote_port);
 	attribute_endpoint(to, "network.peer.address", span->remote_address, "network.peer.port",
 		span->remote_port);
-	attribute_text(to, "network.protocol.name", "dns");
+	attribute_string(to, "network.protocol.name", "dns");
 }
 
 static void span_request_attributes(struct attributes *to, const struct span *span)
 {
 	attribute_string(to, "http.request.method", span->method);
 	attribute_string(to, "http.request.method_original", span->method_original);
-	attribute_text(to, "url.scheme", "http");
+	attribute_string(to, "url.scheme", "http");
 	if (span->role == HTTP_SERVER)
 		span_server_attributes(to, span);
 	else
@@ -185,45 +185,66 @@ static void span_request_attributes(struct attributes *to, const struct span *sp
 #define FLAGS_HAS_IS_REMOTE    0x100u
 #define FLAGS_IS_REMOTE        0x200u
 
-static void span_pack(struct buffer *buffer, struct attributes *attributes, const void *item)
+/* Fields of Span (otlp_messages.proto), in the order of their numbers. */
+#define SPAN_TRACE_ID   1
+#define SPAN_SPAN_ID    2
+#define SPAN_PARENT_ID  4
+#define SPAN_NAME       5
+#define SPAN_KIND       6
+#define SPAN_START      7
+#define SPAN_END        8
+#define SPAN_ATTRIBUTES 9
+#define SPAN_STATUS     15
+#define SPAN_FLAGS      16
+
+#define STATUS_CODE 3
+
+/* A tag of two bytes, as the number of the field is above 15. */
+static void append_flags(struct buffer *buffer, uint32_t flags)
+{
+	char bytes[2 + sizeof(flags)];
+
+	protobuf_put_varint(bytes, SPAN_FLAGS << 3 | PROTOBUF_FIXED32);
+	flags = htole32(flags);
+	memcpy(bytes + 2, &flags, sizeof(flags));
+	buffer_append(buffer, bytes, sizeof(bytes));
+}
+
+static void span_pack(struct attributes *attributes, const void *item)
 {
 	const struct span *span = item;
+	struct buffer *buffer = attributes->buffer;
 	static const uint8_t no_parent[sizeof(span->parent_id)];
 	bool has_parent = memcmp(span->parent_id, no_parent, sizeof(no_parent)) != 0;
-	Otlp__Status status = OTLP__STATUS__INIT;
-	Otlp__Span message = OTLP__SPAN__INIT;
-	Otlp__ScopeSpans scope_spans = OTLP__SCOPE_SPANS__INIT;
+	uint32_t flags = (span->trace_flags & FLAGS_TRACE_FLAGS_MASK) | FLAGS_HAS_IS_REMOTE;
+	size_t status;
 
-	attributes_clear(attributes);
-	message.trace_id.data = (uint8_t *)span->trace_id;
-	message.trace_id.len = sizeof(span->trace_id);
-	message.span_id.data = (uint8_t *)span->span_id;
-	message.span_id.len = sizeof(span->span_id);
-	message.flags = (span->trace_flags & FLAGS_TRACE_FLAGS_MASK) | FLAGS_HAS_IS_REMOTE;
+	protobuf_append_bytes(buffer, SPAN_TRACE_ID, span->trace_id, sizeof(span->trace_id));
+	protobuf_append_bytes(buffer, SPAN_SPAN_ID, span->span_id, sizeof(span->span_id));
 	if (has_parent) { /* it was read from the wire */
-		message.parent_span_id.data = (uint8_t *)span->parent_id;
-		message.parent_span_id.len = sizeof(span->parent_id);
-		message.flags |= FLAGS_IS_REMOTE;
+		protobuf_append_bytes(
+			buffer, SPAN_PARENT_ID, span->parent_id, sizeof(span->parent_id));
+		flags |= FLAGS_IS_REMOTE;
 	}
-	message.name = span_name(&attributes->text, span);
-	message.kind = span->role == HTTP_SERVER ? OTLP__SPAN__SPAN_KIND__SPAN_KIND_SERVER
-						 : OTLP__SPAN__SPAN_KIND__SPAN_KIND_CLIENT;
-	message.start_time_unix_nano = span->start_unix_ns;
-	message.end_time_unix_nano = span->end_unix_ns;
-	if (span_failed(span)) {
-		status.code = OTLP__STATUS__STATUS_CODE__STATUS_CODE_ERROR;
-		message.status = &status;
-	}
+	span_name(&attributes->text, span);
+	protobuf_append_bytes(buffer, SPAN_NAME, attributes->text.bytes, attributes->text.used);
+	protobuf_append_number(buffer, SPAN_KIND,
+		span->role == HTTP_SERVER ? OTLP__SPAN__SPAN_KIND__SPAN_KIND_SERVER
+					  : OTLP__SPAN__SPAN_KIND__SPAN_KIND_CLIENT);
+	protobuf_append_fixed64(buffer, SPAN_START, span->start_unix_ns);
+	protobuf_append_fixed64(buffer, SPAN_END, span->end_unix_ns);
+	attributes->field = SPAN_ATTRIBUTES;
 	if (span->dns_name)
 		span_lookup_attributes(attributes, span);
 	else
 		span_request_attributes(attributes, span);
-	message.attributes = attributes->list;
-	message.n_attributes = attributes->count;
-
-	scope_spans.spans = (Otlp__Span *[]){&message};
-	scope_spans.n_spans = 1;
-	protobuf_append(buffer, &scope_spans.base);
+	if (span_failed(span)) {
+		status = protobuf_begin(buffer);
+		protobuf_append_number(
+			buffer, STATUS_CODE, OTLP__STATUS__STATUS_CODE__STATUS_CODE_ERROR);
+		protobuf_end(buffer, SPAN_STATUS, status);
+	}
+	append_flags(buffer, flags);
 }
 
 static const size_t strings[] = {offsetof(struct span, method),
@@ -235,6 +256,7 @@ static const size_t strings[] = {offsetof(struct span, method),
 
 const struct otlp_signal otlp_spans = {
 	.path = "/v1/traces",
+	.headers_variable = "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
 	.items = "spans",
 	.item_size = sizeof(struct span),
 	.service = offsetof(struct span, service),

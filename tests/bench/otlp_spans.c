@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What encoding a span takes: Sonde's encoder, and protobuf-c packing the same messages, which it
+ * gets as a tree for nothing. They take turns; each figure is the median of the rounds. Prints
+ * NAME NANOSECONDS (of one span), or NAME BYTES, a line each.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "export/otlp_encode.h"
+#include "export/otlp_messages.pb-c.h"
+
+#define SPANS  400 /* a full batch */
+#define ROUNDS 201
+
+static const struct otlp_about about = {.host_name = "node-1", .version = "0.1.0"};
+
+static void spans_make(struct span *spans, const struct service *service)
+{
+	static char paths[SPANS][32];
+
+	for (int i = 0; i < SPANS; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "/orders/%d", 100000 + i);
+		spans[i] = (struct span){
+			.trace_id = {(uint8_t)i, 1},
+			.span_id = {(uint8_t)i, 2},
+			.trace_flags = 1,
+			.role = i % 2 ? HTTP_CLIENT : HTTP_SERVER,
+			.start_unix_ns = 1700000000123456789,
+			.end_unix_ns = 1700000000223456790,
+			.service = service,
+			.pid = 4321,
+			.tid = 4321,
+			.method = "GET",
+			.route = "/orders/{id}",
+			.path = paths[i],
+			.protocol_version = "1.1",
+			.status = 200,
+			.response_body_bytes = 612,
+			.local_address = "10.0.0.5",
+			.remote_address = "10.0.0.7",
+			.local_port = 8080,
+			.remote_port = 54321,
+			.time_to_first_byte_ns = 2500000,
+		};
+	}
+}
+
+static double encode_ns(const struct span *spans, bool compressed, size_t *size)
+{
+	uint64_t begin = clock_monotonic_ns();
+	struct otlp_body body;
+
+	if (otlp_encode(&body, &about, &otlp_spans, spans, SPANS, compressed))
+		abort();
+	*size = body.size;
+	free(body.data);
+	return (double)(clock_monotonic_ns() - begin) / SPANS;
+}
+
+static double reference_ns(const Otlp__ExportTraceServiceRequest *request)
+{
+	uint64_t begin = clock_monotonic_ns();
+	uint8_t *bytes = malloc(otlp__export_trace_service_request__get_packed_size(request));
+
+	if (!bytes)
+		abort();
+	otlp__export_trace_service_request__pack(request, bytes);
+	free(bytes);
+	return (double)(clock_monotonic_ns() - begin) / SPANS;
+}
+
+static int compare(const void *left, const void *right)
+{
+	double a = *(const double *)left, b = *(const double *)right;
+
+	return (a > b) - (a < b);
+}
+
+static double median(double *values)
+{
+	qsort(values, ROUNDS, sizeof(*values), compare);
+	return values[ROUNDS / 2];
+}
+
+int main(void)
+{
+	static struct span spans[SPANS];
+	static double plain[ROUNDS], gzipped[ROUNDS], reference[ROUNDS];
+	const struct service service = {.name = "orders", .executable = "python3.11"};
+	size_t plain_size, gzipped_size;
+	struct otlp_body body;
+	Otlp__ExportTraceServiceRequest *request;
+
+	spans_make(spans, &service);
+	if (otlp_encode(&body, &about, &otlp_spans, spans, SPANS, false))
+		abort();
+	request = otlp__export_trace_service_request__unpack(
+		NULL, body.size, (const uint8_t *)body.data);
+	if (!request)
+		abort();
+	for (int i = 0; i < ROUNDS; i++) {
+		plain[i] = encode_ns(spans, false, &plain_size);
+		reference[i] = reference_ns(request);
+		gzipped[i] = encode_ns(spans, true, &gzipped_size);
+	}
+	printf("plain %.0f\nreference %.0f\ngzipped %.0f\n", median(plain), median(reference),
+		median(gzipped));
+	printf("plain_bytes %zu\ngzipped_bytes %zu\n", plain_size / SPANS, gzipped_size / SPANS);
+	return 0;
+}
