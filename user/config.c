@@ -264,6 +264,7 @@ void config_free(struct config *config)
 		case CONFIG_URL: free(*(char **)((char *)config + key->offset)); break;
 		case CONFIG_ROUTES:
 		case CONFIG_PEERS:
+		case CONFIG_HOSTS:
 		case CONFIG_PROGRAMS: config_list_clear(config, key); break;
 		default: break;
 		}
@@ -297,6 +298,7 @@ static bool same_value(
 	case CONFIG_CHOICE: return *(const unsigned *)a == *(const unsigned *)b;
 	case CONFIG_ROUTES:
 	case CONFIG_PEERS:
+	case CONFIG_HOSTS:
 	case CONFIG_PROGRAMS: return same_list(key, old, new);
 	case CONFIG_TEXT:
 	case CONFIG_ADDRESS:

@@ -24,7 +24,9 @@ enum otlp_compression { OTLP_COMPRESSION_NONE, OTLP_COMPRESSION_GZIP };
 
 struct config {
 	/* where it goes */
-	char *listen;               /* ADDR:PORT, default 127.0.0.1:9760 */
+	char *listen;         /* ADDR:PORT, default 127.0.0.1:9760 */
+	char **allowed_hosts; /* key allowed-hosts: names in Host, besides those of loopback */
+	size_t allowed_host_count;
 	char *otlp_endpoint;        /* URL of a collector, e.g. http://127.0.0.1:4318; "" = off */
 	char *otlp_traces_endpoint; /* URL for spans, and for flow records, as they are; "" = */
 	char *otlp_logs_endpoint;   /* otlp-endpoint */

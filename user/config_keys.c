@@ -31,6 +31,16 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		.help = "where /metrics is served; port 0 takes any that is free",
 	},
 	{
+		.name = "allowed-hosts",
+		.type = CONFIG_HOSTS,
+		FIELD(allowed_hosts),
+		.count_offset = offsetof(struct config, allowed_host_count),
+		.value_name = "LIST",
+		.fallback = "",
+		.needs_restart = true,
+		.help = "more names under which it may be asked, e.g. node1.example.org",
+	},
+	{
 		.name = "otlp-endpoint",
 		.type = CONFIG_URL,
 		FIELD(otlp_endpoint),

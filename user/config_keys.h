@@ -21,6 +21,7 @@ enum config_type {
 	CONFIG_SIZE_POWER_OF_TWO,
 	CONFIG_ROUTES,  /* char ** and, at count_offset, size_t; so are the next ones */
 	CONFIG_PEERS,   /* CIDR=NAME */
+	CONFIG_HOSTS,   /* names of hosts, without a port */
 	CONFIG_PROGRAMS /* names of BPF programs */
 };
 
@@ -38,7 +39,7 @@ struct config_key {
 	const char *help;
 };
 
-#define CONFIG_KEYS         37
+#define CONFIG_KEYS         38
 #define CONFIG_VARIABLE_LEN 32
 #define CONFIG_LIST_MAX     100 /* each request is compared with the routes in turn */
 #define CONFIG_PREFIX       "SONDE_"

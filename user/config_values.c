@@ -28,6 +28,7 @@ static const struct {
 	[CONFIG_SIZE] = {"size", "e.g. 512KiB or 4MiB"},
 	[CONFIG_SIZE_POWER_OF_TWO] = {"size", "e.g. 512KiB or 4MiB"},
 	[CONFIG_ROUTES] = {"route", "a path that begins with /, e.g. /users/{id} or /static/*"},
+	[CONFIG_HOSTS] = {"name of a host", "one without a port, e.g. node1.example.org"},
 	[CONFIG_PEERS] = {"name of a network", "CIDR=NAME, e.g. 10.0.0.0/8=internal"},
 };
 
@@ -188,6 +189,18 @@ static bool is_listen_address(const char *text)
 	return inet_pton(bracketed ? AF_INET6 : AF_INET, host, &address) == 1;
 }
 
+/* Letters, digits, "-", "_" and ".", which is neither first nor last. */
+static bool is_host_name(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (const char *at = text; *at; at++) {
+		if (!isalnum((unsigned char)*at) && !strchr("-_.", *at))
+			return false;
+	}
+	return length > 0 && length <= 253 && text[0] != '.' && text[length - 1] != '.';
+}
+
 /* SCHEME://HOST[:PORT][/PATH]; the exporter adds to the path, so nothing may come after it. */
 static bool is_collector_url(const char *text)
 {
@@ -266,6 +279,8 @@ bool config_list_add(struct config *config, const struct config_key *key, const 
 		return fail_kind(CONFIG_ROUTES, item, where, error);
 	if (key->type == CONFIG_PEERS && !network_read(&network, item, NULL))
 		return fail_kind(CONFIG_PEERS, item, where, error);
+	if (key->type == CONFIG_HOSTS && !is_host_name(item))
+		return fail_kind(CONFIG_HOSTS, item, where, error);
 	if (key->type == CONFIG_PROGRAMS && !program_find(item))
 		return fail_program(item, where, error);
 	if (*count == CONFIG_LIST_MAX)
@@ -329,6 +344,7 @@ bool config_key_set(struct config *config, const struct config_key *key, const c
 	case CONFIG_SIZE_POWER_OF_TWO: return set_quantity(field, key, text, where, error);
 	case CONFIG_ROUTES:
 	case CONFIG_PEERS:
+	case CONFIG_HOSTS:
 	case CONFIG_PROGRAMS: return set_list(config, key, text, where, error);
 	}
 	return false;

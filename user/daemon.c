@@ -32,10 +32,19 @@
 #define TABLE_INTERVAL_NS 1000000000ULL
 
 /*
+ * Between two sweeps for scrapes: those that come sooner wait for the next one together. A scrape
+ * has what happened before its request, so it cannot have the one that began before.
+ */
+#define REFRESH_NS 100000000ULL
+
+/*
  * Whoever makes the events must not keep the one who counts them from running: rings would fill up.
  * Only the main thread gets this; without the privilege it does without.
  */
 #define NICENESS (-10)
+
+/* CLIENTS_MAX, and twice what the kernel's objects take with all programs. */
+#define DESCRIPTORS 3072
 
 /* Records of a recording that are played back before others have their turn. */
 #define REPLAY_STEP 4096
@@ -55,7 +64,7 @@ struct daemon {
 	struct table *table;
 
 	int epoll, signals, ticks;
-	uint64_t swept_ns, drawn_ns;
+	uint64_t swept_ns, refreshed_ns, drawn_ns;
 	bool stopping;
 	int status;
 };
@@ -105,6 +114,7 @@ static void refresh(void *context)
 	struct otlp_counters spans, flows;
 	struct flow_log_counters flow_log;
 
+	daemon->refreshed_ns = clock_monotonic_ns();
 	sweep(daemon);
 	if (exports->spans) {
 		otlp_counters(exports->spans, &spans);
@@ -128,7 +138,9 @@ static void serve(struct daemon *daemon)
 		.flows = telemetry_flows(daemon->telemetry),
 	};
 
-	listener_serve(daemon->listener, &source, refresh, daemon);
+	bool is_due = daemon->stopping || clock_monotonic_ns() - daemon->refreshed_ns >= REFRESH_NS;
+
+	listener_serve(daemon->listener, &source, is_due ? refresh : NULL, daemon);
 }
 
 /* --- parts that can be started anew --- */
@@ -144,7 +156,12 @@ static int listener_begin(struct daemon *daemon, const struct config *config)
 {
 	char error[LISTENER_ERROR_LEN];
 	struct listener *listener;
-	int result = listener_start(&listener, config->listen, SONDE_VERSION, error);
+	struct listener_options options = {
+		.address = config->listen,
+		.version = SONDE_VERSION,
+		.guard = {config->allowed_hosts, config->allowed_host_count},
+	};
+	int result = listener_start(&listener, &options, error);
 
 	if (result) {
 		log_error("cannot serve metrics", log_str("reason", error));
@@ -269,11 +286,23 @@ static int recording_begin(struct daemon *daemon)
 	return result;
 }
 
+/* Each client of the listener takes a descriptor: the usual limit is 1,024 for all. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int loop_begin(struct daemon *daemon)
 {
 	struct itimerspec tick = {{0, TICK_NS}, {0, TICK_NS}};
 	sigset_t signals;
 
+	raise_descriptors();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -342,6 +371,7 @@ static void on_tick(struct daemon *daemon)
 		return;
 	if (daemon->probes && now - daemon->swept_ns >= daemon->config.sweep_interval_ns)
 		sweep(daemon);
+	serve(daemon);
 	if (daemon->table && now - daemon->drawn_ns >= TABLE_INTERVAL_NS) {
 		daemon->drawn_ns = now;
 		metrics_url(daemon, url, sizeof(url));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#include "export/denial.h"
 #include "export/flow_log.h"
 #include "export/otlp.h"
 #include "kernel/probes.h"
@@ -24,6 +25,7 @@ enum own_family {
 	OWN_SERIES_OVERFLOWED,
 	OWN_LIMITS,
 	OWN_LOG_LINES_DROPPED,
+	OWN_DENIALS,
 	OWN_OTLP_SPANS,
 	OWN_OTLP_QUEUED,
 	OWN_OTLP_FLOWS,
@@ -76,6 +78,11 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 		.help = "Log lines that standard error did not take.",
 		.unit = "",
 		.type = METRIC_COUNTER},
+	[OWN_DENIALS] = {.name = "sonde_listener_denied_total",
+		.help = "Requests to Sonde that were not answered, or not to their end.",
+		.unit = "",
+		.type = METRIC_COUNTER,
+		.labels = {"reason"}},
 	[OWN_OTLP_SPANS] = {.name = "sonde_otlp_spans_total",
 		.help = "Spans by what became of them: exported, or the reason why not.",
 		.unit = "",
@@ -212,6 +219,8 @@ void own_metrics_update(struct own_metrics *own, const struct own_sources *sourc
 	for (int limit = 0; limit < LIMITS; limit++)
 		set(own, OWN_LIMITS, limit_name(limit), (double)limit_count(limit));
 	set(own, OWN_LOG_LINES_DROPPED, NULL, (double)log_lines_dropped());
+	for (int denial = 0; denial < DENIALS; denial++)
+		set(own, OWN_DENIALS, denial_name(denial), (double)denial_count(denial));
 	set(own, OWN_SERIES, NULL, (double)metrics_series_count(own->metrics));
 	set(own, OWN_SERIES_OVERFLOWED, NULL, (double)metrics_overflowed(own->metrics));
 }

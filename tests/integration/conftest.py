@@ -45,3 +45,14 @@ def public_sonde():
     with tempfile.TemporaryDirectory(prefix="sonde-test-", dir="/tmp") as folder:
         os.chmod(folder, 0o755)
         yield shutil.copy(SONDE, folder)
+
+
+@pytest.fixture
+def other_address():
+    """An address of this machine, for the loopback device, that is no loopback address."""
+    address = "198.18.99.1"
+    if subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], capture_output=True,
+                      check=False).returncode:
+        pytest.skip("no address can be added here")
+    yield address
+    subprocess.run(["ip", "addr", "delete", f"{address}/32", "dev", "lo"], check=True)

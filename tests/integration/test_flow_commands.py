@@ -225,17 +225,6 @@ def answer(url):
         return error.code, error.read().decode()
 
 
-@pytest.fixture
-def other_address():
-    """An address of this machine, for the loopback device, that is no loopback address."""
-    address = "198.18.99.1"
-    if subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], capture_output=True,
-                      check=False).returncode:
-        pytest.skip("no address can be added here")
-    yield address
-    subprocess.run(["ip", "addr", "delete", f"{address}/32", "dev", "lo"], check=True)
-
-
 def test_pages_are_for_loopback_clients_only(tmp_path, other_address):
     with Sonde(tmp_path, address="0.0.0.0") as sonde:
         for page in "/connections", "/flows":

@@ -44,13 +44,14 @@ void serve(struct fixture *fixture)
 int listener_set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct listener_options options = {.address = "127.0.0.1:0", .version = "1.2.3"};
 	char error[LISTENER_ERROR_LEN];
 
 	fixture->metrics = metrics_new(NO_LIMIT, NO_LIMIT);
 	fixture->family = metrics_family(fixture->metrics, &requests);
 	fixture->flows = flows_new(NULL, NULL, NULL, NULL); /* none, so it asks nobody */
 	*state = fixture;
-	return listener_start(&fixture->listener, "127.0.0.1:0", "1.2.3", error);
+	return listener_start(&fixture->listener, &options, error);
 }
 
 int listener_tear_down(void **state)
@@ -96,15 +97,21 @@ char *rendered(struct fixture *fixture, enum exposition_format format)
 
 /* --- a client --- */
 
-int connect_to(const struct fixture *fixture)
+void connect_socket(const struct fixture *fixture, int fd)
 {
 	const char *address = listener_address(fixture->listener);
 	struct sockaddr_in to = {.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+}
+
+int connect_to(const struct fixture *fixture)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	connect_socket(fixture, fd);
 	return fd;
 }
 
@@ -118,7 +125,7 @@ int ask(const struct fixture *fixture, const char *line, const char *headers)
 	int fd = connect_to(fixture);
 
 	send_text(fd, line);
-	send_text(fd, " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+	send_text(fd, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
 	send_text(fd, headers);
 	send_text(fd, "\r\n");
 	return fd;

@@ -46,6 +46,7 @@ char *rendered(struct fixture *fixture, enum exposition_format format);
 /* --- a client --- */
 
 int connect_to(const struct fixture *fixture);
+void connect_socket(const struct fixture *fixture, int fd); /* one that is there */
 void send_text(int fd, const char *text);
 
 /* Sends a request: a method and target, and headers, each with its line end. */

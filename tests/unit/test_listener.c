@@ -155,16 +155,18 @@ static void test_scrapes_that_wait_together_are_answered_after_one_refresh(void 
 	buffer_free(&second);
 }
 
-static void test_a_connection_is_kept_for_the_next_scrape(void **state)
+static void test_a_connection_is_for_one_request(void **state)
 {
 	struct fixture *fixture = *state;
 	int fd = connect_to(fixture);
 
-	send_text(fd, "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n"
-		      "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+	send_text(fd, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+		      "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
 	struct buffer answer = receive_all(fixture, fd, SERVES);
+	assert_holds(answer.text, "\r\nConnection: close\r\n");
 	assert_holds(answer.text, "refreshed\"} 1\n");
-	assert_holds(answer.text, "refreshed\"} 2\n");
+	assert_null(strstr(strstr(answer.text, "HTTP/1.1 ") + 1, "HTTP/1.1 "));
+	assert_int_equal(fixture->refreshed, 1);
 	buffer_free(&answer);
 }
 
@@ -267,7 +269,7 @@ int main(void)
 		LISTENER_TEST(test_megabytes_arrive_whole_plain_and_gzipped),
 		LISTENER_TEST(test_a_client_of_http_1_0_gets_the_text_without_chunks),
 		LISTENER_TEST(test_scrapes_that_wait_together_are_answered_after_one_refresh),
-		LISTENER_TEST(test_a_connection_is_kept_for_the_next_scrape),
+		LISTENER_TEST(test_a_connection_is_for_one_request),
 		LISTENER_TEST(test_head_is_answered_like_get_without_a_body),
 		LISTENER_TEST(test_flows_are_served_to_loopback_clients),
 		LISTENER_TEST(test_a_wrong_parameter_of_flows_is_refused),

@@ -167,43 +167,6 @@ static void test_a_head_that_is_too_long_is_refused(void **state)
 	assert_answer(fixture, "GET /healthz", "HTTP/1.1 200 ", "ok\n");
 }
 
-static void test_idle_clients_cannot_keep_all_places(void **state)
-{
-	struct fixture *fixture = *state;
-	int idle[LISTENER_CONNECTIONS_MAX];
-
-	for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
-		idle[i] = connect_to(fixture);
-	int fd = ask(fixture, "GET /healthz", "");
-	struct pollfd waiting = {.fd = fd, .events = POLLIN};
-	assert_int_equal(poll(&waiting, 1, 300), 0); /* there is no place */
-
-	skip_seconds(30);
-	struct buffer answer = receive_all(fixture, fd, SERVES);
-	assert_begins(answer.text, "HTTP/1.1 200 ");
-	buffer_free(&answer);
-	for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
-		close(idle[i]);
-}
-
-static void test_a_client_that_sends_a_byte_now_and_then_is_cut_off(void **state)
-{
-	struct fixture *fixture = *state;
-	int fd = connect_to(fixture);
-	char byte;
-
-	send_text(fd, "GET /healthz HT");
-	for (int i = 0; i < 3; i++) {
-		usleep(50000); /* for the listener to take the byte before time goes on */
-		skip_seconds(20);
-		send_text(fd, "T");
-	}
-	struct pollfd end = {.fd = fd, .events = POLLIN};
-	assert_int_equal(poll(&end, 1, PATIENCE_MS), 1);
-	assert_true(recv(fd, &byte, 1, 0) <= 0);
-	close(fd);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,8 +177,6 @@ int main(void)
 		LISTENER_TEST(test_on_stop_a_waiting_scrape_is_told),
 		LISTENER_TEST(test_only_so_many_pages_of_flows_are_made_at_a_time),
 		LISTENER_TEST(test_a_head_that_is_too_long_is_refused),
-		LISTENER_TEST(test_idle_clients_cannot_keep_all_places),
-		LISTENER_TEST(test_a_client_that_sends_a_byte_now_and_then_is_cut_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,12 +15,19 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
+static int start(struct listener **listener, const char *address, char error[LISTENER_ERROR_LEN])
+{
+	struct listener_options options = {.address = address, .version = "1"};
+
+	return listener_start(listener, &options, error);
+}
+
 static int set_up(void **state)
 {
 	struct listener *listener;
 	char error[LISTENER_ERROR_LEN];
 
-	assert_int_equal(listener_start(&listener, "127.0.0.1:0", "1", error), 0);
+	assert_int_equal(start(&listener, "127.0.0.1:0", error), 0);
 	*state = listener;
 	return 0;
 }
@@ -41,7 +48,7 @@ static void assert_refused(const char *address, int code, const char *expected)
 	struct listener *listener;
 	char error[LISTENER_ERROR_LEN];
 
-	assert_int_equal(listener_start(&listener, address, "1", error), code);
+	assert_int_equal(start(&listener, address, error), code);
 	assert_string_equal(error, expected);
 }
 
@@ -85,7 +92,7 @@ static void test_the_address_shows_the_port_that_was_bound(void **state)
 
 	assert_begins(listener_address(started), "127.0.0.1:");
 	assert_true(atoi(strrchr(listener_address(started), ':') + 1) > 0);
-	int code = listener_start(&listener, "[::1]:0", "1", error);
+	int code = start(&listener, "[::1]:0", error);
 	if (code) {
 		assert_true(code == -EAFNOSUPPORT || code == -EADDRNOTAVAIL); /* no IPv6 here */
 		return;

@@ -10,10 +10,11 @@
 #define FLOW_REQUEST_ERROR_LEN (FLOW_QUERY_ERROR_LEN + 2)
 
 /*
- * Adds the request's parameters to `query`. Returns MHD_HTTP_OK, or the status to refuse it with,
- * and in `error` one line that says why.
+ * Adds the request's parameters to `query`; `is_local`: it comes from this machine's own users
+ * (request_guard.h). Returns MHD_HTTP_OK, or the status to refuse it with, and in `error` one line
+ * that says why.
  */
-unsigned flow_request_read(struct MHD_Connection *connection, struct flow_query *query,
-	char error[FLOW_REQUEST_ERROR_LEN]);
+unsigned flow_request_read(struct MHD_Connection *connection, bool is_local,
+	struct flow_query *query, char error[FLOW_REQUEST_ERROR_LEN]);
 
 #endif

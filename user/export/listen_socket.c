@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +14,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 64 /* clients that may wait for the listener's thread */
+/*
+ * Clients that may wait for the listener's thread: a crowd that connects at once must not make
+ * others connect again, a second later.
+ */
+#define BACKLOG 4096
+
+/* Of each connection, in the kernel: for the head of a request, and for what goes out. */
+#define RECEIVE_BUFFER 32768
+#define SEND_BUFFER    131072
+
+/* What nobody takes after the connection was closed stays so long. */
+#define UNTAKEN_MS 20000
 
 union socket_address {
 	struct sockaddr any;
@@ -95,12 +107,16 @@ static void explain(int code, const char *address, char *error, size_t size)
 	}
 }
 
+static bool set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
 int listen_socket_open(
 	const char *address, char bound[LISTEN_ADDRESS_LEN], char *error, size_t error_size)
 {
 	union socket_address parsed;
 	socklen_t length = parse_address(address, &parsed);
-	int yes = 1;
 
 	if (!length) {
 		snprintf(error, error_size,
@@ -110,9 +126,15 @@ int listen_socket_open(
 		return -EINVAL;
 	}
 
-	/* Without SO_REUSEADDR, connections of a Sonde that just ended would keep its port busy. */
+	/*
+	 * What is set here each connection inherits. Without SO_REUSEADDR, connections of a Sonde
+	 * that just ended would keep its port busy.
+	 */
 	int fd = socket(parsed.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) ||
+	if (fd < 0 || !set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
+		!set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER) ||
+		!set(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER) ||
+		!set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNTAKEN_MS) ||
 		bind(fd, &parsed.any, length) || listen(fd, BACKLOG) ||
 		getsockname(fd, &parsed.any, &length)) {
 		int code = errno;

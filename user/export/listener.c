@@ -18,37 +18,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
 #include <utlist.h>
 
 #include "clock.h"
-#include "export/clients.h"
 #include "export/flow_request.h"
+#include "export/gate.h"
 #include "export/listen_socket.h"
 #include "export/negotiation.h"
 #include "export/pages.h"
 #include "export/scrape.h"
 
-/* For a request's head and the buffer of its answer; a head that is longer is refused. */
-#define CONNECTION_MEMORY 16384
+/* For a request's head, what libmicrohttpd keeps of its fields, and the buffer of its answer. */
+#define CONNECTION_MEMORY 32768
 #define ANSWER_BLOCK      4096 /* what goes out at a time to a client of HTTP/1.0 */
 #define THREAD_STACK      131072
 
-/*
- * A connection on which nothing happens. No usual scrape interval (10, 15, 30, 60 s): it would end
- * just when the next scrape comes.
- */
-#define IDLE_SECONDS 25
-
-/*
- * How often deadlines are looked at. Also without any connection: after there were too many,
- * libmicrohttpd accepts none before it is run once more.
- */
-#define TICK_MS       1000
 #define STOP_ROUNDS   20 /* of STOP_ROUND_MS: to let waiting clients have their 503 */
 #define STOP_ROUND_MS 10
 
@@ -62,6 +49,7 @@ struct request {
 
 	struct listener *listener; /* these are the listener's thread's */
 	struct MHD_Connection *connection;
+	struct client *client;
 	uint64_t deadline_ms; /* of the main thread's turn */
 	bool is_suspended;
 	bool is_head;
@@ -77,7 +65,7 @@ struct listener {
 	int wake_fd; /* eventfd: something changed for the listener's thread */
 	char address[LISTEN_ADDRESS_LEN];
 	struct pages pages;
-	struct clients clients; /* these two are the listener's thread's */
+	struct gate gate; /* these two are the listener's thread's */
 	bool is_ending;
 
 	pthread_mutex_t lock;
@@ -99,6 +87,7 @@ static void ask_main(struct request *request)
 
 	MHD_suspend_connection(request->connection);
 	request->is_suspended = true;
+	request->client->is_held = true;
 	request->deadline_ms = now_ms() + LISTENER_WAIT_SECONDS * 1000;
 	pthread_mutex_lock(&listener->lock);
 	request->turn = TURN_MAIN;
@@ -118,6 +107,7 @@ static ssize_t read_scrape(void *context, uint64_t position, char *to, size_t ro
 	ssize_t length = SCRAPE_FAILED;
 	(void)position;
 
+	request->client->moved_ms = now_ms(); /* there is room again for what goes out */
 	while (!request->failure) {
 		length = scrape_read(&request->scrape, to, room);
 		if (length != SCRAPE_USED_UP)
@@ -157,19 +147,48 @@ static enum MHD_Result answer_scrape(struct request *request)
 	return pages_answer_response(request->connection, MHD_HTTP_OK, response);
 }
 
+static struct client *client_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+		->socket_context;
+}
+
+/* Only the listener's thread changes the list, so it reads it without the lock. */
+static bool has_too_many_flow_pages(const struct listener *listener)
+{
+	const struct request *request;
+	int count = 0;
+
+	LL_FOREACH(listener->requests, request)
+		count += request->scrape.is_of_flows;
+	return count >= LISTENER_FLOW_PAGES_MAX;
+}
+
+static bool is_too_busy_for_gzip(const struct listener *listener)
+{
+	const struct request *request;
+	int count = 0;
+
+	LL_FOREACH(listener->requests, request)
+		count += request->scrape.is_gzip;
+	return count >= LISTENER_GZIP_MAX;
+}
+
 /* `query`: for the pages of flows; NULL: metrics. */
 static enum MHD_Result begin_scrape(struct listener *listener, struct MHD_Connection *connection,
 	bool is_head, const struct flow_query *query, void **request_context)
 {
 	struct request *request = listener->is_ending ? NULL : calloc(1, sizeof(*request));
-	bool want_gzip = negotiate_gzip(MHD_lookup_connection_value(
-		connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+	bool want_gzip = !is_too_busy_for_gzip(listener) &&
+			 negotiate_gzip(MHD_lookup_connection_value(
+				 connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING));
 
 	if (!request)
 		return pages_answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 			listener->is_ending ? "stopping\n" : "out of memory\n");
 	request->listener = listener;
 	request->connection = connection;
+	request->client = client_of(connection);
 	request->is_new = true;
 	request->is_head = is_head;
 	if (query)
@@ -187,22 +206,12 @@ static enum MHD_Result begin_scrape(struct listener *listener, struct MHD_Connec
 	return MHD_YES;
 }
 
-/* Only the listener's thread changes the list, so it reads it without the lock. */
-static bool has_too_many_flow_pages(const struct listener *listener)
-{
-	const struct request *request;
-	int count = 0;
-
-	LL_FOREACH(listener->requests, request)
-		count += request->scrape.is_of_flows;
-	return count >= LISTENER_FLOW_PAGES_MAX;
-}
-
 static enum MHD_Result begin_flow_page(struct listener *listener, struct MHD_Connection *connection,
 	bool is_head, struct flow_query *query, void **request_context)
 {
 	char error[FLOW_REQUEST_ERROR_LEN];
-	unsigned status = flow_request_read(connection, query, error);
+	unsigned status =
+		flow_request_read(connection, client_of(connection)->is_local, query, error);
 
 	if (status != MHD_HTTP_OK)
 		return pages_answer_text(connection, status, error);
@@ -235,6 +244,8 @@ static void resume_scrapes(struct listener *listener)
 			request->turn = TURN_LISTENER;
 		}
 		request->is_suspended = false;
+		request->client->is_held = false;
+		request->client->moved_ms = now;
 		MHD_resume_connection(request->connection);
 	}
 	pthread_mutex_unlock(&listener->lock);
@@ -275,12 +286,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 {
 	struct listener *listener = context;
 	struct request *request = *request_context;
-	(void)code;
-
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	if (info && info->socket_context)
-		client_renew(info->socket_context);
+	(void)connection, (void)code;
 
 	if (!request || *request_context == &head_was_seen)
 		return;
@@ -295,14 +301,11 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 	enum MHD_ConnectionNotificationCode code)
 {
 	struct listener *listener = context;
-	const union MHD_ConnectionInfo *info;
 
-	if (code != MHD_CONNECTION_NOTIFY_CLOSED) {
-		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-		*socket_context = clients_add(&listener->clients, info->connect_fd);
-	} else if (*socket_context) {
-		client_remove(*socket_context);
-	}
+	if (code != MHD_CONNECTION_NOTIFY_CLOSED)
+		*socket_context = gate_started(&listener->gate, connection);
+	else
+		gate_ended(&listener->gate, *socket_context);
 }
 
 /* --- the thread --- */
@@ -313,6 +316,7 @@ static void wait_for_events(struct listener *listener, int timeout_ms)
 		{.fd = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
 			.events = POLLIN},
 		{.fd = listener->wake_fd, .events = POLLIN},
+		{.fd = gate_fd(&listener->gate), .events = POLLIN},
 	};
 	MHD_UNSIGNED_LONG_LONG library_ms;
 	eventfd_t count;
@@ -329,8 +333,8 @@ static void *run_listener(void *context)
 	struct listener *listener = context;
 
 	while (!listener->is_ending) {
-		wait_for_events(listener, TICK_MS);
-		clients_cut_off_slow(&listener->clients); /* libmicrohttpd then sees their end */
+		wait_for_events(listener, gate_wait_ms(&listener->gate));
+		gate_run(&listener->gate, listener->daemon);
 		resume_scrapes(listener);
 		MHD_run(listener->daemon);
 	}
@@ -357,18 +361,21 @@ static int start_thread(struct listener *listener)
 	return -code;
 }
 
-static struct MHD_Daemon *start_daemon(struct listener *listener, int socket)
+/* Connections come from the gate, and their times are kept there. */
+static struct MHD_Daemon *start_daemon(struct listener *listener)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
-		listener, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_CONNECTION_LIMIT,
-		LISTENER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET,
+		0, NULL, NULL, on_request, listener, MHD_OPTION_CONNECTION_LIMIT,
+		CLIENTS_SERVED_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, listener, MHD_OPTION_END);
 }
 
 static void listener_free(struct listener *listener)
 {
+	if (listener->daemon)
+		MHD_stop_daemon(listener->daemon);
+	gate_end(&listener->gate);
 	if (listener->main_fd >= 0)
 		close(listener->main_fd);
 	if (listener->wake_fd >= 0)
@@ -378,45 +385,38 @@ static void listener_free(struct listener *listener)
 	free(listener);
 }
 
-int listener_start(struct listener **started, const char *address, const char *version,
+int listener_start(struct listener **started, const struct listener_options *options,
 	char error[LISTENER_ERROR_LEN])
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
-	int socket, code = -ENOMEM;
+	int socket, code;
 
 	if (!listener) {
 		snprintf(error, LISTENER_ERROR_LEN, "no memory for the HTTP server");
 		return -ENOMEM;
 	}
 	pthread_mutex_init(&listener->lock, NULL);
-	clients_begin(&listener->clients);
-	pages_begin(&listener->pages, version);
+	pages_begin(&listener->pages, options->version);
 	listener->main_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	listener->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	socket = listen_socket_open(address, listener->address, error, LISTENER_ERROR_LEN);
+	socket = listen_socket_open(options->address, listener->address, error, LISTENER_ERROR_LEN);
+	code = gate_begin(&listener->gate, socket, &options->guard);
 	if (socket < 0) {
-		code = socket;
-		goto failed;
+		listener_free(listener);
+		return socket;
 	}
-	if (listener->main_fd >= 0 && listener->wake_fd >= 0)
-		listener->daemon = start_daemon(listener, socket);
-	if (listener->daemon)
-		code = start_thread(listener);
+	if (!code && listener->main_fd >= 0 && listener->wake_fd >= 0)
+		listener->daemon = start_daemon(listener);
+	if (!code)
+		code = listener->daemon ? start_thread(listener) : -ENOMEM;
 	if (code) {
 		snprintf(error, LISTENER_ERROR_LEN, "cannot start the HTTP server: %s",
 			strerror(-code));
-		goto failed;
+		listener_free(listener);
+		return code;
 	}
 	*started = listener;
 	return 0;
-
-failed:
-	if (listener->daemon)
-		MHD_stop_daemon(listener->daemon); /* closes the socket */
-	else if (socket >= 0)
-		close(socket);
-	listener_free(listener);
-	return code;
 }
 
 const char *listener_address(const struct listener *listener)
@@ -431,7 +431,7 @@ int listener_fd(const struct listener *listener)
 	return listener->main_fd;
 }
 
-/* Finds the new requests, which from now on may be rendered. */
+/* Are there new requests? From now on they may be rendered. */
 static bool take_new_requests(struct listener *listener)
 {
 	struct request *request;
@@ -453,7 +453,7 @@ void listener_serve(struct listener *listener, const struct scrape_source *sourc
 	eventfd_t count;
 
 	eventfd_read(listener->main_fd, &count);
-	if (take_new_requests(listener))
+	if (refresh && take_new_requests(listener))
 		refresh(context);
 
 	/* Under the lock, so that no request ends meanwhile: some 50 µs for each that waits. */
@@ -487,6 +487,5 @@ void listener_stop(struct listener *listener)
 	pthread_mutex_unlock(&listener->lock);
 	eventfd_write(listener->wake_fd, 1);
 	pthread_join(listener->thread, NULL);
-	MHD_stop_daemon(listener->daemon);
 	listener_free(listener);
 }

@@ -9,6 +9,24 @@
 #define TYPE_PLAIN "text/plain; charset=utf-8"
 #define TYPE_HTML  "text/html; charset=utf-8"
 
+/*
+ * What each answer says of itself. To browsers: it is what its type says, it loads and runs
+ * nothing, and no other site's page may show, load or keep it.
+ */
+static const char *const common_headers[][2] = {
+	{MHD_HTTP_HEADER_CONNECTION, "close"},
+	{"X-Content-Type-Options", "nosniff"},
+	{"X-Frame-Options", "DENY"},
+	{"Content-Security-Policy",
+		"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+	{"Cross-Origin-Opener-Policy", "same-origin"},
+	{"Referrer-Policy", "no-referrer"},
+	{MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"},
+};
+
+#define COMMON_HEADERS (sizeof(common_headers) / sizeof(common_headers[0]))
+
 void pages_begin(struct pages *pages, const char *version)
 {
 	pthread_mutex_init(&pages->lock, NULL);
@@ -53,6 +71,8 @@ enum MHD_Result pages_answer_response(
 {
 	if (!response)
 		return MHD_NO;
+	for (size_t i = 0; i < COMMON_HEADERS; i++)
+		MHD_add_response_header(response, common_headers[i][0], common_headers[i][1]);
 	enum MHD_Result result = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
 	return result;
@@ -108,4 +128,18 @@ enum MHD_Result pages_answer(
 			connection, MHD_HTTP_OK, text_response(TYPE_HTML, pages->landing));
 	return pages_answer_text(
 		connection, MHD_HTTP_NOT_FOUND, "not found; / says what there is\n");
+}
+
+size_t pages_refusal(char *answer, size_t size, unsigned status, const char *text)
+{
+	size_t length = (size_t)snprintf(answer, size,
+		"HTTP/1.1 %u %s\r\nContent-Type: " TYPE_PLAIN "\r\nContent-Length: %zu\r\n", status,
+		MHD_get_reason_phrase_for(status), strlen(text));
+
+	for (size_t i = 0; i < COMMON_HEADERS && length < size; i++)
+		length += (size_t)snprintf(answer + length, size - length, "%s: %s\r\n",
+			common_headers[i][0], common_headers[i][1]);
+	if (length < size)
+		length += (size_t)snprintf(answer + length, size - length, "\r\n%s", text);
+	return length < size ? length : size;
 }

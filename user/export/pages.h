@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <microhttpd.h>
 
@@ -43,8 +44,14 @@ enum MHD_Result pages_answer_wrong_method(struct MHD_Connection *connection);
 enum MHD_Result pages_answer_text(
 	struct MHD_Connection *connection, unsigned status, const char *text);
 
-/* Answers with `response`, which it takes; NULL (no memory) closes the connection. */
+/*
+ * Answers with `response`, which it takes, and that it is the connection's last one; NULL (no
+ * memory) closes the connection.
+ */
 enum MHD_Result pages_answer_response(
 	struct MHD_Connection *connection, unsigned status, struct MHD_Response *response);
+
+/* The whole answer that refuses a request, as it goes out. Returns its length, at most `size`. */
+size_t pages_refusal(char *answer, size_t size, unsigned status, const char *text);
 
 #endif
