@@ -118,6 +118,7 @@ enum outcome {
 	OUTCOME_UNPARSABLE,     /* it was HTTP, then it made no sense */
 	OUTCOME_COMPAT,         /* a 32-bit system call on a 64-bit kernel: numbered differently */
 	OUTCOME_RECURSION,      /* the kernel skipped a run because the probe was already running */
+	OUTCOME_INVALID,        /* a record that cannot be: the daemon left it out */
 	OUTCOMES
 };
 

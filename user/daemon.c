@@ -18,6 +18,7 @@
 #include "export/table.h"
 #include "exports.h"
 #include "kernel/probes.h"
+#include "kernel/record_check.h"
 #include "kernel/recording.h"
 #include "log_writer.h"
 #include "own_metrics.h"
@@ -74,7 +75,17 @@ struct daemon {
 static void take(void *context, const struct record *record, size_t size)
 {
 	struct daemon *daemon = context;
+	struct record_events loss;
 
+	if (!record_is_valid(record, size)) {
+		log_error("a record from the kernel cannot be, and is left out: please report it",
+			log_int("type", size < sizeof(*record) ? 0 : record->type),
+			log_int("bytes", (int64_t)size));
+		if (!record_loss(record, size, &loss))
+			return;
+		record = &loss.record;
+		size = sizeof(loss);
+	}
 	if (daemon->recording)
 		recording_write(daemon->recording, record, size);
 	telemetry_take(daemon->telemetry, record, size);
@@ -392,14 +403,11 @@ static void replay_continue(struct daemon *daemon)
 	recording_reader_free(daemon->replay);
 	daemon->replay = NULL;
 	if (result < 0) {
-		log_error("the recording ends early", log_str("reason", error));
+		log_error("not all of the recording can be played back", log_str("reason", error));
 		daemon->status = 1;
-		daemon->stopping = true;
-	} else {
-		log_info("the recording was played back; its metrics are served until a signal "
-			 "comes",
-			log_str("file", daemon->config.replay));
 	}
+	log_info("the recording was played back; its metrics are served until a signal comes",
+		log_str("file", daemon->config.replay));
 }
 
 static void run(struct daemon *daemon)

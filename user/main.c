@@ -18,7 +18,7 @@ static void help_print(void)
 	     "       sonde flows           open TCP connections by service, peer or process\n"
 	     "       sonde connections     each open TCP connection; both ask a Sonde that runs\n"
 	     "       sonde check           what this kernel offers, and what Sonde will use of it\n"
-	     "       sonde version         version and revision\n"
+	     "       sonde version         version and revision; so does sonde --version\n"
 	     "\n"
 	     "Flags of `sonde run`, each also a key of the configuration file and, as SONDE_…, an\n"
 	     "environment variable:\n");
@@ -59,6 +59,8 @@ int main(int argc, char **argv)
 		help_print();
 		return STATUS_OK;
 	}
+	if (!strcmp(name, "--version") || !strcmp(name, "-V"))
+		name = "version";
 	if (name[0] == '-')
 		return run(argc - 1, argv + 1);
 	if (!strcmp(name, "run"))

@@ -242,6 +242,7 @@ def test_check_without_privilege_or_btf_ends_with_1(public_sonde):
 def test_version_and_help():
     result = sonde_once("version")
     assert result.returncode == 0 and re.match(r"sonde \d+\.\d+\.\d+ \(\w", result.stdout)
+    assert sonde_once("--version").stdout == result.stdout
     for arguments in (("--help",), ("run", "--help")):
         result = sonde_once(*arguments)
         assert result.returncode == 0 and "--otlp-endpoint" in result.stdout

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recording, played back without privilege, gives what the live run gave.
 
-One that is truncated or damaged ends the run, and the error says where.
+One that is truncated or damaged is played as far as it is good, and the error says what is missing.
 """
 import os
 import re
 import shutil
 import subprocess
 import time
+import zlib
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_recording_is_readable_by_its_owner_only(tmp_path):
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
-    return record(folder, str(folder / "recording")).path
+    return record(folder, str(folder / "recording"))
 
 
 def replay_fails(path, *words):
@@ -137,33 +138,85 @@ def replay_fails(path, *words):
     return errors[0]
 
 
+def plays_what_is_good(tmp_path, path, *words):
+    """The daemon lives, serves what could be read, says once what is missing, and ends with 1."""
+    with Sonde(tmp_path, "--replay", str(path)) as replay:
+        wait_played_back(replay)
+        metrics = replay.metrics()
+        assert replay.stop() == 1
+        errors = [line for line in replay.log().splitlines() if " error " in line]
+    assert len(errors) == 1 and str(path) in errors[0], errors
+    for word in words:
+        assert re.search(word, errors[0]), (word, errors[0])
+    return errors[0], metrics
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_truncated_recording_says_where(tmp_path, recorded, share):
     path = tmp_path / "truncated"
-    shutil.copy(recorded, path)
-    length = int(os.path.getsize(recorded) * share)
+    shutil.copy(recorded.path, path)
+    length = int(os.path.getsize(recorded.path) * share)
     os.truncate(path, length)
-    replay_fails(path, rf"truncated at byte {length}\b")
+    plays_what_is_good(tmp_path, path, rf"truncated at byte {length}\b")
 
 
-def test_recording_without_its_end_is_truncated(tmp_path, recorded):
+def test_recording_without_its_end_is_whole_but_for_that(tmp_path, recorded):
     path = tmp_path / "endless"
-    shutil.copy(recorded, path)
-    os.truncate(path, os.path.getsize(recorded) - 16)
-    replay_fails(path, rf"truncated at byte {os.path.getsize(path)}\b")
+    shutil.copy(recorded.path, path)
+    os.truncate(path, os.path.getsize(recorded.path) - 16)
+    _, metrics = plays_what_is_good(
+        tmp_path, path, rf"truncated at byte {os.path.getsize(path)}\b")
+    assert series(metrics, recorded.services) == recorded.metrics
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
-def test_damaged_recording_says_where(tmp_path, recorded, share):
-    with open(recorded, "rb") as file:
+def test_damage_costs_what_it_hits_and_says_where(tmp_path, recorded, share):
+    with open(recorded.path, "rb") as file:
         content = bytearray(file.read())
     at = int(len(content) * share)
     content[at] ^= 0x10
     path = tmp_path / "damaged"
     path.write_bytes(content)
-    error = replay_fails(path, "damaged at byte [0-9]+ after [0-9]+ records")
+    error, metrics = plays_what_is_good(tmp_path, path, "damaged at byte [0-9]+ after [0-9]+ records",
+                                        "bytes at 1 places")
     told = int(re.search(r"damaged at byte (\d+)", error).group(1))
     assert at - 4096 < told <= at, (told, at)  # the frame that it lies in
+    # One record is one figure of one service, or its name.
+    played = series(metrics, recorded.services)
+    same = sum(played.get(key) == value for key, value in recorded.metrics.items())
+    assert same > len(recorded.metrics) / 2, (same, len(recorded.metrics))
+
+
+def frames(content):
+    """Where the frames of a recording begin, and the length of each one's record."""
+    at, end = 32, len(content) - 16
+    while at < end:
+        length = int.from_bytes(content[at:at + 4], "little")
+        yield at, length
+        at += 8 + (length + 7) // 8 * 8
+
+
+def test_records_that_cannot_be_are_counted_and_left_out(tmp_path, recorded):
+    with open(recorded.path, "rb") as file:
+        content = bytearray(file.read())
+    changed = 0
+    for at, length in frames(content):
+        padded = (length + 7) // 8 * 8
+        if int.from_bytes(content[at + 8:at + 10], "little") != 7:  # RECORD_EXEC
+            continue
+        content[at + 12:at + 16] = b"\xff\xff\xff\xff"  # a workload that cannot be
+        checksum = zlib.crc32(content[at:at + 4] + content[at + 8:at + 8 + padded])
+        content[at + 4:at + 8] = checksum.to_bytes(4, "little")
+        changed += 1
+    assert changed >= 3
+    path = tmp_path / "impossible"
+    path.write_bytes(content)
+    _, metrics = plays_what_is_good(tmp_path, path, f" {changed} records that make no sense")
+    assert metrics.losses("process").get("invalid") == changed
+    played = series(metrics, recorded.services)
+    for key, value in recorded.metrics.items():
+        if not key[0].startswith("sonde_process_starts"):
+            assert played.get(key) == value, key
 
 
 def test_file_that_is_no_recording(tmp_path):

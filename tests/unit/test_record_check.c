@@ -280,6 +280,40 @@ static void test_bytes_at_random_are_never_read_past_their_end(void **state)
 	assert_in_range(valid, 1000, 90000); /* it was no test if nearly none or all were good */
 }
 
+static void test_what_is_not_valid_is_a_loss_of_its_source(void **state)
+{
+	static const struct {
+		enum record_type type;
+		enum source source;
+	} cases[] = {{RECORD_HTTP, SOURCE_HTTP}, {RECORD_HTTP_ACTIVE, SOURCE_HTTP},
+		{RECORD_TCP, SOURCE_TCP}, {RECORD_DNS, SOURCE_DNS}, {RECORD_EXEC, SOURCE_PROCESS},
+		{RECORD_SYSCALL, SOURCE_SYSCALL}, {RECORD_SLOW_SYSCALL, SOURCE_SLOW_SYSCALL},
+		{RECORD_WORKLOAD, SOURCE_WORKLOAD}};
+	struct record record = {.time_ns = 5, .workload = WORKLOADS_MAX};
+	struct record_events loss;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		record.type = cases[i].type;
+		assert_true(record_loss(&record, sizeof(record), &loss));
+		assert_true(record_is_valid(&loss.record, sizeof(loss)));
+		assert_int_equal(loss.source, cases[i].source);
+		assert_int_equal(loss.outcome, OUTCOME_INVALID);
+		assert_int_equal(loss.count, 1);
+		assert_int_equal(loss.record.time_ns, 5);
+		assert_false(record_loss(&record, sizeof(record) - 1, &loss));
+	}
+	/* Whose source nobody knows; and a loss that was lost is not told of again. */
+	for (int type = RECORD_TYPES; type < RECORD_TYPES + 3; type++) {
+		record.type = (__u16)type;
+		assert_false(record_loss(&record, sizeof(record), &loss));
+	}
+	record.type = 0;
+	assert_false(record_loss(&record, sizeof(record), &loss));
+	record.type = RECORD_EVENTS;
+	assert_false(record_loss(&record, sizeof(record), &loss));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_no_more_requests_are_long_than_active),
 		cmocka_unit_test(test_buckets_ascend_and_none_is_empty),
 		cmocka_unit_test(test_bytes_at_random_are_never_read_past_their_end),
+		cmocka_unit_test(test_what_is_not_valid_is_a_loss_of_its_source),
 	};
 
 	return cmocka_run_group_tests_name("record check", tests, NULL, NULL);

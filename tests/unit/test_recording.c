@@ -160,15 +160,45 @@ static void expect_sample(void *context, const struct record *record, size_t siz
 	assert_memory_equal(record, &any, size);
 }
 
-/* Replays the file, which must be wrong; returns how many records came before that. */
-static size_t replay_damaged(void)
+struct taken {
+	size_t samples[20]; /* their numbers, in the order in which they came */
+	size_t count;
+	size_t losses[SOURCES];
+};
+
+/* Takes what a replay of a damaged file passes on: samples, whole, and what is told of others. */
+static void take_sample(void *context, const struct record *record, size_t size)
 {
-	size_t count = 0;
+	struct taken *taken = context;
+	union any_record any;
+	size_t length;
+
+	assert_true(record_is_valid(record, size));
+	if (record->type == RECORD_EVENTS &&
+		((const struct record_events *)record)->outcome == OUTCOME_INVALID) {
+		taken->losses[((const struct record_events *)record)->source]++;
+		return;
+	}
+	for (size_t i = 0; (length = make_record(i, &any)) > 0; i++) {
+		if (length == size && memcmp(record, &any, size) == 0) {
+			taken->samples[taken->count++] = i;
+			return;
+		}
+	}
+	fail_msg("a record of type %d that is no sample", record->type);
+}
+
+/* Replays the file, which must be wrong; each sample comes once at most, and in order. */
+static struct taken replay_damaged(void)
+{
+	struct taken taken = {0};
 
 	error[0] = '\0';
-	assert_true(recording_replay(path, expect_sample, &count, error) < 0);
+	assert_true(recording_replay(path, take_sample, &taken, error) < 0);
 	assert_int_equal(strncmp(error, path, strlen(path)), 0);
-	return count;
+	for (size_t i = 1; i < taken.count; i++)
+		assert_true(taken.samples[i] > taken.samples[i - 1]);
+	return taken;
 }
 
 static void assert_error(const char *format, ...)
@@ -383,25 +413,29 @@ static void test_full_disk_is_told_and_nothing_is_written_after_it(void **state)
 	assert_int_equal(recording_replay(path, count_records, counts, error), -EBADMSG);
 	size_t whole = (100000 - HEADER_LEN) / (FRAME_LEN + size);
 	assert_int_equal(counts[RECORD_WORKLOAD], whole);
-	assert_error(
-		"truncated at byte 100000 after %zu records; what came before was replayed", whole);
+	assert_error("truncated at byte 100000 after %zu records; left out: %zu bytes at 1 places, "
+		     "and 0 records that make no sense",
+		whole, 100000 - HEADER_LEN - whole * (FRAME_LEN + size));
 }
 
-static void test_invalid_record_is_told_and_not_written(void **state)
+static void test_an_invalid_record_is_not_written_and_those_after_it_are(void **state)
 {
 	struct recording_writer *writer;
 	union any_record any;
-	size_t size;
+	size_t size, count = 0;
 
 	(void)state;
 	assert_int_equal(recording_create(path, &writer, error), 0);
-	size = make_record(0, &any);
-	recording_write(writer, &any.record, size);
-	any.record.type = RECORD_TYPES;
-	recording_write(writer, &any.record, size);
-	assert_int_equal(recording_flush(writer), -EINVAL);
-	assert_int_equal(recording_close(writer), -EINVAL);
-	assert_int_equal(replay_damaged(), 1);
+	for (size_t i = 0; (size = make_record(i, &any)) > 0; i++) {
+		recording_write(writer, &any.record, size);
+		any.record.type = RECORD_TYPES;
+		recording_write(writer, &any.record, size);
+		recording_write(writer, &any.record, 1);
+	}
+	assert_int_equal(recording_flush(writer), 0);
+	assert_int_equal(recording_close(writer), 0);
+	assert_int_equal(recording_replay(path, expect_sample, &count, error), 0);
+	assert_int_equal(count, RECORDS);
 }
 
 /* --- damage --- */
@@ -435,16 +469,17 @@ static void test_truncation_at_every_byte_is_told_with_its_place(void **state)
 	assert_int_equal(file_length(), ends[RECORDS] + END_LEN);
 	for (size_t length = file_length(); length-- > 0;) {
 		size_t whole = count_whole_frames(ends, length);
+		size_t rest = length >= HEADER_LEN ? length - ends[whole] : 0;
 
 		assert_int_equal(ftruncate(file, (off_t)length), 0);
-		assert_int_equal(replay_damaged(), whole);
-		assert_error(
-			"truncated at byte %zu after %zu records; what came before was replayed",
-			length, whole);
+		assert_int_equal(replay_damaged().count, whole);
+		assert_error("truncated at byte %zu after %zu records; left out: %zu bytes at %d "
+			     "places, and 0 records that make no sense",
+			length, whole, rest, rest > 0);
 	}
 }
 
-static void test_every_changed_byte_is_noticed(void **state)
+static void test_a_changed_byte_costs_the_record_that_it_is_in_and_no_other(void **state)
 {
 	static const unsigned char changes[] = {0x01, 0x80, 0xff};
 	size_t ends[RECORDS + 1];
@@ -452,14 +487,19 @@ static void test_every_changed_byte_is_noticed(void **state)
 	(void)state;
 	record_samples();
 	find_frames(ends);
-	for (size_t at = 0; at < file_length(); at++) {
+	for (size_t at = HEADER_LEN; at < file_length(); at++) {
 		unsigned char byte, changed;
+		size_t in = count_whole_frames(ends, at);
 
 		assert_int_equal(pread(file, &byte, 1, (off_t)at), 1);
 		for (size_t i = 0; i < sizeof(changes); i++) {
 			changed = byte ^ changes[i];
 			assert_int_equal(pwrite(file, &changed, 1, (off_t)at), 1);
-			assert_int_equal(replay_damaged(), count_whole_frames(ends, at));
+			struct taken taken = replay_damaged();
+
+			assert_int_equal(taken.count, in < RECORDS ? RECORDS - 1 : RECORDS);
+			for (size_t j = 0; j < taken.count; j++)
+				assert_int_equal(taken.samples[j], j + (j >= in));
 		}
 		assert_int_equal(pwrite(file, &byte, 1, (off_t)at), 1);
 	}
@@ -467,7 +507,22 @@ static void test_every_changed_byte_is_noticed(void **state)
 	assert_int_equal(recording_replay(path, expect_sample, &count, error), 0);
 }
 
-static void test_damage_names_the_byte_and_what_is_wrong(void **state)
+static void test_a_changed_byte_of_the_header_is_refused(void **state)
+{
+	(void)state;
+	record_samples();
+	for (off_t at = 0; at < HEADER_LEN; at++) {
+		unsigned char byte, changed;
+
+		assert_int_equal(pread(file, &byte, 1, at), 1);
+		changed = byte ^ 0x10;
+		assert_int_equal(pwrite(file, &changed, 1, at), 1);
+		assert_int_equal(replay_damaged().count, 0);
+		assert_int_equal(pwrite(file, &byte, 1, at), 1);
+	}
+}
+
+static void test_damage_names_the_first_byte_and_what_was_left_out(void **state)
 {
 	size_t ends[RECORDS + 1];
 
@@ -475,15 +530,45 @@ static void test_damage_names_the_byte_and_what_is_wrong(void **state)
 	record_samples();
 	find_frames(ends);
 	assert_int_equal(pwrite(file, "x", 1, (off_t)ends[2] + 20), 1);
-	assert_int_equal(replay_damaged(), 2);
-	assert_error(
-		"damaged at byte %zu after 2 records (checksum); what came before was replayed",
-		ends[2]);
+	assert_int_equal(replay_damaged().count, RECORDS - 1);
+	assert_error("damaged at byte %zu after 2 records (checksum); left out: %zu bytes at 1 "
+		     "places, and 0 records that make no sense",
+		ends[2], ends[3] - ends[2]);
+	assert_int_equal(pwrite(file, "\xff\xff\xff\xff", 4, (off_t)ends[5]), 4);
+	assert_int_equal(replay_damaged().count, RECORDS - 2);
+	assert_error("damaged at byte %zu after 2 records (checksum); left out: %zu bytes at 2 "
+		     "places, and 0 records that make no sense",
+		ends[2], ends[3] - ends[2] + ends[6] - ends[5]);
 	assert_int_equal(pwrite(file, "\xff\xff\xff\xff", 4, (off_t)ends[1]), 4);
-	assert_int_equal(replay_damaged(), 1);
-	assert_error("damaged at byte %zu after 1 records (impossible length); what came before "
-		     "was replayed",
-		ends[1]);
+	assert_int_equal(replay_damaged().count, RECORDS - 3);
+	assert_error("damaged at byte %zu after 1 records (impossible length); left out: %zu bytes "
+		     "at 2 places, and 0 records that make no sense",
+		ends[1], ends[3] - ends[1] + ends[6] - ends[5]);
+}
+
+/* Nonsense of any length between two records, also one that no alignment survives. */
+static void test_nonsense_in_the_middle_is_left_out(void **state)
+{
+	static const size_t lengths[] = {8, 16, 4096, 100000};
+	static unsigned char whole[65536], nonsense[100000];
+	size_t ends[RECORDS + 1], length;
+
+	(void)state;
+	record_samples();
+	find_frames(ends);
+	length = file_length();
+	assert_int_equal(pread(file, whole, sizeof(whole), 0), (ssize_t)length);
+	for (size_t i = 0; i < sizeof(nonsense); i++)
+		nonsense[i] = (unsigned char)(i * 2654435761U >> 13);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		off_t at = (off_t)ends[4];
+
+		assert_int_equal(pwrite(file, nonsense, lengths[i], at), (ssize_t)lengths[i]);
+		assert_int_equal(
+			pwrite(file, whole + ends[4], length - ends[4], at + (off_t)lengths[i]),
+			(ssize_t)(length - ends[4]));
+		assert_int_equal(replay_damaged().count, RECORDS);
+	}
 }
 
 /* A frame as only someone who means harm would write it: the checksum is right. */
@@ -497,18 +582,24 @@ static void write_frame(off_t at, uint32_t length, const void *bytes, size_t siz
 	assert_int_equal(pwrite(file, bytes, size, at + FRAME_LEN), (ssize_t)size);
 }
 
-static void test_impossible_record_is_refused_although_its_checksum_is_right(void **state)
+static void test_an_impossible_record_is_counted_for_its_source_and_left_out(void **state)
 {
 	union any_record any;
+	size_t ends[RECORDS + 1];
 
 	(void)state;
 	record_samples();
-	size_t size = make_record(0, &any);
-	any.record.workload = WORKLOADS_MAX;
-	write_frame(HEADER_LEN, (uint32_t)size, &any, size);
-	assert_int_equal(replay_damaged(), 0);
-	assert_error("damaged at byte 32 after 0 records (impossible values); what came before was "
-		     "replayed");
+	find_frames(ends);
+	size_t size = make_record(6, &any);
+	any.http.status = 1310;
+	write_frame((off_t)ends[6], (uint32_t)size, &any, ends[7] - ends[6] - FRAME_LEN);
+	struct taken taken = replay_damaged();
+	assert_int_equal(taken.count, RECORDS - 1);
+	assert_int_equal(taken.losses[SOURCE_HTTP], 1);
+	assert_error(
+		"damaged at byte %zu after 6 records (impossible values); left out: 0 bytes at "
+		"0 places, and 1 records that make no sense",
+		ends[6]);
 }
 
 static void test_end_must_agree_and_be_the_end(void **state)
@@ -520,16 +611,13 @@ static void test_end_must_agree_and_be_the_end(void **state)
 	record_samples();
 	find_frames(ends);
 	assert_int_equal(pwrite(file, "", 1, (off_t)file_length()), 1);
-	assert_int_equal(replay_damaged(), RECORDS);
-	assert_error("damaged at byte %zu after %d records (something follows the end); what came "
-		     "before was replayed",
-		ends[RECORDS] + END_LEN, RECORDS);
+	assert_int_equal(replay_damaged().count, RECORDS);
+	assert_non_null(strstr(error, "(something follows the end)"));
 
+	/* An end too early costs the record in whose place it is. */
 	write_frame((off_t)ends[1], 0, &records, sizeof(records));
-	assert_int_equal(replay_damaged(), 1);
-	assert_error("damaged at byte %zu after 1 records (number of records); what came before "
-		     "was replayed",
-		ends[1]);
+	assert_int_equal(replay_damaged().count, RECORDS - 1);
+	assert_non_null(strstr(error, "(number of records)"));
 }
 
 /* --- other files --- */
@@ -544,10 +632,10 @@ static void test_other_files_are_no_recordings(void **state)
 {
 	(void)state;
 	write_file("listen: 127.0.0.1:9760\n", 23);
-	assert_int_equal(replay_damaged(), 0);
+	assert_int_equal(replay_damaged().count, 0);
 	assert_error("is no recording of Sonde");
 	write_file("S0", 2);
-	assert_int_equal(replay_damaged(), 0);
+	assert_int_equal(replay_damaged().count, 0);
 	assert_error("is no recording of Sonde");
 
 	assert_int_equal(recording_replay("/nowhere/at/all", expect_sample, NULL, error), -ENOENT);
@@ -564,7 +652,7 @@ static void test_recording_of_another_version_is_refused(void **state)
 	(void)state;
 	record_samples();
 	assert_int_equal(pwrite(file, &version, sizeof(version), 12), sizeof(version));
-	assert_int_equal(replay_damaged(), 0);
+	assert_int_equal(replay_damaged().count, 0);
 	assert_error("has version %u; this build reads version %u", version, RECORDING_VERSION);
 }
 
@@ -578,7 +666,7 @@ static void test_recording_with_other_records_is_refused(void **state)
 	header[5] ^= 1;
 	header[7] = (uint32_t)crc32(0, (const Bytef *)header, sizeof(header) - 4);
 	assert_int_equal(pwrite(file, header, sizeof(header), 0), sizeof(header));
-	assert_int_equal(replay_damaged(), 0);
+	assert_int_equal(replay_damaged().count, 0);
 	assert_error("comes from a build with other records (layout %08x, here %08x)", header[5],
 		header[5] ^ 1);
 }
@@ -588,7 +676,7 @@ static void test_recording_of_the_other_byte_order_is_refused(void **state)
 	(void)state;
 	record_samples();
 	assert_int_equal(pwrite(file, "\x01\x02\x03\x04", 4, 8), 4);
-	assert_int_equal(replay_damaged(), 0);
+	assert_int_equal(replay_damaged().count, 0);
 	assert_error("damaged, or from a machine of other byte order");
 }
 
@@ -607,11 +695,13 @@ int main(void)
 		TEST(test_recording_is_for_its_owner_alone),
 		TEST(test_file_that_cannot_be_created_is_an_error),
 		TEST(test_full_disk_is_told_and_nothing_is_written_after_it),
-		TEST(test_invalid_record_is_told_and_not_written),
+		TEST(test_an_invalid_record_is_not_written_and_those_after_it_are),
 		TEST(test_truncation_at_every_byte_is_told_with_its_place),
-		TEST(test_every_changed_byte_is_noticed),
-		TEST(test_damage_names_the_byte_and_what_is_wrong),
-		TEST(test_impossible_record_is_refused_although_its_checksum_is_right),
+		TEST(test_a_changed_byte_costs_the_record_that_it_is_in_and_no_other),
+		TEST(test_a_changed_byte_of_the_header_is_refused),
+		TEST(test_nonsense_in_the_middle_is_left_out),
+		TEST(test_damage_names_the_first_byte_and_what_was_left_out),
+		TEST(test_an_impossible_record_is_counted_for_its_source_and_left_out),
 		TEST(test_end_must_agree_and_be_the_end),
 		TEST(test_other_files_are_no_recordings),
 		TEST(test_recording_of_another_version_is_refused),

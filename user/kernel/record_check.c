@@ -168,3 +168,38 @@ bool record_is_valid(const struct record *record, size_t size)
 	}
 	return false;
 }
+
+bool record_loss(const struct record *record, size_t size, struct record_events *loss)
+{
+	static const enum source sources[RECORD_TYPES] = {
+		[RECORD_WORKLOAD] = SOURCE_WORKLOAD,
+		[RECORD_WORKLOAD_END] = SOURCE_WORKLOAD,
+		[RECORD_CLOCK] = SOURCES,
+		[RECORD_EVENTS] = SOURCES,
+		[RECORD_HTTP] = SOURCE_HTTP,
+		[RECORD_TCP] = SOURCE_TCP,
+		[RECORD_EXEC] = SOURCE_PROCESS,
+		[RECORD_FORK] = SOURCE_PROCESS,
+		[RECORD_EXIT] = SOURCE_PROCESS,
+		[RECORD_SYSCALL] = SOURCE_SYSCALL,
+		[RECORD_SYSCALL_ERROR] = SOURCE_SYSCALL,
+		[RECORD_SLOW_SYSCALL] = SOURCE_SLOW_SYSCALL,
+		[RECORD_TCP_LISTENER] = SOURCE_TCP,
+		[RECORD_TCP_SWEPT] = SOURCE_TCP,
+		[RECORD_TCP_REFUSALS] = SOURCE_TCP,
+		[RECORD_HTTP_ACTIVE] = SOURCE_HTTP,
+		[RECORD_DNS] = SOURCE_DNS,
+		[RECORD_RESOLVERS] = SOURCE_DNS,
+	};
+
+	if (size < sizeof(*record) || record->type >= RECORD_TYPES || !fixed_size[record->type] ||
+		sources[record->type] == SOURCES)
+		return false;
+	*loss = (struct record_events){
+		.record = {.type = RECORD_EVENTS, .time_ns = record->time_ns},
+		.source = sources[record->type],
+		.outcome = OUTCOME_INVALID,
+		.count = 1,
+	};
+	return true;
+}

@@ -23,4 +23,10 @@ size_t record_size(const struct record *record, size_t size);
 
 bool record_is_valid(const struct record *record, size_t size);
 
+/*
+ * What is told in place of a record that is not valid: a loss of its source. Returns false where
+ * nobody knows whose it is.
+ */
+bool record_loss(const struct record *record, size_t size, struct record_events *loss);
+
 #endif

@@ -191,14 +191,8 @@ void recording_write(void *context, const struct record *record, size_t size)
 {
 	struct recording_writer *writer = context;
 
-	if (writer->error)
+	if (writer->error || !record_is_valid(record, size))
 		return;
-	if (!record_is_valid(record, size)) {
-		writer_write_out(writer); /* what came before is good */
-		if (!writer->error)
-			writer->error = -EINVAL;
-		return;
-	}
 	/* What a ring buffer padded it with stays out. */
 	size = record_size(record, size);
 	writer_append_frame(writer, (uint32_t)size, record, size);
@@ -226,10 +220,21 @@ int recording_close(struct recording_writer *writer)
 
 /* --- reading --- */
 
+/* What was left out. */
+struct damage {
+	const char *what; /* the first one, NULL: none, */
+	uint64_t offset;  /* its place, */
+	uint64_t records; /* and how many records came before */
+	uint64_t places, bytes, invalid;
+};
+
 struct recording_reader {
 	FILE *file;
+	uint64_t length; /* of the file */
 	uint64_t offset; /* of the frame that is being read */
 	uint64_t records;
+	bool is_lost; /* no frame begins at the last place that was tried */
+	struct damage damage;
 	_Alignas(FRAME_ALIGN) unsigned char bytes[RECORD_SIZE_MAX];
 	char path[];
 };
@@ -245,15 +250,36 @@ __attribute__((format(printf, 3, 4))) static int fail(
 	return result;
 }
 
-static int fail_damaged(const struct recording_reader *reader, const char *what, char *error)
+/* Keeps the first damage for the end. Returns -EBADMSG. */
+static int note_damage(struct recording_reader *reader, uint64_t offset, const char *what)
 {
-	return fail(error, -EBADMSG,
-		"%s: damaged at byte %llu after %llu records (%s); what came before was replayed",
-		reader->path, (unsigned long long)reader->offset,
-		(unsigned long long)reader->records, what);
+	struct damage *damage = &reader->damage;
+
+	if (damage->what)
+		return -EBADMSG;
+	damage->what = what;
+	damage->offset = offset;
+	damage->records = reader->records;
+	return -EBADMSG;
 }
 
-/* Reads all of `length` bytes, `at` bytes into the frame. */
+#define TRUNCATED "truncated"
+
+static int fail_damaged(const struct recording_reader *reader, char *error)
+{
+	const struct damage *damage = &reader->damage;
+	bool is_cut = strcmp(damage->what, TRUNCATED) == 0;
+
+	return fail(error, -EBADMSG,
+		"%s: %s at byte %llu after %llu records%s%s%s; left out: %llu bytes at %llu "
+		"places, and %llu records that make no sense",
+		reader->path, is_cut ? TRUNCATED : "damaged", (unsigned long long)damage->offset,
+		(unsigned long long)damage->records, is_cut ? "" : " (", is_cut ? "" : damage->what,
+		is_cut ? "" : ")", (unsigned long long)damage->bytes,
+		(unsigned long long)damage->places, (unsigned long long)damage->invalid);
+}
+
+/* Reads all of `length` bytes, `at` bytes into the frame; -EBADMSG: the file ends before. */
 static int reader_fill(
 	struct recording_reader *reader, size_t at, void *bytes, size_t length, char *error)
 {
@@ -267,10 +293,7 @@ static int reader_fill(
 		return fail(
 			error, result, "%s: cannot be read: %s", reader->path, strerror(-result));
 	}
-	return fail(error, -EBADMSG,
-		"%s: truncated at byte %llu after %llu records; what came before was replayed",
-		reader->path, (unsigned long long)(reader->offset + at + filled),
-		(unsigned long long)reader->records);
+	return note_damage(reader, reader->offset + at + filled, TRUNCATED);
 }
 
 static int reader_read_header(struct recording_reader *reader, char *error)
@@ -281,15 +304,17 @@ static int reader_read_header(struct recording_reader *reader, char *error)
 	if (memcmp(header.magic, MAGIC, MAGIC_LEN) != 0)
 		return fail(error, -EINVAL, "%s: is no recording of Sonde", reader->path);
 	if (result != 0)
-		return result;
+		return result == -EBADMSG ? fail_damaged(reader, error) : result;
 	if (header.byte_order != BYTE_ORDER_MARK)
 		return fail(error, -EINVAL, "%s: damaged, or from a machine of other byte order",
 			reader->path);
 	if (header.version != RECORDING_VERSION)
 		return fail(error, -EINVAL, "%s: has version %u; this build reads version %u",
 			reader->path, header.version, RECORDING_VERSION);
-	if (header.checksum != header_checksum(&header) || header.size != sizeof(header))
-		return fail_damaged(reader, "its header", error);
+	if (header.checksum != header_checksum(&header) || header.size != sizeof(header)) {
+		note_damage(reader, 0, "its header");
+		return fail_damaged(reader, error);
+	}
 	if (header.layout != layout_checksum())
 		return fail(error, -EINVAL,
 			"%s: comes from a build with other records (layout %08x, here %08x)",
@@ -320,14 +345,13 @@ int recording_open(
 		return fail(error, -EINVAL, "%s: is no regular file", path);
 	}
 
-	struct recording_reader *opened = malloc(sizeof(*opened) + strlen(path) + 1);
+	struct recording_reader *opened = calloc(1, sizeof(*opened) + strlen(path) + 1);
 	if (!opened) {
 		fclose(file);
 		return fail(error, -ENOMEM, "%s: no memory", path);
 	}
 	opened->file = file;
-	opened->offset = 0;
-	opened->records = 0;
+	opened->length = (uint64_t)status.st_size;
 	strcpy(opened->path, path);
 	int result = reader_read_header(opened, error);
 	if (result != 0) {
@@ -338,6 +362,7 @@ int recording_open(
 	return 0;
 }
 
+/* What ends a recording. Returns 0 when that is so. */
 static int reader_read_end(struct recording_reader *reader, uint32_t checksum, char *error)
 {
 	uint64_t records;
@@ -346,16 +371,19 @@ static int reader_read_end(struct recording_reader *reader, uint32_t checksum, c
 	if (result != 0)
 		return result;
 	if (checksum != frame_checksum(0, &records, sizeof(records)))
-		return fail_damaged(reader, "checksum", error);
+		return note_damage(reader, reader->offset, "checksum");
 	if (records != reader->records)
-		return fail_damaged(reader, "number of records", error);
-	reader->offset += sizeof(struct frame) + sizeof(records);
-	if (fgetc(reader->file) != EOF)
-		return fail_damaged(reader, "something follows the end", error);
-	return 0;
+		note_damage(reader, reader->offset, "number of records");
+	if (fgetc(reader->file) == EOF)
+		return 0;
+	return note_damage(reader, reader->offset + sizeof(struct frame) + sizeof(records),
+		"something follows the end");
 }
 
-/* One frame: the size of the record in reader->bytes, or 0 at the end. */
+/*
+ * One frame: the size of what is in reader->bytes, or 0 at the end. -EBADMSG: none begins here;
+ * another negative errno: the file cannot be read.
+ */
 static int reader_read_frame(struct recording_reader *reader, char *error)
 {
 	struct frame frame;
@@ -366,15 +394,45 @@ static int reader_read_frame(struct recording_reader *reader, char *error)
 	if (frame.length == 0)
 		return reader_read_end(reader, frame.checksum, error);
 	if (padded(frame.length) > sizeof(reader->bytes))
-		return fail_damaged(reader, "impossible length", error);
+		return note_damage(reader, reader->offset, "impossible length");
 	result = reader_fill(reader, sizeof(frame), reader->bytes, padded(frame.length), error);
 	if (result != 0)
 		return result;
 	if (frame.checksum != frame_checksum(frame.length, reader->bytes, padded(frame.length)))
-		return fail_damaged(reader, "checksum", error);
-	if (!record_is_valid((const struct record *)reader->bytes, frame.length))
-		return fail_damaged(reader, "impossible values", error);
+		return note_damage(reader, reader->offset, "checksum");
 	return (int)frame.length;
+}
+
+/* The next place where a frame may begin. Returns false at the end of the file. */
+static bool reader_skip(struct recording_reader *reader)
+{
+	uint64_t left = reader->length > reader->offset ? reader->length - reader->offset : 0;
+	uint64_t step = left < FRAME_ALIGN ? left : FRAME_ALIGN;
+
+	reader->damage.places += !reader->is_lost && left;
+	reader->is_lost = true;
+	reader->damage.bytes += step;
+	reader->offset += step;
+	clearerr(reader->file);
+	return step == FRAME_ALIGN && fseeko(reader->file, (off_t)reader->offset, SEEK_SET) == 0;
+}
+
+static void pass_on(struct recording_reader *reader, size_t size, record_sink sink, void *context)
+{
+	const struct record *record = (const struct record *)reader->bytes;
+	struct record_events loss;
+
+	if (record_is_valid(record, size)) {
+		sink(context, record, size);
+	} else {
+		note_damage(reader, reader->offset, "impossible values");
+		reader->damage.invalid++;
+		if (record_loss(record, size, &loss))
+			sink(context, &loss.record, sizeof(loss));
+	}
+	reader->is_lost = false;
+	reader->offset += sizeof(struct frame) + padded(size);
+	reader->records++;
 }
 
 int recording_read(struct recording_reader *reader, size_t records_max, record_sink sink,
@@ -383,11 +441,14 @@ int recording_read(struct recording_reader *reader, size_t records_max, record_s
 	for (; records_max > 0; records_max--) {
 		int size = reader_read_frame(reader, error);
 
-		if (size <= 0)
+		if (size > 0)
+			pass_on(reader, (size_t)size, sink, context);
+		else if (size == 0)
+			return reader->damage.what ? fail_damaged(reader, error) : 0;
+		else if (size != -EBADMSG)
 			return size;
-		reader->offset += sizeof(struct frame) + padded((size_t)size);
-		reader->records++;
-		sink(context, (const struct record *)reader->bytes, (size_t)size);
+		else if (!reader_skip(reader))
+			return fail_damaged(reader, error);
 	}
 	return 1;
 }

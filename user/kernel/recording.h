@@ -8,8 +8,9 @@
  *   end      length 0, checksum, number of records; written when the recording is closed
  *
  * Numbers are little-endian. A checksum is the CRC-32 of zlib over everything else in its header or
- * frame, so any changed byte is found, and a file without its end was cut off. A recording is read
- * by a build whose records have the same layout; another one refuses it.
+ * frame, so any changed byte is found, and a file without its end was cut off. What is damaged is
+ * left out: reading goes on at the next place that begins a good frame, which is a multiple of 8
+ * bytes. A recording is read by a build whose records have the same layout; another one refuses it.
  *
  * Recordings hold command lines, request targets and names that were looked up: they are created
  * for their owner alone.
@@ -38,12 +39,13 @@ int recording_create(
 /*
  * A record_sink; `writer` is the struct recording_writer. Buffered, hence without a result: what
  * goes wrong is told by recording_flush() and recording_close(), and nothing is written after it.
+ * A record that is not valid is left out.
  */
 void recording_write(void *writer, const struct record *record, size_t size);
 
 /*
  * Hands what is buffered to the kernel; meant for every sweep. Returns 0, or the first error since
- * the file was created: of a write (-ENOSPC, …), or -EINVAL when a record was no valid one.
+ * the file was created, of a write (-ENOSPC, …).
  */
 int recording_flush(struct recording_writer *writer);
 
@@ -62,9 +64,10 @@ int recording_open(
 	const char *path, struct recording_reader **reader, char error[RECORDING_ERROR_LEN]);
 
 /*
- * Passes on at most `records_max` records, each checked by record_is_valid(). Returns 1 when there
- * may be more, 0 at the end. Negative errno, with `error` filled: the file is damaged or cut off
- * (-EBADMSG), or cannot be read; everything before that place was passed on.
+ * Passes on at most `records_max` records, each checked by record_is_valid(); in place of those
+ * that are not, a loss (record_loss()). Returns 1 when there may be more, 0 at the end. Negative
+ * errno, with `error` filled: at the end, that something was left out, as the file is damaged or
+ * cut off (-EBADMSG); or that it cannot be read.
  */
 int recording_read(struct recording_reader *reader, size_t records_max, record_sink sink,
 	void *context, char error[RECORDING_ERROR_LEN]);

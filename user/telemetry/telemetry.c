@@ -141,6 +141,7 @@ static void take_event(
 		[OUTCOME_UNPARSABLE] = "unparsable",
 		[OUTCOME_COMPAT] = "compat",
 		[OUTCOME_RECURSION] = "recursion",
+		[OUTCOME_INVALID] = "invalid",
 	};
 
 	metric_add(SERIES(telemetry->families, FAMILY_EVENTS, sources[source], outcomes[outcome]),
