@@ -37,6 +37,14 @@
 
 #define S_IFMT   0170000
 #define S_IFSOCK 0140000
+#define S_IFREG  0100000
+#define S_IFBLK  0060000
+#define S_IFDIR  0040000
+
+#define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h */
+#define PROC_SUPER_MAGIC    0x9fa0
+#define TRACEFS_MAGIC       0x74726163
+#define DEBUGFS_MAGIC       0x64626720
 
 /* `text` as the little-endian number that eight bytes of memory make. */
 #define WORD(a, b, c, d, e, f, g, h)                                                               \

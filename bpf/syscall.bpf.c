@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * System calls: a latency histogram for each (workload, system call) and a count for each error,
- * both kept in the kernel and swept by the daemon; a call that took too long is told at once.
+ * both kept in the kernel and swept by the daemon; a call that took too long is told at once,
+ * unless it waits by its nature or that of its file.
  *
  * The common way through both programs is one look-up in task storage each, one clock reading each,
  * and two array accesses: no hash, no lock. What a thread is doing lies in its own storage, so
@@ -16,8 +17,7 @@
 
 const volatile __u32 shard_mask SETTING =
 	0; /* copies of the histograms, for machines of many CPUs */
-const volatile __u64 waiting_syscalls[SYSCALLS_MAX / 64] SETTING =
-	{}; /* never slow: they wait by design */
+const volatile __u8 syscall_waits[SYSCALLS_MAX] SETTING = {}; /* enum syscall_wait */
 
 const volatile bool notes_accepts SETTING = false; /* somebody asks for it */
 
@@ -109,6 +109,47 @@ static __noinline void error_count(__u32 workload, __u32 number, long result)
 		count(SOURCE_SYSCALL, OUTCOME_TABLE_FULL);
 }
 
+/*
+ * Whether reading, writing or opening this file waits for others by nature: a pipe, a socket, a
+ * terminal or other device of characters, an eventfd, timer, inotify and the like, which have no
+ * type or, since Linux 6.16, that of a regular file; and files of the kernel's own that are read as
+ * a log is followed (/proc/kmsg, trace_pipe). What is left is storage, FUSE and NFS included. A
+ * descriptor that was closed meanwhile is nothing to tell of.
+ */
+static __noinline bool file_waits(struct task_struct *task, __u32 descriptor)
+{
+	struct inode *inode;
+
+	if (descriptor >= BPF_CORE_READ(task, files, fdt, max_fds))
+		return true;
+	inode = BPF_CORE_READ((struct file *)file_of(task, descriptor), f_inode);
+	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	case S_IFBLK:
+	case S_IFDIR: return false;
+	case S_IFREG: break;
+	default: return true;
+	}
+	switch (BPF_CORE_READ(inode, i_sb, s_magic)) {
+	case ANON_INODE_FS_MAGIC:
+	case PROC_SUPER_MAGIC:
+	case TRACEFS_MAGIC:
+	case DEBUGFS_MAGIC: return true;
+	default: return false;
+	}
+}
+
+/* Whether a call that took long may have taken long because something is slow. */
+static __always_inline bool call_works(
+	struct task_struct *task, __u32 number, __u32 first_argument, long result)
+{
+	switch (syscall_waits[number]) {
+	case SYSCALL_WORKS: return true;
+	case SYSCALL_WAITS_BY_FILE: return !file_waits(task, first_argument);
+	case SYSCALL_WAITS_BY_RESULT: return result < 0 || !file_waits(task, result);
+	default: return false;
+	}
+}
+
 static __noinline void slow_tell(struct thread *thread, __u64 now, __u64 duration, long result)
 {
 	struct record_slow_syscall record = {};
@@ -181,7 +222,7 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 				thread, SYSCALL_FD(regs), SYSCALL_ARGUMENT(regs), begin, result);
 	}
 	if (slow_syscall_ns && duration > slow_syscall_ns &&
-		!(waiting_syscalls[number / 64] >> (number % 64) & 1))
+		call_works(task, number, SYSCALL_FD(regs), result))
 		slow_tell(thread, now, duration, result);
 	return 0;
 }

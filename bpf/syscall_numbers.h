@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Numbers of the system calls that probes tell apart. The kernel's own header of them cannot be
- * included beside vmlinux.h, and has the numbers of the machine that compiles; a unit test compares
- * the two.
+ * Numbers of the system calls that probes tell apart, and what their waiting depends on. The
+ * kernel's own header of them cannot be included beside vmlinux.h, and has the numbers of the
+ * machine that compiles; a unit test compares the two.
  */
 #ifndef SONDE_SYSCALL_NUMBERS_H
 #define SONDE_SYSCALL_NUMBERS_H
@@ -31,6 +31,14 @@ enum syscall_number {
 	NR_SENDMMSG = BY_ARCHITECTURE(307, 269),
 	NR_PREADV2 = BY_ARCHITECTURE(327, 286),
 	NR_PWRITEV2 = BY_ARCHITECTURE(328, 287),
+};
+
+/* Whether a call may take long without anything being slow. */
+enum syscall_wait {
+	SYSCALL_WORKS,           /* no */
+	SYSCALL_WAITS,           /* its purpose is to wait for others or for a time */
+	SYSCALL_WAITS_BY_FILE,   /* where its first argument is a file that is waited for */
+	SYSCALL_WAITS_BY_RESULT, /* where it returns such a file */
 };
 
 #endif

@@ -205,7 +205,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		.fallback = "100ms",
 		.least = "0",
 		.most = "1h",
-		.help = "report each system call that takes longer; 0: none",
+		.help = "count and log system calls that take longer; 0: none",
 	},
 	{
 		.name = "long-request",

@@ -260,7 +260,7 @@ static int source_begin(struct daemon *daemon)
 		.slow_syscall_ns = config->slow_syscall_ns,
 		.long_request_ns = config->long_request_ns,
 		.ring_bytes = config->ring_bytes,
-		.syscall_waits = syscall_waits,
+		.syscall_wait = syscall_wait,
 	};
 	char error[PROBES_ERROR_LEN];
 	int result;

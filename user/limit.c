@@ -24,7 +24,7 @@ static const struct limit_description limits[LIMITS] = {
 		"series",
 		"raise series-per-service-limit"},
 	[LIMIT_ROUTES] = {"routes",
-		"a service has more routes than can be learned: the route of others is /*",
+		"a service uses more routes than can be learned: the route of others is /*",
 		"name its routes in http-routes, or raise routes-per-service-limit"},
 	[LIMIT_WORKLOADS] = {"workloads",
 		"no number is left for new programs: they count as _other until others end",

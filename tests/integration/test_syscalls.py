@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""System calls: counts, errors, sums and slow calls, against a program that knows its own."""
-import os
+"""System calls: counts, errors and sums, against a program that knows its own.
+
+For what counts as slow see test_slow_calls.py."""
 import shutil
-import subprocess
-import time
 
 from harness import expect, run, start, unique
 from known_work import SYSCALLS, syscall_figures
@@ -73,38 +72,6 @@ def test_histogram_buckets_of_a_call_hold_it_where_it_belongs(sonde, calls):
            (bucket, dict(labels, le="0.0625"), 5),
            (bucket, dict(labels, le="4.0"), 6),
            (bucket, dict(labels, le="+Inf"), 6))
-
-
-def slow_reads(calls, name, n=1):
-    """Runs a program whose n reads of a pipe get their byte after 200 ms each."""
-    with start(calls, f"read={n}", name=name, stdin=subprocess.PIPE) as process:
-        for _ in range(n):
-            time.sleep(0.2)
-            os.write(process.stdin.fileno(), b"x")
-        process.communicate(timeout=20)
-    assert process.returncode == 0
-
-
-def test_call_that_waits_for_an_answer_is_slow_and_logged(sonde, calls):
-    name, reads = unique("calls-slow"), 0
-    # the log lets through few lines of a kind at a time, and other programs here are slow, too
-    while f"service_name={name}" not in sonde.log() and reads < 100:
-        slow_reads(calls, name)
-        reads += 1
-        time.sleep(0.3)
-    lines = [line for line in sonde.log().splitlines() if name in line]
-    assert lines and all("slow system call" in line and "syscall=read" in line for line in lines)
-    expect(sonde,
-           (SLOW, {"service_name": name, "syscall": "read"}, reads),
-           (SLOW, {"service_name": name}, reads),
-           (SYSCALLS, {"service_name": name, "syscall": "read"}, reads))
-
-
-def test_every_slow_call_is_counted_though_not_every_one_is_logged(sonde, calls):
-    name = unique("calls-slower")
-    slow_reads(calls, name, n=15)
-    expect(sonde, (SLOW, {"service_name": name, "syscall": "read"}, 15))
-    assert sonde.metrics().sum(SUM, service_name=name, syscall="read") >= 15 * 0.15
 
 
 def test_call_that_waits_by_design_is_not_slow(sonde, calls):

@@ -53,21 +53,27 @@ static void test_calls_that_wait_by_design_are_told_apart(void **state)
 {
 	static const unsigned waiting[] = {SYS_futex, SYS_nanosleep, SYS_clock_nanosleep, SYS_ppoll,
 		SYS_pselect6, SYS_epoll_pwait, SYS_wait4, SYS_waitid, SYS_accept4,
-		SYS_rt_sigtimedwait, SYS_io_uring_enter, SYS_semtimedop};
-	static const unsigned working[] = {SYS_read, SYS_write, SYS_recvfrom, SYS_recvmsg,
-		SYS_connect, SYS_fsync, SYS_openat, SYS_flock, SYS_sched_yield, SYS_exit_group};
+		SYS_rt_sigtimedwait, SYS_io_uring_enter, SYS_semtimedop, SYS_msgsnd,
+		SYS_mq_timedsend, SYS_recvfrom, SYS_sendmsg, SYS_splice, SYS_syslog};
+	static const unsigned by_file[] = {SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64,
+		SYS_pwrite64, SYS_preadv2, SYS_pwritev2, SYS_sendfile, SYS_ioctl};
+	static const unsigned working[] = {SYS_connect, SYS_fsync, SYS_flock, SYS_fcntl, SYS_close,
+		SYS_getdents64, SYS_copy_file_range, SYS_sched_yield, SYS_exit_group, 5000,
+		UINT32_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++) {
-		assert_true(syscall_waits(waiting[i]));
+		assert_int_equal(syscall_wait(waiting[i]), SYSCALL_WAITS);
 		assert_true(syscall_name_waits(syscall_name(waiting[i])));
 	}
-	for (size_t i = 0; i < sizeof(working) / sizeof(working[0]); i++) {
-		assert_false(syscall_waits(working[i]));
-		assert_false(syscall_name_waits(syscall_name(working[i])));
+	for (size_t i = 0; i < sizeof(by_file) / sizeof(by_file[0]); i++) {
+		assert_int_equal(syscall_wait(by_file[i]), SYSCALL_WAITS_BY_FILE);
+		assert_false(syscall_name_waits(syscall_name(by_file[i])));
 	}
-	assert_false(syscall_waits(5000));
-	assert_false(syscall_waits(UINT32_MAX));
+	for (size_t i = 0; i < sizeof(working) / sizeof(working[0]); i++)
+		assert_int_equal(syscall_wait(working[i]), SYSCALL_WORKS);
+	assert_int_equal(syscall_wait(SYS_openat), SYSCALL_WAITS_BY_RESULT);
+	assert_false(syscall_name_waits("connect"));
 	assert_false(syscall_name_waits("syscall_5000"));
 	assert_false(syscall_name_waits(""));
 }

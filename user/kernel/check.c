@@ -188,10 +188,10 @@ static void nobody_take(void *context, const struct record *record, size_t size)
 	(void)context, (void)record, (void)size;
 }
 
-static bool nothing_waits(unsigned number)
+static enum syscall_wait nothing_waits(unsigned number)
 {
 	(void)number;
-	return false;
+	return SYSCALL_WORKS;
 }
 
 /* As `sonde run` loads them. */
@@ -204,7 +204,7 @@ static struct probes *probes_try(struct check_findings *findings, char error[PRO
 		.dns = true,
 		.processes = true,
 		.ring_bytes = 2 << 20,
-		.syscall_waits = nothing_waits,
+		.syscall_wait = nothing_waits,
 	};
 	struct probes *probes;
 

@@ -142,9 +142,8 @@ static int tables_plan(struct probes *probes, const struct probes_options *optio
 	skeleton->rodata_settings->shard_mask = shards - 1;
 	skeleton->rodata_settings->own_tgid = (uint32_t)getpid();
 	for (unsigned number = 0; number < SYSCALLS_MAX; number++)
-		if (options->syscall_waits(number))
-			skeleton->rodata_settings->waiting_syscalls[number / 64] |= 1ULL
-										    << number % 64;
+		skeleton->rodata_settings->syscall_waits[number] =
+			(uint8_t)options->syscall_wait(number);
 	if (shards == SHARDS_MAX || programs_by_tables(&probes->programs))
 		bpf_map__set_max_entries(skeleton->maps.swept, SWEPT_MAX_SMALL);
 	skeleton->data->workload_generation = 1;

@@ -14,6 +14,7 @@
 
 #include "kernel/programs.h"
 #include "kernel/source.h"
+#include "syscall_numbers.h"
 
 #define PROBES_ERROR_LEN 768
 
@@ -24,10 +25,10 @@ struct probes_options {
 	enum http_hooks http_hooks;               /* where HTTP and DNS are seen */
 	char *const *disabled_programs;           /* to do without */
 	size_t disabled_program_count;
-	uint64_t slow_syscall_ns;               /* 0: none is slow */
-	uint64_t long_request_ns;               /* 0: none is long */
-	uint64_t ring_bytes;                    /* of all ring buffers together */
-	bool (*syscall_waits)(unsigned number); /* waits by design, so that it is never slow */
+	uint64_t slow_syscall_ns;                           /* 0: none is slow */
+	uint64_t long_request_ns;                           /* 0: none is long */
+	uint64_t ring_bytes;                                /* of all ring buffers together */
+	enum syscall_wait (*syscall_wait)(unsigned number); /* what is never slow */
 };
 
 /*

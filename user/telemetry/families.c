@@ -205,7 +205,7 @@ const struct metric_description family_descriptions[FAMILIES] = {
 		COUNTER(""),
 		.labels = {"service_name", "syscall", "errno"}},
 	[FAMILY_SYSCALL_SLOW] = {.name = "sonde_syscall_slow_total",
-		.help = "System calls slower than the threshold, those that wait by design left "
+		.help = "System calls slower than the threshold, those that wait by nature left "
 			"out.",
 		COUNTER(""),
 		.labels = {"service_name", "syscall"}},

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include "syscall_numbers.h"
+
 #define SYSCALL_TEXT_LEN 24
 
 /* "read", or NULL when there is no such call. Lives for ever. */
@@ -18,14 +20,14 @@ const char *syscall_name(unsigned number);
 const char *syscall_text(unsigned number, char buffer[SYSCALL_TEXT_LEN]);
 
 /*
- * Whether the call's very purpose is to wait for others or for a time, so that a long one tells
- * nothing about the service: timers, multiplexed I/O, locks and queues, children, signals, new
- * clients. Calls that wait for an answer (read, recvfrom, connect, fsync, flock) are not among
- * them.
+ * Whether a long call tells nothing about the service. It waits by design for timers, multiplexed
+ * I/O, locks in memory and queues, children, signals, new clients, and whatever comes or goes
+ * through sockets and pipes; by its file where it reads, writes or opens. What waits for an answer
+ * of the system or of another machine (connect, fsync, flock, getdents64) does not wait by design.
  */
-bool syscall_waits(unsigned number);
+enum syscall_wait syscall_wait(unsigned number);
 
-/* The same by name, for readers of labels; false for a name that is not known. */
+/* True for SYSCALL_WAITS, by name, for readers of labels; false for a name that is not known. */
 bool syscall_name_waits(const char *name);
 
 #endif

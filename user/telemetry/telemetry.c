@@ -18,6 +18,7 @@
 #include "telemetry/http_telemetry.h"
 #include "telemetry/peers.h"
 #include "telemetry/route.h"
+#include "telemetry/slow_calls.h"
 #include "telemetry/syscall_names.h"
 
 struct workload_shares {
@@ -32,6 +33,7 @@ struct telemetry {
 	struct peers *peers;
 	struct dns_lookups *dns;
 	struct flows *flows;
+	struct slow_calls *slow_calls;
 	struct metrics *metrics;
 	struct metric_family *families[FAMILIES];
 	span_sink spans; /* NULL: none are made */
@@ -57,11 +59,12 @@ struct telemetry *telemetry_new(const struct config *config)
 	telemetry->identity = identity_new();
 	telemetry->routes = routes_new(config->routes_per_service_max);
 	telemetry->peers = peers_new();
+	telemetry->slow_calls = slow_calls_new();
 	telemetry->metrics = metrics_new(config->series_max, config->series_per_service_max);
 	telemetry->flows = flows_new(
 		telemetry->families, telemetry->identity, telemetry->peers, telemetry->dns);
 	if (!telemetry->identity || !telemetry->routes || !telemetry->peers || !telemetry->dns ||
-		!telemetry->flows || !telemetry->metrics ||
+		!telemetry->slow_calls || !telemetry->flows || !telemetry->metrics ||
 		telemetry_configure(telemetry, config)) {
 		telemetry_free(telemetry);
 		return NULL;
@@ -76,6 +79,7 @@ void telemetry_free(struct telemetry *telemetry)
 {
 	if (!telemetry)
 		return;
+	slow_calls_free(telemetry->slow_calls);
 	flows_free(telemetry->flows);
 	peers_free(telemetry->peers);
 	metrics_free(telemetry->metrics);
@@ -361,10 +365,7 @@ static void take_slow_syscall(
 	const char *syscall = syscall_text(record->number, room);
 
 	metric_add(SERIES(telemetry->families, FAMILY_SYSCALL_SLOW, name, syscall), 1);
-	log_info("slow system call", log_str("service_name", name), log_str("syscall", syscall),
-		log_int("pid", record->tgid), log_int("tid", record->tid),
-		log_str("command", record->comm), log_int("result", record->result),
-		log_real("duration_seconds", (double)record->duration_ns * 1e-9));
+	slow_calls_take(telemetry->slow_calls, record, name, syscall);
 }
 
 /* --- workloads --- */
@@ -399,6 +400,7 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 		telemetry->realtime_offset_ns =
 			((const struct record_clock *)record)->realtime_offset_ns;
 		dns_lookups_tick(telemetry->dns, record->time_ns);
+		slow_calls_tick(telemetry->slow_calls, record->time_ns);
 		flows_settle(telemetry->flows, (const void *)record);
 		break;
 	case RECORD_EVENTS: {

@@ -24,6 +24,8 @@ typedef void (*span_sink)(void *context, const struct span *span);
 
 /* `config` gives the limits and the routes. NULL: no memory. */
 struct telemetry *telemetry_new(const struct config *config);
+
+/* Writes to the log what is left to be written there. */
 void telemetry_free(struct telemetry *telemetry);
 
 /* New limits and routes. 0, or -ENOMEM, and the old routes stay. */
