@@ -183,9 +183,13 @@ static bool give_way(struct route_service *service, uint32_t epoch, const struct
 {
 	struct route_node *stale = NULL;
 
+	if (epoch && service->all_used_epoch == epoch)
+		return false; /* without looking at all of them each time */
 	find_stale(service->root, epoch, but, &stale);
-	if (!stale)
+	if (!stale) {
+		service->all_used_epoch = epoch;
 		return false;
+	}
 	stale->is_route = false;
 	service->routes--;
 	route_node_prune(service, stale);
@@ -241,11 +245,29 @@ static struct service_routes *service_to_learn(
 
 /* --- paths --- */
 
+/* False: the service has as many as it may, and all are in use. */
+static bool add_route(const struct routes *routes, struct route_service *service,
+	struct route_node *node, uint32_t epoch)
+{
+	node->is_route = true;
+	service->routes++;
+	while (service->routes > routes->per_service_max)
+		if (!give_way(service, epoch, node)) {
+			node->is_route = false;
+			service->routes--;
+			route_node_prune(service, node);
+			return false;
+		}
+	service->all_used_epoch = 0;
+	return true;
+}
+
 /* NULL: a limit is reached. */
 static const struct route_node *learn_path(
 	struct routes *routes, const struct route_request *request, const char *end)
 {
 	struct service_routes *service;
+	struct route_service *learned;
 	struct route_visit visit = {
 		.path_hash = route_hash(request->path, (size_t)(end - request->path)),
 		.epoch = (uint32_t)(request->time_ns / HOUR_NS) + 1,
@@ -257,24 +279,16 @@ static const struct route_node *learn_path(
 	service = service_to_learn(routes, request->service, request->time_ns);
 	if (!service)
 		return NULL;
-	if (!make_room(routes, service, visit.epoch))
-		return route_place_find(&service->learned, request->path, end);
-	visit.number = service->learned.visits++;
-	node = route_place_learn(&service->learned, request->path, end, &visit);
-	if (node)
-		route_node_returns(&service->learned, node);
-	if (!node || node->is_route)
-		return node;
-	node->is_route = true;
-	service->learned.routes++;
-	while (service->learned.routes > routes->per_service_max)
-		if (!give_way(&service->learned, visit.epoch, node)) {
-			node->is_route = false;
-			service->learned.routes--;
-			route_node_prune(&service->learned, node);
-			return NULL;
-		}
-	return node;
+	learned = &service->learned;
+	visit.number = learned->visits++;
+	if (make_room(routes, service, visit.epoch))
+		node = route_place_learn(learned, request->path, end, &visit);
+	else
+		node = route_place_find(learned, request->path, end);
+	if (!node)
+		return NULL;
+	route_node_returns(learned, node, &visit);
+	return node->is_route || add_route(routes, learned, node, visit.epoch) ? node : NULL;
 }
 
 static const struct route_node *find_path(

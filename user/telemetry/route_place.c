@@ -75,8 +75,11 @@ bool route_node_is_cold(const struct route_node *node, uint32_t epoch)
 	return hours >= 8 || node->returns >> hours < HOT_RUNS;
 }
 
-void route_node_returns(struct route_service *service, struct route_node *node)
+void route_node_returns(
+	struct route_service *service, struct route_node *node, const struct route_visit *visit)
 {
+	cool(node, visit->epoch);
+	node->last_seen = visit->number;
 	if (service->last_route != node)
 		count_up(&node->returns, 1);
 	service->last_route = node;
@@ -362,10 +365,10 @@ struct route_node *route_place_learn(struct route_service *service, const char *
 	return node;
 }
 
-const struct route_node *route_place_find(
+struct route_node *route_place_find(
 	const struct route_service *service, const char *path, const char *end)
 {
-	const struct route_node *node = service->root, *child;
+	struct route_node *node = service->root, *child;
 	struct route_segment segment;
 
 	for (int depth = 0; node && route_segment_next_name(&path, end, &segment); depth++) {

@@ -39,7 +39,7 @@ struct route_visit {
 					 sizeof(struct route_candidates)))
 
 /* The node of a path's end that is known, without learning; NULL: it is not. */
-const struct route_node *route_place_find(
+struct route_node *route_place_find(
 	const struct route_service *service, const char *path, const char *end);
 
 /* The same, and learns. NULL: no memory. */
@@ -47,7 +47,8 @@ struct route_node *route_place_learn(struct route_service *service, const char *
 	const char *end, const struct route_visit *visit);
 
 /* A path has ended at this node, which is a route or becomes one. */
-void route_node_returns(struct route_service *service, struct route_node *node);
+void route_node_returns(
+	struct route_service *service, struct route_node *node, const struct route_visit *visit);
 
 /* A route that has not come back often after others, or not for a long time: it may give way. */
 bool route_node_is_cold(const struct route_node *node, uint32_t epoch);

@@ -74,6 +74,7 @@ struct route_service {
 	size_t routes;                       /* nodes with is_route */
 	const struct route_node *last_route; /* for comparing only */
 	uint32_t visits;
+	uint32_t all_used_epoch; /* since when no route is cold; 0: there may be one */
 };
 
 extern const struct route_segment route_parameter; /* `{id}` */
