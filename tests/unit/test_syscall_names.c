@@ -54,9 +54,10 @@ static void test_calls_that_wait_by_design_are_told_apart(void **state)
 	static const unsigned waiting[] = {SYS_futex, SYS_nanosleep, SYS_clock_nanosleep, SYS_ppoll,
 		SYS_pselect6, SYS_epoll_pwait, SYS_wait4, SYS_waitid, SYS_accept4,
 		SYS_rt_sigtimedwait, SYS_io_uring_enter, SYS_semtimedop, SYS_msgsnd,
-		SYS_mq_timedsend, SYS_recvfrom, SYS_sendmsg, SYS_splice, SYS_syslog};
+		SYS_mq_timedsend, SYS_syslog};
 	static const unsigned by_file[] = {SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64,
-		SYS_pwrite64, SYS_preadv2, SYS_pwritev2, SYS_sendfile, SYS_ioctl};
+		SYS_pwrite64, SYS_preadv2, SYS_pwritev2, SYS_sendfile, SYS_ioctl, SYS_recvfrom,
+		SYS_recvmsg, SYS_sendto, SYS_sendmsg, SYS_splice};
 	static const unsigned working[] = {SYS_connect, SYS_fsync, SYS_flock, SYS_fcntl, SYS_close,
 		SYS_getdents64, SYS_copy_file_range, SYS_sched_yield, SYS_exit_group, 5000,
 		UINT32_MAX};

@@ -62,16 +62,6 @@ static const uint8_t waits[NAME_COUNT] = {
 #ifdef SYS_futex_wait
 	[SYS_futex_wait] = SYSCALL_WAITS,
 #endif
-	/* the other end of a socket or pipe */
-	[SYS_recvfrom] = SYSCALL_WAITS,
-	[SYS_recvmsg] = SYSCALL_WAITS,
-	[SYS_recvmmsg] = SYSCALL_WAITS,
-	[SYS_sendto] = SYSCALL_WAITS,
-	[SYS_sendmsg] = SYSCALL_WAITS,
-	[SYS_sendmmsg] = SYSCALL_WAITS,
-	[SYS_splice] = SYSCALL_WAITS,
-	[SYS_tee] = SYSCALL_WAITS,
-	[SYS_vmsplice] = SYSCALL_WAITS,
 	/* the kernel's next message */
 	[SYS_syslog] = SYSCALL_WAITS,
 	/* a child, a signal, a client */
@@ -96,6 +86,15 @@ static const uint8_t waits[NAME_COUNT] = {
 	[SYS_pwritev] = SYSCALL_WAITS_BY_FILE,
 	[SYS_pwritev2] = SYSCALL_WAITS_BY_FILE,
 	[SYS_sendfile] = SYSCALL_WAITS_BY_FILE, /* where it sends to */
+	[SYS_recvfrom] = SYSCALL_WAITS_BY_FILE,
+	[SYS_recvmsg] = SYSCALL_WAITS_BY_FILE,
+	[SYS_recvmmsg] = SYSCALL_WAITS_BY_FILE,
+	[SYS_sendto] = SYSCALL_WAITS_BY_FILE,
+	[SYS_sendmsg] = SYSCALL_WAITS_BY_FILE,
+	[SYS_sendmmsg] = SYSCALL_WAITS_BY_FILE,
+	[SYS_splice] = SYSCALL_WAITS_BY_FILE,
+	[SYS_tee] = SYSCALL_WAITS_BY_FILE,
+	[SYS_vmsplice] = SYSCALL_WAITS_BY_FILE,
 	[SYS_ioctl] = SYSCALL_WAITS_BY_FILE,
 	[SYS_openat] = SYSCALL_WAITS_BY_RESULT,
 #ifdef SYS_openat2

@@ -21,9 +21,9 @@ const char *syscall_text(unsigned number, char buffer[SYSCALL_TEXT_LEN]);
 
 /*
  * Whether a long call tells nothing about the service. It waits by design for timers, multiplexed
- * I/O, locks in memory and queues, children, signals, new clients, and whatever comes or goes
- * through sockets and pipes; by its file where it reads, writes or opens. What waits for an answer
- * of the system or of another machine (connect, fsync, flock, getdents64) does not wait by design.
+ * I/O, locks in memory and queues, children, signals and new clients; by its file where it receives
+ * or sends, reads, writes or opens. What waits for an answer of the system or of another machine
+ * (connect, fsync, flock, getdents64) does not wait by design.
  */
 enum syscall_wait syscall_wait(unsigned number);
 
