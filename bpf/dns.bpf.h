@@ -12,7 +12,7 @@
 #include "http_operation.bpf.h"
 
 extern const volatile bool tells_dns;
-extern const volatile __u32 own_tgid;
+extern __u32 own_tgid;
 
 #define DNS_PORT 53
 

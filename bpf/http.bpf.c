@@ -7,7 +7,6 @@
 #include "dns.bpf.h"
 #include "http_receive.bpf.h"
 
-const volatile __u32 own_tgid SETTING = 0;
 const volatile bool tells_http SETTING = true;
 const volatile bool tells_dns SETTING = true;
 

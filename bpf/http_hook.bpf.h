@@ -14,7 +14,7 @@
 #include "http_operation.bpf.h"
 
 /* The daemon's own requests are left alone: telling of an export would make another one. */
-extern const volatile __u32 own_tgid;
+extern __u32 own_tgid;
 
 /* Operations that begin no HTTP message before a connection is left alone for ever. */
 #define MISSES_MAX 8

@@ -97,6 +97,9 @@ struct thread {
 	__u32 generation; /* of `workload`; see workload.bpf.h */
 	__u32 exited;     /* on a group leader: its process's end was told */
 	__u64 connect_ns; /* when it sent its last SYN */
+	/* of what it was started as, which goes before its end; see workload.bpf.h */
+	__u64 name_hash;       /* of its OTEL_SERVICE_NAME; 0: none */
+	__u64 executable_hash; /* of its executable's name; 0: not known yet */
 };
 
 #ifdef SONDE_TABLES

@@ -21,7 +21,7 @@
 /* --- sizes that both sides rely on --- */
 
 /* Numbers of workloads, 0 included, which stands for "no number was left" (service `_other`). */
-#define WORKLOADS_MAX 1024
+#define WORKLOADS_MAX 2048
 
 /* Latency histogram: 8 buckets per power of two (Prometheus schema 3), bounds 2^(i/8) seconds. */
 #define HISTOGRAM_PER_OCTAVE 8

@@ -11,6 +11,7 @@
 #include "workload.bpf.h"
 
 #include "bucket.h"
+#include "share.bpf.h"
 #include "syscall_numbers.h"
 #include "table.h"
 #include "tcp_connect.bpf.h"
@@ -40,17 +41,12 @@ struct {
 	__type(value, __u32);
 } latencies_free SEC(".maps");
 
-/* For each (shard, workload), which histograms serve its system calls. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, WORKLOADS_MAX);
-	__type(key, __u32);
-	__type(value, struct latency_slots);
-} latency_slots SEC(".maps");
+/* Index of the histogram of a key, or 0: see LATENCY_PLACE. */
+__u32 latency_places[LATENCY_PLACES] = {};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, ERRORS_MAX);
 	__type(key, struct error_key);
 	__type(value, __u64);
 } syscall_errors SEC(".maps");
@@ -72,26 +68,61 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 	return HELD(on_syscall_enter(regs, number));
 }
 
-/* Gives a free histogram to a slot. Two CPUs may try at once: the second gives its own back. */
-static __noinline __u32 latency_allot(__u32 *slot, __u32 workload, __u32 number)
+/* A free histogram, which is nobody's as long as no place has it; or 0. */
+static __always_inline __u32 latency_allot(__u32 key)
 {
 	struct latency *latency;
-	__u32 fresh, won;
+	__u32 fresh;
 
-	if (!slot)
-		return 0;
 	if (bpf_map_pop_elem(&latencies_free, &fresh))
 		return 0;
 	latency = bpf_map_lookup_elem(&latencies, &fresh);
 	if (!latency)
 		return 0;
-	latency->workload = workload;
-	latency->number = number;
-	won = exchange_if(slot, 0, fresh);
-	if (!won)
-		return fresh;
-	bpf_map_push_elem(&latencies_free, &fresh, BPF_ANY);
-	return won;
+	latency->key = key;
+	return fresh;
+}
+
+/*
+ * The histogram of a key that is not at its first place; made if need be. Two CPUs may make it at
+ * once: the second finds its place taken, and gives its own back. If they find different places,
+ * there are two, which are told one by one and added up.
+ */
+static __noinline __u32 latency_find(__u32 key)
+{
+	__u32 holder = shares.holder[LATENCY_WORKLOAD(key) & (WORKLOADS_MAX - 1)];
+	__u32 fresh = 0, which = 0;
+	struct latency *latency;
+	__u32 *place;
+
+	for (int i = 0; i < LATENCY_TRIES; i++) {
+		place = &latency_places[(LATENCY_PLACE(key) + i) & (LATENCY_PLACES - 1)];
+		which = *(volatile __u32 *)place;
+		latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
+		if (latency && latency->key == key)
+			return which;
+	}
+	if (!share_take(SHARE_LATENCIES, holder, SHARE_TIMES))
+		return 0;
+	fresh = latency_allot(key);
+	for (int i = 0; fresh && i < LATENCY_TRIES; i++) {
+		place = &latency_places[(LATENCY_PLACE(key) + i) & (LATENCY_PLACES - 1)];
+		which = exchange_if(place, 0, fresh);
+		if (!which)
+			return fresh;
+		latency = bpf_map_lookup_elem(&latencies, &which);
+		if (latency && latency->key == key)
+			break; /* the other CPU's */
+		which = 0;
+	}
+	share_return(SHARE_LATENCIES, holder);
+	if (fresh) {
+		latency = bpf_map_lookup_elem(&latencies, &fresh);
+		if (latency)
+			latency->key = 0;
+		bpf_map_push_elem(&latencies_free, &fresh, BPF_ANY);
+	}
+	return which;
 }
 
 static __noinline void error_count(__u32 workload, __u32 number, long result)
@@ -100,7 +131,11 @@ static __noinline void error_count(__u32 workload, __u32 number, long result)
 	__u64 *known = bpf_map_lookup_elem(&syscall_errors, &key), zero = 0;
 
 	if (!known) {
-		bpf_map_update_elem(&syscall_errors, &key, &zero, BPF_NOEXIST);
+		__u32 holder = shares.holder[workload & (WORKLOADS_MAX - 1)];
+
+		if (share_take(SHARE_ERRORS, holder, SHARE_TIMES) &&
+			bpf_map_update_elem(&syscall_errors, &key, &zero, BPF_NOEXIST))
+			share_return(SHARE_ERRORS, holder);
 		known = bpf_map_lookup_elem(&syscall_errors, &key);
 	}
 	if (known)
@@ -182,12 +217,13 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 	struct task_struct *task = task_current();
 	struct thread *thread = thread_find(task);
 	__u64 now = bpf_ktime_get_ns(), begin, duration;
-	struct latency_slots *slots;
-	__u32 number, index, *slot, which;
+	__u32 number, key, which;
 	struct latency *latency;
 
 	if (!thread || !thread->syscall_start_ns)
 		return 0; /* it began before Sonde, or its begin was counted as lost */
+	if (thread->generation != workload_generation) /* the number may be another's by now */
+		workload_refresh();
 	begin = thread->syscall_start_ns;
 	duration = now - begin;
 	thread->syscall_start_ns = 0;
@@ -199,15 +235,14 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 	if ((number == NR_ACCEPT4 || number == NR_ACCEPT) && result >= 0 && notes_accepts)
 		accept_note(task, result, now);
 
-	index = thread->workload;
-	if (shard_mask)
-		index += (bpf_get_smp_processor_id() & shard_mask) * WORKLOADS_MAX;
-	slots = bpf_map_lookup_elem(&latency_slots, &index);
-	if (!slots)
-		return 0;
-	slot = &slots->slot[number];
-	which = *slot ?: latency_allot(slot, thread->workload, number);
+	key = LATENCY_KEY(thread->workload & (WORKLOADS_MAX - 1),
+		bpf_get_smp_processor_id() & shard_mask, number);
+	which = latency_places[LATENCY_PLACE(key)];
 	latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
+	if (!latency || latency->key != key) {
+		which = latency_find(key);
+		latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
+	}
 	if (!latency) {
 		count(SOURCE_SYSCALL, OUTCOME_TABLE_FULL);
 		return 0;

@@ -18,29 +18,55 @@ struct counters {
 	__u64 ring_peak; /* most bytes that were ever seen waiting in a ring */
 };
 
-/* Latency histogram of one system call of one workload. */
+/*
+ * Latency histogram of one system call of one workload, on the CPUs of one shard: which one says
+ * `key`, which is 0 while nobody has it.
+ */
 struct latency {
-	__u32 workload; /* whose it is, and of which system call */
-	__u32 number;
+	__u32 key;
+	__u32 reserved;
 	__u64 sum_ns;
 	__u32 buckets[HISTOGRAM_BUCKETS];
 };
 
-/* Index of the histogram of each system call of a workload: 0 when it has none yet. */
-struct latency_slots {
-	__u32 slot[SYSCALLS_MAX];
+#define LATENCY_KEY(workload, shard, number)                                                       \
+	(1U << 31 | (workload) * (SHARDS_MAX * SYSCALLS_MAX) + (shard)*SYSCALLS_MAX + (number))
+#define LATENCY_WORKLOAD(key) (((key) & ~(1U << 31)) / (SHARDS_MAX * SYSCALLS_MAX))
+#define LATENCY_NUMBER(key)   ((key) % SYSCALLS_MAX)
+
+/*
+ * Where the index of a histogram lies: in one of some places that begin with that of its key. There
+ * are four times as many as histograms, so the first one is nearly always it.
+ */
+#define LATENCY_PLACES     (4 * LATENCIES_MAX)
+#define LATENCY_TRIES      8
+#define LATENCY_PLACE(key) (((key)*0x9e3779b1U >> 17) & (LATENCY_PLACES - 1))
+
+/* --- fair shares of tables; see share.bpf.h --- */
+
+#define HOLDERS_MAX         1024
+#define SHARE_TIMES         8
+#define SHARE_TIMES_UNNAMED 3 /* for programs that nothing but their executable names */
+
+enum share { SHARE_WORKLOADS, SHARE_LATENCIES, SHARE_ERRORS, SHARES };
+
+struct share_figures {
+	__u32 left;
+	__u32 taken[HOLDERS_MAX]; /* by each holder, which several may share that hash alike */
 };
+
+struct shares {
+	struct share_figures of[SHARES];
+	__u32 holder[WORKLOADS_MAX]; /* of each workload */
+};
+
+#define ERRORS_MAX 4096
 
 /* How often a system call failed in one way. */
 struct error_key {
 	__u32 workload;
 	__u16 number;
 	__u16 error;
-};
-
-/* One figure for each workload number. */
-struct by_workload {
-	__u32 figure[WORKLOADS_MAX];
 };
 
 /* What a sweep over the TCP sockets tells. */
@@ -73,10 +99,26 @@ enum name_source {
 
 /* The name that a process was started with. */
 struct process_name {
-	__u64 hash;   /* 0: none */
+	__u64 hash;   /* of source and text; 0: none */
 	__u32 source; /* enum name_source */
 	__u32 reserved;
-	char text[NAME_LEN];
+	char text[NAME_LEN]; /* "": only the daemon knows it */
+};
+
+#define PROCESS_NAMES_MAX 8192 /* processes that had one before Sonde was */
+
+/* FNV-1a, 64 bits (Fowler, Noll, Vo): tells names apart within a key. */
+#define HASH_BEGIN             0xcbf29ce484222325ULL
+#define HASH_ADD_BYTE(h, byte) (((h) ^ (__u8)(byte)) * 0x100000001b3ULL)
+
+/* The executable counts by its name: one that is built again is the same service. */
+struct workload_key {
+	__u64 cgroup_id;
+	__u64 cgroup_names; /* a hash of those that tell: a cgroup may be renamed */
+	__u64 executable_hash;
+	__u64 name_hash;
+	__u32 hierarchy; /* of the cgroup: ids of cgroup v1 are unique only within one */
+	__u32 is_own;
 };
 
 /*
@@ -88,25 +130,14 @@ struct process_name {
 
 struct workload {
 	__u64 time_ns; /* 0: nobody */
-	__u64 cgroup_id;
+	struct workload_key key;
 	__u64 inode;
-	__u64 name_hash;
-	__u32 name_source; /* enum name_source */
 	__u32 device;
 	__u32 tgid;
-	__u32 is_own;
+	__u32 name_source; /* enum name_source */
+	__u32 reserved;
 	char comm[COMM_LEN];
 	char text[WORKLOAD_TEXT_LEN];
-};
-
-struct workload_key {
-	__u64 cgroup_id;
-	__u64 cgroup_names; /* a hash of those that tell: a cgroup may be renamed */
-	__u64 inode;
-	__u64 name_hash;
-	__u32 device;
-	__u16 hierarchy; /* of the cgroup: ids of cgroup v1 are unique only within one */
-	__u16 is_own;
 };
 
 #endif

@@ -531,6 +531,7 @@ int tcp_owners(struct bpf_iter__task_file *ctx)
 	thread = thread_find(task);
 	if (!state || !thread || state->tgid)
 		return 0;
+	workload_give(task, thread);
 	state->tgid = task->tgid;
 	state->workload = thread->workload;
 	BPF_CORE_READ_STR_INTO(&state->comm, task, comm);

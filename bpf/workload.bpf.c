@@ -9,26 +9,42 @@ const volatile __u32 ring_mask SETTING = 0;
 const volatile __u64 ring_threshold SETTING = 0;
 const volatile bool holds_cpu SETTING = false;
 
+__u32 own_tgid = 0; /* Sonde's, in the first pid namespace */
+
 __u32 workload_generation = 1;
 __u32 workload_pass = 1;
+__u32 workload_denied = 0;
+__u32 workload_seen[WORKLOADS_MAX] = {};
+__u32 workload_used[WORKLOADS_MAX] = {};
+__u32 workload_born[WORKLOADS_MAX] = {};
+struct shares shares = {};
 
 #define NAME_VARIABLE     "OTEL_SERVICE_NAME="
 #define NAME_VARIABLE_LEN (sizeof(NAME_VARIABLE) - 1)
 
-/*
- * FNV-1a, 64 bits (Fowler, Noll, Vo): tells names apart within the key of a workload. Global, so
- * that the verifier goes through its loop once.
- */
-__noinline int name_hash(void)
+/* Both are global, so that the verifier goes through their loops once. */
+__noinline __u64 text_hash(void)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
-	__u64 hash = 0xcbf29ce484222325;
+	__u64 hash = HASH_BEGIN;
 
 	if (!scratch)
 		return 0;
-	hash ^= scratch->name.source;
+	for (__u32 i = 0; i < sizeof(scratch->entry) && scratch->entry[i]; i++)
+		hash = HASH_ADD_BYTE(hash, scratch->entry[i]);
+	return hash;
+}
+
+__noinline int name_hash(void)
+{
+	struct workload_scratch *scratch = workload_scratch_get();
+	__u64 hash = HASH_BEGIN;
+
+	if (!scratch)
+		return 0;
+	hash = HASH_ADD_BYTE(hash, scratch->name.source);
 	for (int i = 0; i < NAME_LEN && scratch->name.text[i]; i++)
-		hash = (hash ^ (__u8)scratch->name.text[i]) * 0x100000001b3;
+		hash = HASH_ADD_BYTE(hash, scratch->name.text[i]);
 	scratch->name.hash = hash;
 	return 0;
 }
@@ -69,10 +85,13 @@ __noinline int environment_step(void)
 	return 0;
 }
 
-/* Looks for OTEL_SERVICE_NAME in the environment that the current process has just been given. */
-static __always_inline void name_from_environment(
-	struct task_struct *task, struct workload_scratch *scratch)
+__noinline int name_search(void)
 {
+	struct workload_scratch *scratch = workload_scratch_get();
+	struct task_struct *task = task_current();
+
+	if (!scratch)
+		return 0;
 	scratch->name.hash = 0;
 	scratch->name.source = NAME_NONE;
 	scratch->environment = BPF_CORE_READ(task, mm, env_start);
@@ -81,6 +100,7 @@ static __always_inline void name_from_environment(
 	for (int i = 0; i < ENVIRONMENT_ENTRIES; i++)
 		if (environment_step())
 			break;
+	return 0;
 }
 
 static __always_inline int on_workload_fork(struct task_struct *parent, struct task_struct *child)
@@ -97,6 +117,8 @@ static __always_inline int on_workload_fork(struct task_struct *parent, struct t
 	}
 	to->workload = from->workload;
 	to->generation = from->generation;
+	to->name_hash = from->name_hash;
+	to->executable_hash = from->executable_hash;
 	return 0;
 }
 
@@ -116,8 +138,10 @@ static __always_inline int on_workload_exec(struct task_struct *task)
 		count(SOURCE_WORKLOAD, OUTCOME_STORAGE_FAILED);
 		return 0;
 	}
-	name_from_environment(task, scratch);
-	thread->workload = workload_find(task, scratch);
+	name_search(); /* of the program that is executed: it is the current one already */
+	thread->name_hash = scratch->name.hash;
+	thread->executable_hash = 0;
+	thread->workload = workload_find(task, thread, scratch);
 	thread->generation = generation;
 	return 0;
 }
@@ -150,27 +174,24 @@ int BPF_PROG(workload_cgroup_changed)
 /* --- the tasks that are there: at start-up, and to learn which numbers are still in use --- */
 
 /*
- * Names of processes that were there before, which only user space can read; by process id. As many
- * as it hands over at a time.
+ * Hashes of the names of processes that were there before, which only user space can read; by
+ * process id. A thread of theirs gets a number when it does something.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
+	__uint(max_entries, PROCESS_NAMES_MAX);
 	__type(key, __u32);
-	__type(value, struct process_name);
+	__type(value, __u64);
 } workload_names SEC(".maps");
-
-/* True while more of them follow: the iterator leaves out what has no name so far. */
-bool workload_names_follow = false;
 
 static __always_inline int on_workload_task(struct task_struct *task)
 {
-	struct workload_scratch *scratch = workload_scratch_get();
-	struct process_name *name;
 	struct thread *thread;
+	__u64 *name;
 	__u32 tgid;
 
-	if (!task || !scratch)
+	own_tgid = bpf_get_current_pid_tgid() >> 32; /* who reads the iterator */
+	if (!task)
 		return 0;
 	thread = thread_make(task);
 	if (!thread) {
@@ -178,22 +199,16 @@ static __always_inline int on_workload_task(struct task_struct *task)
 		return 0;
 	}
 	if (!thread->generation) {
-		__u32 generation = workload_generation;
-
 		tgid = task->tgid;
 		name = bpf_map_lookup_elem(&workload_names, &tgid);
-		if (!name && workload_names_follow)
-			return 0;
-		scratch->name.hash = 0;
-		scratch->name.source = NAME_NONE;
-		if (name) {
-			scratch->name = *name;
-			name_hash();
-		}
-		thread->workload = workload_find(task, scratch);
-		thread->generation = generation;
+		if (name)
+			thread->name_hash = *name;
+		return 0;
 	}
-	workload_mark(thread->workload);
+	/* one that has slept since may have a number that is another's by now */
+	if (thread->workload < WORKLOADS_MAX &&
+		(__s32)(thread->generation - workload_born[thread->workload]) >= 0)
+		workload_seen[thread->workload] = workload_pass;
 	return 0;
 }
 

@@ -2,20 +2,42 @@
 /*
  * Workloads: a small number for "this executable in this cgroup, started under this name".
  *
- * A thread's number stands in its task storage. It is inherited over fork, found anew when a
- * process executes a program, and found anew by every thread at its next event when
- * `workload_generation` has moved on, which happens when some process changes its cgroup. The
- * probes allot numbers from a queue; the daemon reads who a number is from `workloads`, and puts
- * numbers that no task has any more back into the queue (user/kernel/workloads.c).
+ * A thread's number stands in its task storage, and next to it the hash of its OTEL_SERVICE_NAME.
+ * Both are inherited over fork and found anew when a process executes a program. The number is
+ * lent: each thread asks for it again, at its next event, when `workload_generation` has moved on.
+ * That happens when some process changes its cgroup, and when the daemon takes numbers back
+ * (user/kernel/workloads.c): those that no task has any more, and, when they get short, those that
+ * nobody has asked for. So who lives and does nothing has none, and finds one when it does
+ * something.
+ *
+ * The probes allot numbers from a queue; the daemon reads who a number is from `workloads`.
  */
 #ifndef SONDE_WORKLOAD_BPF_H
 #define SONDE_WORKLOAD_BPF_H
 
 #include "kept.bpf.h"
+#include "share.bpf.h"
 #include "table.h"
 
+extern __u32 own_tgid; /* of Sonde */
+
 extern __u32 workload_generation;
-extern const volatile __u32 own_tgid; /* of Sonde */
+extern __u32 workload_denied; /* times that there was none to be had */
+
+/*
+ * The collection of numbers in which a number was last seen with a task, and in which it was last
+ * asked for or found with something that outlives tasks. 0: it is free.
+ */
+extern __u32 workload_pass;
+extern __u32 workload_seen[WORKLOADS_MAX];
+extern __u32 workload_used[WORKLOADS_MAX];
+extern __u32 workload_born[WORKLOADS_MAX]; /* the generation in which it was given out */
+
+static __always_inline void workload_mark(__u32 number)
+{
+	if (number && number < WORKLOADS_MAX)
+		workload_used[number] = workload_pass;
+}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -168,7 +190,6 @@ static __always_inline void workload_describe(struct workload *workload, struct 
 	__u32 used = 0;
 
 	workload->time_ns = bpf_ktime_get_ns();
-	workload->name_hash = name->hash;
 	workload->name_source = name->source;
 	workload->tgid = BPF_CORE_READ(task, tgid);
 	BPF_CORE_READ_STR_INTO(&workload->comm, task, group_leader, comm);
@@ -184,40 +205,109 @@ static __always_inline void workload_describe(struct workload *workload, struct 
 		workload->text[used] = 0;
 }
 
+/* --- who fills the tables --- */
+
+/* Cgroups at this depth are a holder: `user.slice/user-1000.slice/user@1000.service`, or a pod. */
+#define HOLDER_LEVEL  3
+#define HOLDER_DEPTHS 32
+
 /*
- * The number for a task that was started under the name in `scratch`; a new one if there is none
- * yet. 0 when no number is left, which is counted, once for each thread that asks.
+ * What a service is part of, as far as it cannot choose that itself: its cgroup, but none that is
+ * deeper than those that an administrator makes; or, in the root, its user.
  */
-static __noinline __u32 workload_find(struct task_struct *task, struct workload_scratch *scratch)
+static __always_inline __u32 workload_holder(struct task_struct *task, struct cgroup *cgroup)
+{
+	__u64 id = BPF_CORE_READ(task, cred, uid.val);
+	int level = BPF_CORE_READ(cgroup, level);
+
+	for (int i = 0; i < HOLDER_DEPTHS && level > HOLDER_LEVEL; i++, level--)
+		cgroup = cgroup_parent(cgroup);
+	if (level > 0)
+		id = BPF_CORE_READ(cgroup, kn, id);
+	return id * 0x9e3779b97f4a7c15 >> 54; /* HOLDERS_MAX */
+}
+
+/* --- numbers --- */
+
+/* The hash of the text in `entry`. Global, so that the verifier goes through its loop once. */
+__u64 text_hash(void);
+
+/*
+ * A number for a holder, or 0. Who has a name of its own goes before who has none: a build or a
+ * script may run any number of executables, which are told apart only while there is room.
+ */
+static __always_inline __u32 workload_allot(__u32 holder, bool has_name)
+{
+	__u32 number;
+
+	if (!share_take(SHARE_WORKLOADS, holder, has_name ? SHARE_TIMES : SHARE_TIMES_UNNAMED))
+		return 0;
+	if (bpf_map_pop_elem(&workload_free, &number)) {
+		share_return(SHARE_WORKLOADS, holder);
+		return 0;
+	}
+	if (number >= WORKLOADS_MAX)
+		return 0;
+	shares.holder[number] = holder;
+	workload_born[number] = workload_generation;
+	workload_mark(number);
+	return number;
+}
+
+static __always_inline void executable_read(
+	struct task_struct *task, struct thread *thread, struct workload_scratch *scratch)
+{
+	const void *name = executable_name(task);
+
+	if (!name || bpf_probe_read_kernel_str(scratch->entry, NAME_LEN, name) < 0)
+		scratch->entry[0] = 0;
+	thread->executable_hash = text_hash();
+}
+
+/*
+ * The number for a thread of a task, whose name is in the scratch; a new one if there is none yet.
+ * 0 when no number is left for it, which is counted, each time that a thread asks.
+ */
+static __noinline __u32 workload_find(
+	struct task_struct *task, struct thread *thread, struct workload_scratch *scratch)
 {
 	struct cgroup *cgroup = workload_cgroup(task, scratch);
-	struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
 	struct workload_key key = {
 		.cgroup_id = BPF_CORE_READ(cgroup, kn, id),
 		.cgroup_names = cgroup_names_hash(cgroup),
-		.inode = BPF_CORE_READ(inode, i_ino),
 		.name_hash = scratch->name.hash,
-		.device = BPF_CORE_READ(inode, i_sb, s_dev),
 		.hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id),
 		.is_own = (__u32)BPF_CORE_READ(task, tgid) == own_tgid,
 	};
-	__u32 *known = bpf_map_lookup_elem(&workload_numbers, &key), number;
 	struct workload *workload = &scratch->workload;
+	__u32 *known, number;
 
-	if (known)
+	if (!thread)
+		return 0;
+	if (!thread->executable_hash)
+		executable_read(task, thread, scratch);
+	key.executable_hash = thread->executable_hash;
+	known = bpf_map_lookup_elem(&workload_numbers, &key);
+	if (known) {
+		workload_mark(*known);
 		return *known;
-	if (bpf_map_pop_elem(&workload_free, &number)) {
+	}
+	number = workload_allot(workload_holder(task, cgroup), key.name_hash);
+	if (!number) {
+		__sync_fetch_and_add(&workload_denied, 1);
 		count(SOURCE_WORKLOAD, OUTCOME_TABLE_FULL);
 		return 0;
 	}
 	workload_describe(workload, task, cgroup, &scratch->name);
-	workload->cgroup_id = key.cgroup_id;
-	workload->inode = key.inode;
-	workload->device = key.device;
-	workload->is_own = key.is_own;
+	workload->key = key;
+	workload->inode = BPF_CORE_READ(task, mm, exe_file, f_inode, i_ino);
+	workload->device = BPF_CORE_READ(task, mm, exe_file, f_inode, i_sb, s_dev);
 	/* described before it is published: who finds the number finds its description */
 	bpf_map_update_elem(&workloads, &number, workload, BPF_ANY);
 	if (bpf_map_update_elem(&workload_numbers, &key, &number, BPF_NOEXIST)) {
+		if (number < WORKLOADS_MAX)
+			workload_used[number] = 0;
+		share_return(SHARE_WORKLOADS, shares.holder[number & (WORKLOADS_MAX - 1)]);
 		bpf_map_push_elem(&workload_free, &number, BPF_ANY);
 		known = bpf_map_lookup_elem(&workload_numbers, &key);
 		return known ? *known : 0;
@@ -226,55 +316,93 @@ static __noinline __u32 workload_find(struct task_struct *task, struct workload_
 	return number;
 }
 
-/* Takes over the name that the tasks of a number were started with. */
-static __always_inline void workload_name_of(__u32 number, struct process_name *name)
+/* Looks for the name that the current process was started under, into the scratch. */
+int name_search(void);
+
+/*
+ * The text of a name that goes with a hash: the description of the number that the thread had has
+ * it, or else the process's memory, as long as nobody has written over it. If neither has, the
+ * daemon remembers the text.
+ */
+static __always_inline void name_recall(struct workload_scratch *scratch, __u32 number, __u64 hash)
 {
 	struct workload *workload = number ? bpf_map_lookup_elem(&workloads, &number) : NULL;
+	struct process_name *name = &scratch->name;
 
-	name->hash = 0;
+	name->hash = hash;
 	name->source = NAME_NONE;
-	if (!workload || !workload->name_hash)
+	name->text[0] = 0;
+	if (!hash)
 		return;
-	name->hash = workload->name_hash;
-	name->source = workload->name_source;
-	bpf_probe_read_kernel_str(name->text, NAME_LEN, workload->text);
+	if (workload && workload->key.name_hash == hash) {
+		name->source = workload->name_source;
+		bpf_probe_read_kernel_str(name->text, NAME_LEN, workload->text);
+		return;
+	}
+	name_search();
+	if (name->hash == hash)
+		return;
+	name->hash = hash;
+	name->source = NAME_NONE;
+	name->text[0] = 0;
 }
 
 /*
- * The number that the current thread should have in place of `number`, which is outdated, or 0.
- * Those that io_uring makes for a process are forked in silence: they have none, and take over its
- * name. One that has given its memory back as it ends keeps its number: nothing would name it.
+ * Gives the current thread the number that it should have now. Of one that was never seen before,
+ * the name is that of its process: the kernel makes threads for io_uring in silence, and a process
+ * may be from before Sonde.
  */
-__weak __noinline __u32 workload_refresh(__u32 number)
+__weak __noinline int workload_refresh(void)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
-	struct task_struct *task = task_current();
-	struct thread *leader;
+	struct thread *thread = thread_find(task_current()), *leader;
+	__u32 generation = workload_generation;
 
-	if (!scratch || (number && !READ(task, mm)))
-		return number;
-	if (!number) {
-		leader = thread_find(READ(task, group_leader));
-		number = leader ? leader->workload : 0;
+	if (!scratch || !thread)
+		return 0;
+	if (!thread->generation && !thread->name_hash) {
+		leader = thread_find(READ(task_current(), group_leader));
+		if (leader && leader != thread && (leader->generation || leader->name_hash)) {
+			thread->name_hash = leader->name_hash;
+			thread->executable_hash = leader->executable_hash;
+			thread->workload = leader->workload;
+		} else {
+			name_search();
+			thread->name_hash = scratch->name.hash;
+		}
 	}
-	workload_name_of(number, &scratch->name);
-	return workload_find(task, scratch);
+	name_recall(scratch, thread->workload, thread->name_hash);
+	thread->workload = workload_find(task_current(), thread, scratch);
+	thread->generation = generation;
+	return 0;
+}
+
+/* Gives a number to a thread from before Sonde, which has done nothing yet; for iterators. */
+static __always_inline void workload_give(struct task_struct *task, struct thread *thread)
+{
+	struct workload_scratch *scratch = workload_scratch_get();
+	__u32 generation = workload_generation;
+
+	if (!scratch || thread->generation)
+		return;
+	scratch->name.hash = thread->name_hash;
+	scratch->name.source = NAME_NONE;
+	scratch->name.text[0] = 0; /* the daemon has read it */
+	thread->workload = workload_find(task, thread, scratch);
+	thread->generation = generation;
 }
 
 /* The current thread with an up-to-date workload, or NULL (counted under `source`). */
 static __always_inline struct thread *thread_current(enum source source)
 {
 	struct thread *thread = thread_make(task_current());
-	__u32 generation = workload_generation;
 
 	if (!thread) {
 		count(source, OUTCOME_STORAGE_FAILED);
 		return NULL;
 	}
-	if (thread->generation != generation) {
-		thread->workload = workload_refresh(thread->workload);
-		thread->generation = generation;
-	}
+	if (thread->generation != workload_generation)
+		workload_refresh();
 	return thread;
 }
 
@@ -286,28 +414,6 @@ static __always_inline void owner_set(struct socket_state *state, enum source so
 	state->workload = thread ? thread->workload : 0;
 	state->tgid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(state->comm, COMM_LEN);
-}
-
-/*
- * The collection of numbers that a number was last marked for: one that nobody marks before that is
- * given back. Tasks mark theirs, and so does what outlives them.
- */
-extern __u32 workload_pass;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct by_workload);
-} workload_seen __weak SEC(".maps");
-
-static __always_inline void workload_mark(__u32 number)
-{
-	__u32 zero = 0;
-	struct by_workload *seen = bpf_map_lookup_elem(&workload_seen, &zero);
-
-	if (seen && number < WORKLOADS_MAX)
-		seen->figure[number] = workload_pass;
 }
 
 #endif

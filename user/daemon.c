@@ -380,7 +380,8 @@ static void on_tick(struct daemon *daemon)
 
 	if (read(daemon->ticks, &ticks, sizeof(ticks)) < 0)
 		return;
-	if (daemon->probes && now - daemon->swept_ns >= daemon->config.sweep_interval_ns)
+	if (daemon->probes && (now - daemon->swept_ns >= daemon->config.sweep_interval_ns ||
+				      probes_want_sweep(daemon->probes)))
 		sweep(daemon);
 	serve(daemon);
 	if (daemon->table && now - daemon->drawn_ns >= TABLE_INTERVAL_NS) {

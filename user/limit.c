@@ -29,6 +29,11 @@ static const struct limit_description limits[LIMITS] = {
 	[LIMIT_WORKLOADS] = {"workloads",
 		"no number is left for new programs: they count as _other until others end",
 		"run programs that belong together under one OTEL_SERVICE_NAME or unit"},
+	[LIMIT_PROBE_TABLES] = {"probe_tables",
+		"a table of the probes is full: some events of a source are not counted until room "
+		"is given back",
+		"see sonde_events_total{outcome=\"table_full\"}; switch off the source, or run "
+		"fewer programs at a time"},
 	[LIMIT_PEERS] = {"peers",
 		"a service has more DNS names as peers than its share: the peer of others is "
 		"external",

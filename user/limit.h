@@ -23,6 +23,7 @@ enum limit {
 	LIMIT_SERVICE_SERIES, /* samples of one service */
 	LIMIT_ROUTES,
 	LIMIT_WORKLOADS,
+	LIMIT_PROBE_TABLES, /* in the kernel, of a source */
 	LIMIT_PEERS,
 	LIMIT_PORTS,
 	LIMIT_DNS_NAMES,

@@ -94,6 +94,13 @@ static void outlive(long status)
 	must(!pthread_create(&thread, NULL, end_later, &its_own), "pthread_create");
 }
 
+/* Writes over the environment, as programs do that show a title there. */
+static void forget(void)
+{
+	for (char **entry = environ; *entry; entry++)
+		memset(*entry, 'x', strlen(*entry));
+}
+
 static void step(const char *what, const char *argument)
 {
 	long n = strtol(argument, NULL, 10);
@@ -117,6 +124,8 @@ static void step(const char *what, const char *argument)
 		burn(n);
 	else if (!strcmp(what, "eat"))
 		eat(n);
+	else if (!strcmp(what, "forget"))
+		forget();
 	else if (!strcmp(what, "join"))
 		join(argument);
 	else if (!strcmp(what, "raise"))

@@ -63,21 +63,6 @@ def test_300_names_one_after_another_keep_their_figures(sonde, calls):
            *[(CALLS, {"service_name": name, "syscall": "getppid"}, 10) for name in names])
 
 
-def test_numbers_of_workloads_that_are_gone_serve_new_ones(tmp_path, calls):
-    """1,200 names where there are 1,023 numbers: the later ones get numbers of the earlier."""
-    batches = [[unique(f"batch-{batch}-{i}") for i in range(600)] for batch in range(2)]
-    with Sonde(tmp_path, "--no-syscalls", "--no-tcp", "--no-http") as sonde:
-        for names in batches:
-            assert run("/usr/bin/python3", "-c", SPAWNER, calls, "600", *names)[0] == 0
-            expect(sonde, *((STARTS, {"service_name": name}, 1) for name in names))
-            if names is not batches[-1]:
-                time.sleep(65)  # four passes, after which the numbers are free
-        metrics = sonde.metrics()
-        assert metrics.dropped("workload") == 0
-        for name in batches[0] + batches[1]:
-            assert metrics.sum(EXITS, service_name=name, reason="success") == 1
-
-
 def test_exit_reasons_are_success_error_and_signal(sonde, calls):
     name = unique("reasons")
     for steps, status in ((["exit=0"], 0), (["getppid=1"], 0), (["exit=1"], 1), (["exit=255"], 255),

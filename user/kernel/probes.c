@@ -20,6 +20,7 @@
 #include "kernel/kretprobe.h"
 #include "kernel/kernel_btf.h"
 #include "kernel/memory_limit.h"
+#include "kernel/pid_namespace.h"
 #include "kernel/refusal.h"
 #include "kernel/requests.h"
 #include "kernel/resolvers.h"
@@ -30,8 +31,8 @@
 #include "startup.h"
 #include "table.h"
 
-/* How often numbers that no task has are looked for. */
-#define COLLECT_INTERVAL_NS (15 * 1000000000ULL)
+/* Rounds of draining before numbers are taken back, each of which is bounded. */
+#define DRAINS_MAX 16
 
 /* Readings of the clocks, of which the best is told: a microsecond in all. */
 #define CLOCK_TRIES 5
@@ -52,8 +53,7 @@ struct probes {
 	struct connections *connections; /* NULL: their iterator is off; likewise the next */
 	struct requests *requests;
 	struct resolvers resolvers;
-	uint64_t collected_ns; /* when numbers were last taken back */
-	bool holds_cpu;        /* this kernel lets programs do that */
+	bool holds_cpu; /* this kernel lets programs do that */
 };
 
 /* All records pass here, so that a workload is described before them. */
@@ -140,7 +140,7 @@ static int tables_plan(struct probes *probes, const struct probes_options *optio
 	skeleton->rodata_settings->ring_mask = rings - 1;
 	skeleton->rodata_settings->ring_threshold = ring_bytes / RING_WAKE_PART;
 	skeleton->rodata_settings->shard_mask = shards - 1;
-	skeleton->rodata_settings->own_tgid = (uint32_t)getpid();
+	skeleton->bss->own_tgid = (uint32_t)getpid(); /* until an iterator knows better */
 	for (unsigned number = 0; number < SYSCALLS_MAX; number++)
 		skeleton->rodata_settings->syscall_waits[number] =
 			(uint8_t)options->syscall_wait(number);
@@ -151,9 +151,8 @@ static int tables_plan(struct probes *probes, const struct probes_options *optio
 	skeleton->bss->long_request_ns = options->long_request_ns;
 	if (!programs_has_source(&probes->programs,
 		    SOURCE_SYSCALL)) /* tables that nobody counts in take no memory */
-		return bpf_map__set_max_entries(skeleton->maps.latency_slots, 1)
-			       ?: bpf_map__set_max_entries(skeleton->maps.latencies, 1);
-	return bpf_map__set_max_entries(skeleton->maps.latency_slots, shards * WORKLOADS_MAX);
+		return bpf_map__set_max_entries(skeleton->maps.latencies, 1);
+	return 0;
 }
 
 /* --- attach, in the order of the table --- */
@@ -236,8 +235,11 @@ static int tables_make(struct probes *probes, const struct probes_options *optio
 	struct sonde *skeleton = probes->skeleton;
 	uint32_t rings;
 
+	bool sees_all = pid_namespace_is_first() &&
+			programs_has(&probes->programs, program_find("workload_tasks"));
+
 	rings_plan(options->ring_bytes, &rings, &probes->ring_bytes);
-	probes->workloads = workloads_new(skeleton, probes->sink, probes->context);
+	probes->workloads = workloads_new(skeleton, sees_all, probes->sink, probes->context);
 	probes->tables = tables_new(skeleton, pass, probes);
 	if (!probes->workloads || !probes->tables)
 		return errno ? -errno : -ENOMEM;
@@ -388,6 +390,8 @@ int probes_open(struct probes **out, const struct probes_options *options, recor
 	refusal_listen();
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* kernels before 5.11 count maps against it */
 	memory_limit_tell(btf, options->ring_bytes);
+	if (!pid_namespace_is_first())
+		pid_namespace_tell();
 	if (programs_begin(probes, options, btf)) {
 		result = probes_begin(probes, options, error);
 	} else {
@@ -402,7 +406,6 @@ end:
 	}
 	clock_tell(probes);
 	resolvers_tell(&probes->resolvers, probes->sink, probes->context);
-	probes->collected_ns = clock_monotonic_ns();
 	malloc_trim(0); /* what the kernel's types took to read is not needed again */
 	*out = probes;
 	return 0;
@@ -436,29 +439,32 @@ bool probes_drain(struct probes *probes)
 	return rings_drain(probes->rings);
 }
 
-static void retire(void *context, __u32 workload)
+static void retire(void *context, const bool *retired)
 {
 	struct probes *probes = context;
 
-	tables_retire(probes->tables, workload);
+	tables_retire(probes->tables, retired);
 }
 
 void probes_sweep(struct probes *probes)
 {
-	uint64_t now = clock_monotonic_ns();
-
 	tables_sweep(probes->tables);
 	if (probes->connections && programs_has_source(&probes->programs, SOURCE_TCP))
 		connections_sweep(probes->connections);
 	if (probes->requests)
 		requests_sweep(probes->requests);
 	clock_tell(probes);
-	if (now - probes->collected_ns < COLLECT_INTERVAL_NS)
+	if (!workloads_want_collection(probes->workloads))
 		return;
-	probes->collected_ns = now;
-	resolvers_tell(&probes->resolvers, probes->sink, probes->context);
-	if (programs_has(&probes->programs, program_find("workload_tasks")))
-		workloads_collect(probes->workloads, retire, probes);
+	/* what bears a number that is taken back must have been passed on */
+	for (int i = 0; i < DRAINS_MAX && rings_drain(probes->rings); i++)
+		;
+	workloads_collect(probes->workloads, retire, probes);
+}
+
+bool probes_want_sweep(const struct probes *probes)
+{
+	return workloads_are_short(probes->workloads) || tables_are_short(probes->tables);
 }
 
 void probes_set_slow_syscall(struct probes *probes, uint64_t slow_syscall_ns)

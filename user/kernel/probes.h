@@ -55,6 +55,9 @@ bool probes_drain(struct probes *probes);
  */
 void probes_sweep(struct probes *probes);
 
+/* Whether a sweep is wanted before its time: room in the tables is short. */
+bool probes_want_sweep(const struct probes *probes);
+
 void probes_set_slow_syscall(struct probes *probes, uint64_t slow_syscall_ns);
 void probes_set_long_request(struct probes *probes, uint64_t long_request_ns);
 

@@ -48,8 +48,8 @@ const struct program program_table[PROGRAMS] = {
 	 .when = WHEN_TABLES,
 	 .without = "threads that have ended keep their place in the table until it is full"},
 	{ITERATOR("workload_tasks", "task"), .source = SOURCE_WORKLOAD, .since = "Linux 5.8",
-	 .without = "what ran before Sonde has no OTEL_SERVICE_NAME, and of all services that ever "
-		    "come the first 1023 are told apart"},
+	 .without = "of what ran before Sonde, TCP connections that were open belong to no service, "
+		    "and numbers of services become free late"},
 
 	/* --- processes --- */
 	{TRACEPOINT("process_exec", "sched_process_exec"), .source = SOURCE_PROCESS},

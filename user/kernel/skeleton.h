@@ -8,6 +8,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "table.h" /* types of the probes' variables */
+
 #include "sonde.skel.h"
 
 /* Where the probes keep what they know of threads and sockets; see bpf/kept.bpf.h. */

@@ -13,9 +13,9 @@
  * A name counts for as long as the answer may be kept, but not for less than a minute, as pools
  * open connections long after they asked, and not for more than a day.
  *
- * In fixed memory, some 1 MiB, which the workloads share: when it is full, one that has less than
- * an equal part of it takes a name of the one with the most, all others one of their own; the least
- * recently used go first.
+ * In fixed memory, 1.2 MiB at most, which the workloads share: when it is full, one that has less
+ * than an equal part of it takes a name of the one with the most, all others one of their own; the
+ * least recently used go first.
  */
 #ifndef SONDE_DNS_NAMES_H
 #define SONDE_DNS_NAMES_H
