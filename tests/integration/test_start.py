@@ -9,7 +9,7 @@ import time
 import pytest
 
 from cgroups import small_memory_cgroup
-from harness import SONDE, Sonde, expect, start, unique, wait_until
+from harness import SONDE, Sonde, expect, run, start, unique, wait_until
 
 CALLS = "sonde_syscall_duration_seconds_count"
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs", "environment.c")
@@ -128,3 +128,41 @@ def test_memory_that_is_needed_and_not_there_is_told_before_the_kernel_acts(
             assert f"cgroup={folder}" in told[0] and "needed_mib=48" in told[0]
             sonde.process.kill()
             sonde.process.wait()
+
+
+@contextlib.contextmanager
+def sonde_in_pid_namespace(tmp_path):
+    """Sonde as the first process of a pid namespace of its own."""
+    sonde = Sonde(tmp_path, command=("unshare", "--pid", "--fork", "--mount-proc", SONDE))
+    try:
+        with open(f"/proc/{sonde.process.pid}/task/{sonde.process.pid}/children",
+                  encoding="ascii") as children:
+            inside = int(children.read())
+        yield sonde
+        os.kill(inside, signal.SIGTERM)
+        assert sonde.process.wait(20) == 0
+    finally:
+        if sonde.process.poll() is None:
+            os.kill(inside, signal.SIGKILL)
+            sonde.process.wait()
+
+
+def test_own_pid_namespace_is_told_and_hides_nobody(tmp_path, calls):
+    """Who was there before has its name, who comes too, and Sonde still knows itself."""
+    before, after = unique("outside-before"), unique("outside-after")
+    with start(calls, "read=1", "getppid=777", "read=1", "getppid=223", name=before,
+               stdin=subprocess.PIPE) as process, sonde_in_pid_namespace(tmp_path) as sonde:
+        assert sonde.log().count("not the machine's own pid namespace") == 1
+        assert "hostPID: true" in sonde.log()
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        expect(sonde, (CALLS, {"service_name": before, "syscall": "getppid"}, 777))
+        for _ in range(20):  # longer than it takes until numbers are looked through
+            assert run(calls, "getppid=10", name=after)[0] == 0
+            time.sleep(1)
+        process.communicate(b"x", timeout=20)
+        expect(sonde, (CALLS, {"service_name": before, "syscall": "getppid"}, 1000),
+               (CALLS, {"service_name": after, "syscall": "getppid"}, 200))
+        metrics = sonde.metrics()
+        assert metrics.sum(CALLS, service_name="sonde") > 0
+        assert metrics.sum("http_server_request_duration_seconds_count", service_name="sonde") == 0
