@@ -97,7 +97,7 @@ PROTO_OBJECTS := $(PROTO_SOURCES:user/%.proto=$(OUT)/%.pb-c.o)
 LIB_OBJECTS   := $(patsubst %.c,$(OUT)/%.o,$(filter-out user/main.c,$(USER_SOURCES))) $(PROTO_OBJECTS)
 UNIT_TESTS    := $(UNIT_SOURCES:%.c=$(OUT)/%)
 UNIT_OBJECTS  := $(UNIT_SHARED:%.c=$(OUT)/%.o)
-FUZZ_TARGETS  := http exchange line dns
+FUZZ_TARGETS  := http exchange line dns replay
 GENERATED     := $(addprefix $(BUILD)/,sonde.skel.h sonde_tables.skel.h syscall_names.h version.h) $(PROTO_HEADERS)
 LIBRARIES     := $(SYSROOT:=.packages)
 
@@ -298,7 +298,7 @@ integration: all ## tests against real programs on this kernel (as root; PYTEST_
 
 # Probes run here as plain C under clang's sanitizers: tests/fuzz/bpf/ stands in for libbpf's
 # headers. The probes load eight bytes from wherever they begin, which BPF is free to do.
-FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow \
 	-fno-sanitize=alignment -fno-sanitize-recover=all
 FUZZ_PROBE  := $(patsubst %,build/fuzz/%.o,probe kernel reference run dialogue)
 
@@ -319,14 +319,35 @@ build/fuzz/http1.o build/fuzz/dns.o: build/fuzz/%.o: user/protocol/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -std=c17 -D_GNU_SOURCE $(WARNINGS) -Iuser -Ibpf -MMD -MP -c $< -o $@
 
+# The daemon without its main(), for a target that goes through all of it.
+FUZZ_DAEMON := $(patsubst user/%.c,build/fuzz/user/%.o,$(filter-out user/main.c,$(USER_SOURCES)))
+
+$(FUZZ_DAEMON): build/fuzz/user/%.o: user/%.c | $(GENERATED)
+	$(say) CLANG $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -O1 $(WARNINGS) -MMD -MP -c $< -o $@
+
+build/fuzz/user/export/%.pb-c.o: $(BUILD)/export/%.pb-c.h
+	$(say) CLANG $(<:.h=.c)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -O1 -w -c $(<:.h=.c) -o $@
+
+build/fuzz/daemon.a: $(FUZZ_DAEMON) $(PROTO_SOURCES:user/%.proto=build/fuzz/user/%.pb-c.o)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+build/fuzz/fuzz_replay.o: FUZZ_CFLAGS += -I$(BUILD)
+build/fuzz/fuzz_replay.o: | $(GENERATED)
+build/fuzz/replay: build/fuzz/daemon.a
+build/fuzz/replay: FUZZ_LIBS = $(USER_LIBS)
 build/fuzz/http build/fuzz/exchange: $(FUZZ_PROBE)
 build/fuzz/line: build/fuzz/http1.o
 build/fuzz/dns: build/fuzz/dns.o
 $(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/fuzz_%.o
 	$(say) LINK $@
-	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) $(FUZZ_LIBS) -o $@
 
--include $(wildcard build/fuzz/*.d)
+-include $(wildcard build/fuzz/*.d build/fuzz/user/*.d build/fuzz/user/*/*.d)
 
 # All targets side by side, each with $(1) and the inputs that it knows; new ones go to folder $(2).
 define fuzz_run

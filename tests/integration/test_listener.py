@@ -117,8 +117,9 @@ def test_a_scraper_has_its_answer_within_a_second_beside_a_thousand(sonde, kind)
 
 def test_what_did_not_get_an_answer_is_counted_and_told(sonde):
     metrics = sonde.metrics()
-    assert metrics.sum("sonde_limit_reached_total", limit="clients") > CROWD / 2
-    assert metrics.sum("sonde_listener_denied_total", reason="gave_way") > CROWD / 2
+    assert metrics.sum("sonde_limit_reached_total", limit="clients") > 0
+    assert metrics.sum("sonde_listener_denied_total", reason="slow_reader") > 0
+    assert metrics.sum("sonde_listener_denied_total", reason="malformed") > CROWD / 2
     assert sonde.log().count("too many connections to the listener") == 1
     before = metrics.sum("sonde_listener_denied_total", reason="host")
     assert status(sonde.port, "Host: evil.example") == 403

@@ -173,6 +173,23 @@ static void test_ipv6_is_written_short(void **state)
 	assert_has("\"destination.address\":\"2001::9\"");
 }
 
+/* Times of a recording that somebody made up: they wrap around. */
+static void test_any_clock_is_told(void **state)
+{
+	struct flow_sample sample;
+	(void)state;
+
+	flow_sample_make(&sample);
+	sample.view.realtime_offset_ns = INT64_MIN;
+	sample.flow.end_ns = UINT64_MAX - 4294967294U; /* -4294967295 with a sign */
+	json_of(&sample.view);
+	assert_has("{\"timestamp\":\"2262-04-11T23:47:12.559808513Z\",");
+	sample.view.realtime_offset_ns = INT64_MAX;
+	sample.flow.end_ns = UINT64_MAX;
+	json_of(&sample.view);
+	assert_has("{\"timestamp\":\"2262-04-11T23:47:16.854775806Z\",");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_failed_connection_has_no_figures_that_nobody_counted),
 		cmocka_unit_test(test_names_of_any_bytes_stay_json),
 		cmocka_unit_test(test_ipv6_is_written_short),
+		cmocka_unit_test(test_any_clock_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

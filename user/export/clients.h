@@ -30,7 +30,7 @@
 #define CLIENTS_ANSWER_MS 60000 /* from its place to its answer's end */
 #define CLIENTS_LEAVE_MS  1000  /* from a refusal to the client's end of the connection */
 #define CLIENTS_STALL_MS                                                                           \
-	50 /* a client that took nothing for so long may lose its place to another */
+	100 /* a client that took nothing for so long may lose its place to another */
 
 enum client_state {
 	CLIENT_LEAVING, /* it was refused */
@@ -45,6 +45,7 @@ struct client {
 	unsigned network;
 	bool has_begun;    /* waiting: its first byte came */
 	bool is_light;     /* its request needs no main thread */
+	bool has_body;     /* its request has one, which is waited for */
 	bool is_local;     /* it may see the pages for local eyes */
 	bool is_known;     /* served: libmicrohttpd has taken it, and closes its descriptor */
 	bool is_held;      /* served: the main thread is to move next */

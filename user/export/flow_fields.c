@@ -43,9 +43,10 @@ static void put_seconds(const struct fields *fields, const char *name, uint64_t 
 
 /* --- what a record says of its connection --- */
 
+/* Without a sign, as a recording may say anything of its clocks: that wraps around. */
 static uint64_t wall_time_ns(const struct flow_view *view, uint64_t monotonic_ns)
 {
-	return (uint64_t)((int64_t)monotonic_ns + view->realtime_offset_ns);
+	return monotonic_ns + (uint64_t)view->realtime_offset_ns;
 }
 
 uint64_t flow_record_time_ns(const struct flow_view *view)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -171,6 +172,7 @@ static void judge(struct gate *gate, struct client *client, struct request_head 
 		return;
 	}
 	client->is_light = needs_no_main_thread(head);
+	client->has_body = head->has_body;
 	client_set_state(&gate->clients, client, CLIENT_READY, now_ms());
 }
 
@@ -230,7 +232,7 @@ static bool find_descriptor(struct gate *gate)
 {
 	struct client *client = clients_to_give_way(&gate->clients);
 
-	if (client) {
+	if (client && client->state != CLIENT_READY) {
 		give_way(gate, client, LIMIT_DESCRIPTORS);
 		return true;
 	}
@@ -302,24 +304,44 @@ static bool somebody_is_ready(const struct clients *clients)
 	return false;
 }
 
-/* Those that are ready may take the places of those that take nothing of their answers. */
-static void make_places(struct gate *gate)
+/* Has this client room for more, so that it is this thread that is slow? */
+static bool has_room(const struct client *client)
+{
+	struct pollfd socket = {.fd = client->fd, .events = POLLOUT};
+
+	return poll(&socket, 1, 0) > 0;
+}
+
+/* Ends the one that took nothing of its answer for longest. Returns false: there is none. */
+static bool make_place(struct gate *gate)
 {
 	struct clients *clients = &gate->clients;
 	uint64_t now = now_ms();
+	char network[ADDRESS_TEXT_LEN];
 	struct client *client;
 
-	for (int i = 0; i < CLIENTS_MAX; i++) {
-		if (clients->places[i].fd < 0 || clients->places[i].state != CLIENT_READY)
-			continue;
-		client = clients_stalled(clients, now);
-		if (!client)
-			return;
-		char network[ADDRESS_TEXT_LEN];
+	while ((client = clients_stalled(clients, now))) {
+		client->moved_ms = now;
+		if (client->has_body || !has_room(client))
+			break;
+	}
+	if (!client)
+		return false;
+	client_network_text(clients, client, network);
+	limit_met(LIMIT_CLIENTS, network);
+	cut(client, DENIED_SLOW_READER);
+	return true;
+}
 
-		client_network_text(clients, client, network);
-		limit_met(LIMIT_CLIENTS, network);
-		cut(client, DENIED_SLOW_READER);
+/* Those that are ready may take the places of those that take nothing of their answers. */
+static void make_places(struct gate *gate)
+{
+	const struct clients *clients = &gate->clients;
+
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		if (clients->places[i].fd >= 0 && clients->places[i].state == CLIENT_READY &&
+			!make_place(gate))
+			return;
 	}
 }
 

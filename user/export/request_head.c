@@ -174,6 +174,7 @@ static bool check_body(struct reading *reading)
 		return refuse(reading->head, 400, "Content-Length is no number\n");
 	for (size_t i = 0; i < text->length && bytes <= REQUEST_BODY_MAX; i++)
 		bytes = bytes * 10 + (size_t)(text->bytes[i] - '0');
+	reading->head->has_body = bytes > 0;
 	return bytes > REQUEST_BODY_MAX && refuse(reading->head, 413, "the body is too long\n");
 }
 

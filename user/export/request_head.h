@@ -23,6 +23,7 @@ struct request_head {
 	unsigned status;     /* 0: well formed; else what to refuse it with, */
 	const char *problem; /* and why: a constant */
 	bool is_http_1_0;
+	bool has_body;
 	bool is_forwarded; /* bears a header that only proxies add */
 	struct request_text target;
 	struct request_text host;
