@@ -53,8 +53,10 @@ struct config {
 	uint64_t sweep_interval_ns; /* key sweep-interval, default 1s, 100ms … 60s */
 	uint64_t ring_bytes; /* key ring-size, all ring buffers together, default 2MiB, power of
 				two, 256KiB … 64MiB */
-	uint64_t series_max; /* key series-limit: series in all, default 20000 */
-	uint64_t series_per_service_max; /* key series-per-service-limit, default 2000 */
+	uint64_t series_max; /* key series-limit: samples in all, default 20000 */
+	uint64_t series_per_service_max; /* key series-per-service-limit, default 5000 */
+	uint64_t series_ttl_ns; /* key series-ttl: kept of what has ended, default 10m; 0 = for ever
+				 */
 	uint64_t routes_per_service_max; /* key routes-per-service-limit: learned, default 100 */
 	char **http_routes; /* key http-routes: templates (`/users/{id}`), first match wins */
 	size_t http_route_count;

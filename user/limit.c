@@ -16,12 +16,12 @@ struct limit_description {
 
 static const struct limit_description limits[LIMITS] = {
 	[LIMIT_SERIES] = {"series",
-		"no room for more series: new ones count in overflow series, in which sums are "
-		"still true",
+		"no room for more series: the least recently used give way, and what finds no "
+		"room counts in overflow series",
 		"raise series-limit, or leave out a source"},
 	[LIMIT_SERVICE_SERIES] = {"service_series",
-		"a service has more series than its share: its new ones count in its overflow "
-		"series",
+		"a service has more series than its share: its least recently used give way, and "
+		"what finds no room counts in its overflow series",
 		"raise series-per-service-limit"},
 	[LIMIT_ROUTES] = {"routes",
 		"a service uses more routes than can be learned: the route of others is /*",

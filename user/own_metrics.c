@@ -23,6 +23,7 @@ enum own_family {
 	OWN_RING_PEAK,
 	OWN_SERIES,
 	OWN_SERIES_OVERFLOWED,
+	OWN_SERIES_REMOVED,
 	OWN_LIMITS,
 	OWN_LOG_LINES_DROPPED,
 	OWN_DENIALS,
@@ -61,7 +62,7 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 		.unit = "bytes",
 		.type = METRIC_GAUGE},
 	[OWN_SERIES] = {.name = "sonde_series",
-		.help = "Series that are kept.",
+		.help = "Series of services as a back-end counts them: lines of OpenMetrics.",
 		.unit = "",
 		.type = METRIC_GAUGE},
 	[OWN_SERIES_OVERFLOWED] = {.name = "sonde_series_overflowed_updates_total",
@@ -69,6 +70,12 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 			"reached.",
 		.unit = "",
 		.type = METRIC_COUNTER},
+	[OWN_SERIES_REMOVED] = {.name = "sonde_series_removed_total",
+		.help = "Series, counted likewise, that were removed: their service ended, or "
+			"others needed the room.",
+		.unit = "",
+		.type = METRIC_COUNTER,
+		.labels = {"reason"}},
 	[OWN_LIMITS] = {.name = "sonde_limit_reached_total",
 		.help = "How often something found no room in a table of Sonde.",
 		.unit = "",
@@ -221,6 +228,10 @@ void own_metrics_update(struct own_metrics *own, const struct own_sources *sourc
 	set(own, OWN_LOG_LINES_DROPPED, NULL, (double)log_lines_dropped());
 	for (int denial = 0; denial < DENIALS; denial++)
 		set(own, OWN_DENIALS, denial_name(denial), (double)denial_count(denial));
-	set(own, OWN_SERIES, NULL, (double)metrics_series_count(own->metrics));
+	set(own, OWN_SERIES, NULL, (double)metrics_samples(own->metrics));
 	set(own, OWN_SERIES_OVERFLOWED, NULL, (double)metrics_overflowed(own->metrics));
+	set(own, OWN_SERIES_REMOVED, "ended",
+		(double)metrics_removed(own->metrics, METRIC_REMOVED_ENDED));
+	set(own, OWN_SERIES_REMOVED, "room",
+		(double)metrics_removed(own->metrics, METRIC_REMOVED_FOR_ROOM));
 }

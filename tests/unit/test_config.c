@@ -78,7 +78,8 @@ static void assert_defaults(void)
 	assert_int_equal(config.sweep_interval_ns, SECOND);
 	assert_int_equal(config.ring_bytes, 2 * 1024 * 1024);
 	assert_int_equal(config.series_max, 20000);
-	assert_int_equal(config.series_per_service_max, 2000);
+	assert_int_equal(config.series_per_service_max, 5000);
+	assert_int_equal(config.series_ttl_ns, 600 * SECOND);
 	assert_int_equal(config.routes_per_service_max, 100);
 	assert_int_equal(config.http_route_count, 0);
 	assert_int_equal(config.http_hooks, HTTP_HOOKS_AUTO);

@@ -82,7 +82,8 @@ static void test_file_sets_every_key(void **state)
 			  "sweep-interval: 60s\n"
 			  "ring-size: 64MiB\n"
 			  "series-limit: 1000000\n"
-			  "series-per-service-limit: 10\n"
+			  "series-per-service-limit: 100\n"
+			  "series-ttl: 1h\n"
 			  "routes-per-service-limit: 0\n"
 			  "http-routes: [/a, '/b/{id}']\n"
 			  "spans: false\n"
@@ -106,7 +107,8 @@ static void test_file_sets_every_key(void **state)
 	assert_int_equal(config.sweep_interval_ns, 60 * SECOND);
 	assert_int_equal(config.ring_bytes, 64 * 1024 * 1024);
 	assert_int_equal(config.series_max, 1000000);
-	assert_int_equal(config.series_per_service_max, 10);
+	assert_int_equal(config.series_per_service_max, 100);
+	assert_int_equal(config.series_ttl_ns, 3600 * SECOND);
 	assert_int_equal(config.routes_per_service_max, 0);
 	assert_int_equal(config.http_route_count, 2);
 	assert_string_equal(config.http_routes[0], "/a");

@@ -169,6 +169,49 @@ static void test_a_histogram_has_cumulative_buckets_an_exact_sum_and_a_count(voi
 		"# EOF\n");
 }
 
+#define EPOCH INT64_C(1700000000000000000)
+
+static void test_openmetrics_tells_since_when_there_is_a_counter_or_a_histogram(void **state)
+{
+	metrics_tick(*state, 5 * MS, EPOCH);
+	metric_add(series_of(*state, &requests, "shop"), 3);
+	metric_record(series_of(*state, &waits, NULL), 1);
+	metric_set(series_of(*state, &level, "x"), 1);
+	metrics_tick(*state, 2000 * MS, EPOCH);
+	assert_rendered(*state, EXPOSITION_OPENMETRICS,
+		"# HELP sonde_requests Requests.\n"
+		"# TYPE sonde_requests counter\n"
+		"sonde_requests_total{service_name=\"shop\",method=\"GET\"} 3\n"
+		"sonde_requests_created{service_name=\"shop\",method=\"GET\"} 1700000000.005\n"
+		"# HELP sonde_wait_seconds Waits.\n"
+		"# TYPE sonde_wait_seconds histogram\n"
+		"# UNIT sonde_wait_seconds seconds\n"
+		"sonde_wait_seconds_bucket{le=\"0.005\"} 1\n"
+		"sonde_wait_seconds_bucket{le=\"+Inf\"} 1\n"
+		"sonde_wait_seconds_sum 0.000000001\n"
+		"sonde_wait_seconds_count 1\n"
+		"sonde_wait_seconds_created 1700000000.005\n"
+		"# HELP sonde_level A \\\"level\\\" \\\\ with\\na line break.\n"
+		"# TYPE sonde_level gauge\n"
+		"sonde_level{kind=\"x\"} 1\n"
+		"# EOF\n");
+}
+
+/* It began before Sonde knew the time, so it began with Sonde, as far as anybody can tell. */
+static void test_what_was_there_before_the_first_tick_began_with_it(void **state)
+{
+	metric_add(series_of(*state, &sent, "shop"), 3);
+	metrics_tick(*state, 5 * MS, EPOCH);
+	metrics_tick(*state, 7 * MS, EPOCH);
+	assert_rendered(*state, EXPOSITION_OPENMETRICS,
+		"# HELP sonde_sent_bytes Bytes.\n"
+		"# TYPE sonde_sent_bytes counter\n"
+		"# UNIT sonde_sent_bytes bytes\n"
+		"sonde_sent_bytes_total{service_name=\"shop\"} 3\n"
+		"sonde_sent_bytes_created{service_name=\"shop\"} 1700000000.005\n"
+		"# EOF\n");
+}
+
 static void test_a_histogram_without_labels_has_only_its_bound(void **state)
 {
 	metric_record(series_of(*state, &waits, NULL), 2000 * MS);
@@ -263,12 +306,12 @@ static void test_overflow_series_carry_the_label_of_opentelemetry(void **state)
 {
 	struct metric_family *family;
 
-	metrics_set_limits(*state, 3, 1);
+	metrics_set_limits(*state, 6, 2);
 	family = metrics_family(*state, &requests);
 	metric_add(metrics_series(family, (const char *const[]){"shop", "GET"}), 1);
 	metric_add(metrics_series(family, (const char *const[]){"shop", "PUT"}), 2);
 	metric_add(metrics_series(family, (const char *const[]){"bank", "GET"}), 3);
-	metric_add(metrics_series(family, (const char *const[]){"mail", "GET"}), 4);
+	metric_add(metrics_series(family, (const char *const[]){"bank", "PUT"}), 4);
 	assert_rendered(*state, EXPOSITION_TEXT,
 		"# HELP sonde_requests_total Requests.\n"
 		"# TYPE sonde_requests_total counter\n"
@@ -340,6 +383,8 @@ int main(void)
 		TEST(test_nothing_is_an_empty_text_and_in_openmetrics_its_end),
 		TEST(test_counters_are_exact_and_lose_total_in_openmetrics_metadata),
 		TEST(test_a_histogram_has_cumulative_buckets_an_exact_sum_and_a_count),
+		TEST(test_openmetrics_tells_since_when_there_is_a_counter_or_a_histogram),
+		TEST(test_what_was_there_before_the_first_tick_began_with_it),
 		TEST(test_a_histogram_without_labels_has_only_its_bound),
 		TEST(test_help_and_labels_are_escaped_as_each_format_wants),
 		TEST(test_bytes_that_are_no_text_are_exposed_as_text),

@@ -409,11 +409,41 @@ static void test_gauges_may_be_anything(void **state)
 	}
 }
 
+static void assert_created(const struct metrics *metrics, int64_t seconds, int32_t nanos)
+{
+	Prometheus__MetricFamily *of = only_family(metrics);
+	const Prometheus__Metric *series = of->metric[0];
+	const Prometheus__Timestamp *created = series->counter
+						       ? series->counter->created_timestamp
+						       : series->histogram->created_timestamp;
+
+	assert_non_null(created);
+	assert_int_equal(created->seconds, seconds);
+	assert_int_equal(created->nanos, nanos);
+	free_family(of);
+}
+
+static void test_a_counter_tells_since_when_it_is_there(void **state)
+{
+	metrics_tick(*state, 5, 1700000000000000000);
+	metric_add(metrics_series(metrics_family(*state, &requests), (const char *const[]){"shop"}),
+		1);
+	assert_created(*state, 1700000000, 5);
+}
+
+static void test_a_histogram_tells_since_when_it_is_there(void **state)
+{
+	metrics_tick(*state, 2000000007, 1700000000000000000);
+	metric_record(
+		metrics_series(metrics_family(*state, &waits), (const char *const[]){"x"}), 1);
+	assert_created(*state, 1700000002, 7);
+}
+
 static void test_overflow_series_carry_the_label_of_opentelemetry(void **state)
 {
 	struct metric_family *family;
 
-	metrics_set_limits(*state, 1, 1);
+	metrics_set_limits(*state, 2, 2);
 	family = metrics_family(*state, &requests);
 	metric_add(metrics_series(family, (const char *const[]){"shop"}), 1);
 	metric_add(metrics_series(family, (const char *const[]){"bank"}), 2);
@@ -468,6 +498,8 @@ int main(void)
 		TEST(test_text_is_told_as_it_is_and_units_where_there_are_any),
 		TEST(test_an_empty_histogram_is_a_native_one),
 		TEST(test_gauges_may_be_anything),
+		TEST(test_a_counter_tells_since_when_it_is_there),
+		TEST(test_a_histogram_tells_since_when_it_is_there),
 		TEST(test_overflow_series_carry_the_label_of_opentelemetry),
 		TEST(test_pieces_put_together_are_the_whole),
 		TEST(test_a_long_family_is_told_in_messages_of_bounded_length),

@@ -61,6 +61,7 @@ struct tree {
 	Prometheus__Counter counter;
 	Prometheus__Gauge gauge;
 	Prometheus__Histogram histogram;
+	Prometheus__Timestamp created;
 	Prometheus__LabelPair labels[EXPOSITION_LABELS_MAX], *label_list[EXPOSITION_LABELS_MAX];
 	Prometheus__Bucket buckets[METRIC_BOUNDS_MAX], *bucket_list[METRIC_BOUNDS_MAX];
 	Prometheus__BucketSpan spans[NATIVE_SPANS_MAX], *span_list[NATIVE_SPANS_MAX];
@@ -123,12 +124,24 @@ static void set_histogram(struct tree *tree, const struct metric_view *view, con
 	tree->metric.histogram = &tree->histogram;
 }
 
+/* NULL: not known. */
+static Prometheus__Timestamp *created_make(struct tree *tree, const struct metric_view *view)
+{
+	if (!view->created_unix_ns)
+		return NULL;
+	tree->created = (Prometheus__Timestamp)PROMETHEUS__TIMESTAMP__INIT;
+	tree->created.seconds = (int64_t)(view->created_unix_ns / 1000000000);
+	tree->created.nanos = (int32_t)(view->created_unix_ns % 1000000000);
+	return &tree->created;
+}
+
 static void set_value(struct tree *tree, const struct metric_view *view, const double *bounds)
 {
 	switch (view->description->type) {
 	case METRIC_COUNTER:
 		tree->counter = (Prometheus__Counter)PROMETHEUS__COUNTER__INIT;
 		tree->counter.value = view->value;
+		tree->counter.created_timestamp = created_make(tree, view);
 		tree->metric.counter = &tree->counter;
 		break;
 	case METRIC_GAUGE:
@@ -136,7 +149,10 @@ static void set_value(struct tree *tree, const struct metric_view *view, const d
 		tree->gauge.value = view->value;
 		tree->metric.gauge = &tree->gauge;
 		break;
-	case METRIC_HISTOGRAM: set_histogram(tree, view, bounds); break;
+	case METRIC_HISTOGRAM:
+		set_histogram(tree, view, bounds);
+		tree->histogram.created_timestamp = created_make(tree, view);
+		break;
 	}
 }
 

@@ -166,6 +166,16 @@ static void append_histogram(struct exposition *exposition, const struct metric_
 	append_count(exposition, "_count", NULL, view->histogram->count);
 }
 
+/* When the series began to count from 0: OpenMetrics alone has a place for it. */
+static void append_created(struct exposition *exposition, const struct metric_view *view)
+{
+	if (!is_openmetrics(exposition) || !view->created_unix_ns)
+		return;
+	append_name(exposition, "_created", NULL);
+	append_seconds(exposition->out, view->created_unix_ns);
+	buffer_append(exposition->out, "\n", 1);
+}
+
 static void append_number(struct exposition *exposition, const struct metric_view *view)
 {
 	/* What begin_family() took from a counter's name. */
@@ -187,6 +197,7 @@ static void append_series(struct exposition *exposition, const struct metric_vie
 		append_histogram(exposition, view);
 	else
 		append_number(exposition, view);
+	append_created(exposition, view);
 }
 
 static void end_openmetrics(struct exposition *exposition)

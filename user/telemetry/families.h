@@ -47,6 +47,20 @@ enum family {
 	FAMILIES
 };
 
+/*
+ * Families that share room within a service. HTTP that a service serves cannot be pushed out by the
+ * peers of its connections, nor by the servers that it calls.
+ */
+enum family_group {
+	GROUP_HTTP_SERVER,
+	GROUP_HTTP_CLIENT,
+	GROUP_TCP,
+	GROUP_DNS,
+	GROUP_SYSCALL,
+	GROUP_PROCESS,
+	FAMILY_GROUPS /* ≤ METRIC_GROUPS_MAX */
+};
+
 extern const struct metric_description family_descriptions[FAMILIES];
 
 #define LABELS(...) ((const char *const[]){__VA_ARGS__})

@@ -47,6 +47,9 @@ void flow_labels_release(struct flow_labels **all, struct flow_labels *labels)
 {
 	if (!labels || --labels->users)
 		return;
+	for (int i = 0; i < FLOW_FAMILIES; i++)
+		if (labels->series[i])
+			metric_release(labels->series[i]);
 	HASH_DEL(*all, labels);
 	free(labels);
 }
@@ -66,7 +69,11 @@ struct metric_series *flow_labels_series(
 	struct metric_series **series = &labels->series[family - FLOW_FAMILY_FIRST];
 
 	/* for what a limit has kept out there may be room by now */
-	if (!*series || metric_is_overflow(*series))
-		*series = metrics_series(families[family], labels->values);
+	if (*series && metric_is_overflow(*series)) {
+		metric_release(*series);
+		*series = NULL;
+	}
+	if (!*series)
+		*series = metric_hold(metrics_series(families[family], labels->values));
 	return *series;
 }

@@ -25,7 +25,7 @@ enum flow_label { FLOW_SERVICE, FLOW_DIRECTION, FLOW_PEER, FLOW_PORT, FLOW_LABEL
 struct flow_labels {
 	const char *values[FLOW_LABELS]; /* in `text` */
 	enum tcp_direction direction;
-	struct metric_series *series[FLOW_FAMILIES]; /* NULL: not asked for yet */
+	struct metric_series *series[FLOW_FAMILIES]; /* held; NULL: not asked for yet */
 	size_t users;
 	UT_hash_handle hh;
 	char text[];
@@ -42,7 +42,7 @@ void flow_labels_release(struct flow_labels **all, struct flow_labels *labels); 
 bool flow_labels_are(const struct flow_labels *labels, const char *service,
 	enum tcp_direction direction, const char *peer, const char *port);
 
-/* The series with these labels in one of the families above. */
+/* The series with these labels in one of the families above; valid while the labels are kept. */
 struct metric_series *flow_labels_series(
 	struct flow_labels *labels, struct metric_family *const *families, enum family family);
 

@@ -28,10 +28,12 @@ static void open_count(struct flow_entry *entry, struct metric_series *series)
 {
 	if (entry->open == series)
 		return;
-	if (entry->open)
-		metric_change(entry->open, -1);
 	if (series)
-		metric_change(series, 1);
+		metric_change(metric_hold(series), 1);
+	if (entry->open) {
+		metric_change(entry->open, -1);
+		metric_release(entry->open);
+	}
 	entry->open = series;
 }
 

@@ -24,7 +24,7 @@ struct flow_entry {
 	enum { NOWHERE, TO_SETTLE, TO_FORGET } list; /* that it is in */
 	struct flow_entry *next, *prev;
 	struct flow_labels *labels; /* NULL: not settled yet */
-	struct metric_series *open; /* the gauge that it is part of, or NULL */
+	struct metric_series *open; /* the gauge that it is part of, held; or NULL */
 	uint64_t told_ns;           /* when its last flow record was made */
 	bool is_known;              /* in the table */
 	bool is_open;

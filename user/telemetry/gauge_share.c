@@ -2,9 +2,14 @@
 /* See gauge_share.h. */
 #include "telemetry/gauge_share.h"
 
+/* The series is held while the share has a part in it. */
 static void change_to(struct gauge_share *share, uint64_t value)
 {
 	metric_change(share->series, (int64_t)(value - share->value));
+	if (!share->value && value)
+		metric_hold(share->series);
+	else if (share->value && !value)
+		metric_release(share->series);
 	share->value = value;
 }
 

@@ -21,7 +21,7 @@ struct listener_socket {
 	struct record_address address;
 	char service[SERVICE_NAME_LEN];
 	char port[PORT_LABEL_LEN];
-	struct metric_series *length, *limit; /* which its two figures are part of */
+	struct metric_series *length, *limit; /* which its two figures are part of, held; or NULL */
 	uint32_t queue_length, queue_limit;
 };
 
@@ -51,9 +51,26 @@ static void figures_set(struct listener_socket *socket, uint32_t length, uint32_
 	socket->queue_limit = limit;
 }
 
+static void figures_leave(struct listener_socket *socket)
+{
+	if (!socket->length)
+		return;
+	figures_set(socket, 0, 0);
+	metric_release(socket->length);
+	metric_release(socket->limit);
+	socket->length = socket->limit = NULL;
+}
+
+/* Of their own: for what had to give way, or found no room, there may be some by now. */
+static bool figures_have_place(const struct listener_socket *socket)
+{
+	return socket->length && !metric_is_overflow(socket->length) &&
+	       !metric_is_overflow(socket->limit);
+}
+
 static void socket_forget(struct listeners *listeners, struct listener_socket *socket)
 {
-	figures_set(socket, 0, 0);
+	figures_leave(socket);
 	HASH_DEL(listeners->sockets, socket);
 	free(socket);
 }
@@ -91,13 +108,14 @@ static void service_set(struct listeners *listeners, struct listener_socket *soc
 {
 	struct metric_family *const *families = listeners->families;
 
-	if (socket->length)
-		figures_set(socket, 0, 0);
+	figures_leave(socket);
 	snprintf(socket->service, sizeof(socket->service), "%s", service);
 	port_label_write(listeners->ports, socket->port, service, TCP_INBOUND,
 		record->address.local_port, true, record->record.time_ns);
-	socket->length = SERIES(families, FAMILY_TCP_ACCEPT_QUEUE, service, socket->port);
-	socket->limit = SERIES(families, FAMILY_TCP_ACCEPT_QUEUE_LIMIT, service, socket->port);
+	socket->length =
+		metric_hold(SERIES(families, FAMILY_TCP_ACCEPT_QUEUE, service, socket->port));
+	socket->limit =
+		metric_hold(SERIES(families, FAMILY_TCP_ACCEPT_QUEUE_LIMIT, service, socket->port));
 }
 
 /* Also when there are none, so that an increase shows as one. `socket` may be NULL: not kept. */
@@ -125,7 +143,7 @@ void listeners_take(
 	HASH_FIND(hh, listeners->sockets, &record->listener, sizeof(record->listener), socket);
 	if (!socket && !record->is_gone)
 		socket = socket_add(listeners, record);
-	if (socket && (!socket->length || strcmp(socket->service, service) != 0))
+	if (socket && (!figures_have_place(socket) || strcmp(socket->service, service) != 0))
 		service_set(listeners, socket, record, service);
 	overflows_count(listeners, socket, record, service);
 	if (socket && record->is_gone)

@@ -1,206 +1,146 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry of series (metrics.h). Each family has a hash table of its series, and a series is
- * one allocation: a header, its label values (series_key.h), and for a histogram its durations
- * (durations.h). Once a series is there, an update allocates and formats nothing.
+ * The registry of series (metrics.h): how they are found, made, counted and removed. Each family
+ * has a hash table of its series, and a series is one allocation: a header, its label values
+ * (series_key.h), and for a histogram its durations (durations.h). Once a series is there, an
+ * update allocates and formats nothing. series.h has what it consists of, series_budget.c who gets
+ * room.
  *
- * The main thread calls it for every record that it aggregates, and visits it to show the series.
+ * The main thread calls it for every record that it aggregates.
  */
 #include "telemetry/metrics.h"
 
 #include <assert.h>
-#include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "identity/reserved.h"
+#include "limit.h"
 #include "log.h"
-#include "telemetry/durations.h"
-#include "telemetry/series_key.h"
+#include "telemetry/series.h"
 
-#define SERVICE_LABEL     "service_name"
-#define COUNTER_ENDING    "_total"
-#define TABLE_SLOTS_LEAST 8
+#define SERVICE_LABEL    "service_name"
+#define COUNTER_ENDING   "_total"
 
-/* --- series --- */
+/* Lines of OpenMetrics: a bucket each and +Inf, _sum, _count, _created; a counter and _created. */
+#define HISTOGRAM_SAMPLES(bounds) ((bounds) + 4)
+#define COUNTER_SAMPLES           2
 
-struct metric_series {
-	struct metric_family *family;
-	struct metric_series *next; /* in the order of their making */
-	union {
-		uint64_t total; /* counter */
-		double real;    /* gauge, counter that was set */
-	};
-	uint32_t hash;
-	uint16_t key_length;
-	bool is_overflow;
-	bool is_real;
-	_Alignas(SERIES_KEY_WORD) char key[]; /* its text; behind it, in a histogram, struct
-						 durations */
-};
-
-struct metric_family {
-	const struct metric_description *description;
-	struct metrics *metrics;
-	struct metric_family *next; /* in the order of registration */
-
-	unsigned label_count;
-	bool is_per_service; /* the first label is the service */
-
-	struct metric_series *first, **last;
-	struct metric_series **slots; /* open addressing, linear probing */
-	size_t slot_count;            /* power of two */
-	size_t series_count;
-
-	/*
-	 * For series past the budget: made beforehand, so that it is there when memory is not, and
-	 * outside the list, so that it is shown only once it was used.
-	 */
-	struct metric_series *overflow;
-	bool overflow_used;
-
-	struct classic_bounds classic; /* histogram */
-};
-
-struct metrics {
-	struct metric_family *first, **last;
-	/* Never shown: its series' totals are how many series each service has. */
-	struct metric_family *services;
-	size_t series_max, per_service_max;
-	size_t series_count; /* that count against series_max */
-	uint64_t overflowed;
-};
-
-static struct durations *series_durations(struct metric_series *series)
-{
-	return (struct durations *)(series->key + series->key_length);
-}
-
-static struct metric_series *series_new(struct metric_family *family, const struct series_key *key)
-{
-	size_t size = sizeof(struct metric_series) + key->length;
-
-	if (family->description->type == METRIC_HISTOGRAM)
-		size += durations_size(&family->classic);
-	struct metric_series *series = calloc(1, size);
-	if (!series)
-		return NULL;
-	series->family = family;
-	series->hash = key->hash;
-	series->key_length = (uint16_t)key->length;
-	memcpy(series->key, key->text, key->length);
-	return series;
-}
-
-static void series_free(struct metric_series *series)
-{
-	if (series->family->description->type == METRIC_HISTOGRAM)
-		durations_clear(series_durations(series));
-	free(series);
-}
-
-static struct metric_series **family_slot(
-	const struct metric_family *family, const struct series_key *key)
-{
-	size_t mask = family->slot_count - 1;
-
-	for (size_t i = key->hash & mask;; i = (i + 1) & mask) {
-		const struct metric_series *series = family->slots[i];
-
-		if (!series || (series->hash == key->hash && series->key_length == key->length &&
-				       memcmp(series->key, key->text, key->length) == 0))
-			return &family->slots[i];
-	}
-}
-
-/* At most three quarters are used: probing stays short, and always ends. */
-static bool family_has_room(struct metric_family *family)
-{
-	size_t old_count = family->slot_count, mask = old_count * 2 - 1;
-
-	if ((family->series_count + 1) * 4 <= old_count * 3)
-		return true;
-	struct metric_series **slots = calloc(old_count * 2, sizeof(*slots));
-	if (!slots)
-		return false;
-	for (size_t old = 0; old < old_count; old++) {
-		struct metric_series *series = family->slots[old];
-		if (!series)
-			continue;
-		size_t i = series->hash & mask;
-		while (slots[i])
-			i = (i + 1) & mask;
-		slots[i] = series;
-	}
-	free(family->slots);
-	family->slots = slots;
-	family->slot_count = old_count * 2;
-	return true;
-}
+/* --- making and removing --- */
 
 /* NULL: no memory. */
-static struct metric_series *family_find_or_make(
-	struct metric_family *family, const struct series_key *key, bool *made)
+static struct metric_series *family_make(
+	struct metric_family *family, const struct series_key *key, struct metric_service *service)
 {
-	struct metric_series *series = *family_slot(family, key);
+	struct metrics *metrics = family->metrics;
+	struct metric_series *series;
 
-	*made = false;
-	if (series || !family_has_room(family))
-		return series;
 	series = series_new(family, key);
-	if (!series)
+	if (!series || !family_add(family, series)) {
+		series_free(series);
 		return NULL;
-	*family_slot(family, key) = series;
-	family->series_count++;
-	*family->last = series;
-	family->last = &series->next;
-	*made = true;
+	}
+	series->number = ++metrics->made;
+	if (metrics->begin_unix_ns)
+		series->created_unix_ns = metrics->now_ns + (uint64_t)metrics->realtime_offset_ns;
+	series->service = service;
+	if (service)
+		budget_enter(series);
 	return series;
+}
+
+/* A gauge's part of the sum over all series goes to the overflow series. */
+static void series_remove(struct metric_series *series, enum metric_removal reason)
+{
+	struct metric_family *family = series->family;
+	struct metrics *metrics = family->metrics;
+	struct metric_service *service = series->service;
+
+	family_take(family, series);
+	metrics->removed[reason] += family->samples;
+	budget_leave(series);
+	budget_tidy(service);
+	if (series->is_standing) {
+		family->overflow->real += series->real;
+		family->overflow_used = true;
+	}
+	if (series->holds) {
+		series->has_gone = true;
+		DL_APPEND(metrics->gone, series);
+	} else {
+		series_free(series);
+	}
 }
 
 /* --- budget --- */
 
-/* Counts the overflow of one service among all series: there can be as many as services. */
-static struct metric_series *service_overflow(struct metric_family *family, const char *service)
+static bool service_has_room(struct metric_service *service, const struct metric_family *family)
 {
-	const char *values[METRIC_LABELS_MAX] = {service};
+	while (service->samples + family->samples > service->metrics->budget.per_service_max) {
+		struct metric_series *victim = budget_victim_within(service, family);
+
+		limit_met(LIMIT_SERVICE_SERIES, service->name);
+		if (!victim)
+			return false;
+		series_remove(victim, METRIC_REMOVED_FOR_ROOM);
+	}
+	return true;
+}
+
+static bool all_have_room(const struct metric_service *service, const struct metric_family *family)
+{
+	struct metrics *metrics = service->metrics;
+
+	while (metrics->budget.samples + family->samples > metrics->budget.samples_max) {
+		struct metric_series *victim = budget_victim(metrics, service, family->samples);
+
+		/* that what has ended gives way before its time is nobody's loss */
+		if (!victim || victim->service->processes)
+			limit_met(LIMIT_SERIES, service->name);
+		if (!victim)
+			return false;
+		series_remove(victim, METRIC_REMOVED_FOR_ROOM);
+	}
+	return true;
+}
+
+/* The overflow series of one service; it counts among all series, as there can be many. */
+static struct metric_series *service_overflow(
+	struct metric_family *family, struct metric_service *service)
+{
+	const char *values[METRIC_LABELS_MAX] = {service->name};
+	struct metric_series *series;
 	struct series_key key;
-	bool made;
 
 	series_key_make(&key, values, family->label_count, true);
-	struct metric_series *series = family_find_or_make(family, &key, &made);
-	if (made) {
+	series = family_find(family, &key);
+	if (series || !all_have_room(service, family))
+		return series;
+	series = family_make(family, &key, service);
+	if (series)
 		series->is_overflow = true;
-		family->metrics->series_count++;
-	}
 	return series;
 }
 
-/* A new series where the budget has room for it, else the overflow series. NULL: no memory. */
+/* A new series where there is room for it, else the service's overflow series, or NULL. */
 static struct metric_series *family_admit(
 	struct metric_family *family, const struct series_key *key)
 {
-	struct metrics *metrics = family->metrics;
-	const char *name = key->text; /* which begins with the first value, the service */
-	struct metric_series *service;
-	struct series_key service_key;
-	bool made;
+	/* the key begins with the first value, which is the service */
+	struct metric_service *service = budget_service(family->metrics, key->text);
+	struct metric_series *series = NULL;
 
-	if (metrics->series_count >= metrics->series_max)
-		return NULL;
-	series_key_make(&service_key, &name, 1, false);
-	service = family_find_or_make(metrics->services, &service_key, &made);
 	if (!service)
 		return NULL;
-	if (service->total >= metrics->per_service_max)
-		return service_overflow(family, name);
-
-	struct metric_series *series = family_find_or_make(family, key, &made);
-	if (made) {
-		metrics->series_count++;
-		service->total++;
-	}
+	service->claims++;
+	if (!service_has_room(service, family))
+		series = service_overflow(family, service);
+	else if (all_have_room(service, family))
+		series = family_make(family, key, service);
+	service->claims--;
+	budget_tidy(service);
 	return series;
 }
 
@@ -208,65 +148,116 @@ struct metric_series *metrics_series(struct metric_family *family, const char *c
 {
 	struct metric_series *series;
 	struct series_key key;
-	bool made;
 
 	series_key_make(&key, values, family->label_count, false);
-	series = *family_slot(family, &key);
+	series = family_find(family, &key);
 	if (series)
 		return series;
 
 	/* What is of no service is of Sonde itself: it is little, and tells of losses. */
 	series = family->is_per_service ? family_admit(family, &key)
-					: family_find_or_make(family, &key, &made);
-	if (series)
-		return series;
-	family->overflow_used = true;
-	return family->overflow;
+					: family_make(family, &key, NULL);
+	return series ? series : family->overflow;
+}
+
+struct metric_series *metric_hold(struct metric_series *series)
+{
+	series->holds++;
+	return series;
+}
+
+void metric_release(struct metric_series *series)
+{
+	if (--series->holds || !series->has_gone)
+		return;
+	DL_DELETE(series->family->metrics->gone, series);
+	series_free(series);
 }
 
 bool metric_is_overflow(const struct metric_series *series)
 {
-	return series->is_overflow;
+	return series->is_overflow || series->has_gone;
 }
 
 /* --- updates --- */
 
-static void series_count_overflow(const struct metric_series *series)
+/* Where an update of that series counts. */
+static struct metric_series *series_counting(struct metric_series *series)
 {
+	struct metric_family *family = series->family;
+
+	if (series->has_gone)
+		series = family->overflow;
+	if (series == family->overflow)
+		family->overflow_used = true;
 	if (series->is_overflow)
-		series->family->metrics->overflowed++;
+		family->metrics->overflowed++;
+	return series;
 }
 
 void metric_add(struct metric_series *series, uint64_t amount)
 {
-	series_count_overflow(series);
+	series = series_counting(series);
 	series->total += amount;
+	budget_touch(series);
 }
 
 void metric_set(struct metric_series *series, double value)
 {
-	series_count_overflow(series);
+	series = series_counting(series);
 	series->is_real = true;
 	series->real = value;
+	budget_touch(series);
 }
 
 void metric_change(struct metric_series *series, int64_t amount)
 {
-	series_count_overflow(series);
+	series = series_counting(series);
 	series->real += (double)amount;
+	budget_touch(series);
 }
 
 void metric_record(struct metric_series *series, uint64_t duration_ns)
 {
-	series_count_overflow(series);
+	series = series_counting(series);
 	durations_record(series_durations(series), &series->family->classic, duration_ns);
+	budget_touch(series);
 }
 
 void metric_merge(struct metric_series *series, const struct record_bucket *buckets, size_t count,
 	uint64_t sum_ns)
 {
-	series_count_overflow(series);
+	series = series_counting(series);
 	durations_merge(series_durations(series), &series->family->classic, buckets, count, sum_ns);
+	budget_touch(series);
+}
+
+/* --- time --- */
+
+/* Removes the series of a service that has ended; a gauge that is not 0 yet stays. */
+static void service_expire(struct metric_service *service)
+{
+	for (int i = 0; i < METRIC_GROUPS_MAX; i++)
+		while (service->shares[i].used)
+			series_remove(service->shares[i].used, METRIC_REMOVED_ENDED);
+}
+
+void metrics_tick(struct metrics *metrics, uint64_t now_ns, int64_t realtime_offset_ns)
+{
+	struct metric_service *service = NULL, *next;
+
+	if (now_ns > metrics->now_ns) /* a recording may be of anything */
+		metrics->now_ns = now_ns;
+	metrics->realtime_offset_ns = realtime_offset_ns;
+	if (!metrics->begin_unix_ns)
+		metrics->begin_unix_ns = metrics->now_ns + (uint64_t)realtime_offset_ns;
+	for (service = budget_expired(metrics, NULL); service; service = next) {
+		service->claims++;
+		service_expire(service);
+		service->claims--;
+		next = budget_expired(metrics, service);
+		budget_tidy(service);
+	}
 }
 
 /* --- registration --- */
@@ -277,49 +268,40 @@ static _Noreturn void die_without_memory(void)
 	abort();
 }
 
+static size_t samples_of(const struct metric_description *description)
+{
+	switch (description->type) {
+	case METRIC_COUNTER: return COUNTER_SAMPLES;
+	case METRIC_HISTOGRAM: return HISTOGRAM_SAMPLES(description->bound_count);
+	default: return 1;
+	}
+}
+
 static struct metric_family *family_new(
 	struct metrics *metrics, const struct metric_description *description)
 {
 	struct metric_family *family = calloc(1, sizeof(*family));
-	struct metric_series **slots = calloc(TABLE_SLOTS_LEAST, sizeof(*slots));
 	const char *values[METRIC_LABELS_MAX] = {NAME_OVERFLOW};
 	struct series_key key;
 
-	if (!family || !slots)
+	if (!family)
 		die_without_memory();
 	family->description = description;
 	family->metrics = metrics;
+	family->samples = samples_of(description);
 	while (description->labels[family->label_count])
 		family->label_count++;
 	family->is_per_service =
 		family->label_count && strcmp(description->labels[0], SERVICE_LABEL) == 0;
-	family->last = &family->first;
-	family->slots = slots;
-	family->slot_count = TABLE_SLOTS_LEAST;
 	if (description->type == METRIC_HISTOGRAM)
 		classic_bounds_map(&family->classic, description->bounds, description->bound_count);
 
 	if (!family->is_per_service)
 		values[0] = NULL;
 	series_key_make(&key, values, family->label_count, true);
-	family->overflow = series_new(family, &key);
-	if (!family->overflow)
+	if (!family_begin(family, series_new(family, &key)))
 		die_without_memory();
-	family->overflow->is_overflow = true;
 	return family;
-}
-
-static void family_free(struct metric_family *family)
-{
-	struct metric_series *series, *next;
-
-	for (series = family->first; series; series = next) {
-		next = series->next;
-		series_free(series);
-	}
-	series_free(family->overflow);
-	free(family->slots);
-	free(family);
 }
 
 static bool ends_in(const char *name, size_t length, const char *ending)
@@ -344,6 +326,7 @@ static void description_check(
 		length -= strlen(COUNTER_ENDING);
 	}
 	assert(!description->unit || ends_in(description->name, length, description->unit));
+	assert(description->group < METRIC_GROUPS_MAX);
 	assert(description->bound_count <= METRIC_BOUNDS_MAX);
 	for (size_t i = 1; i < description->bound_count; i++)
 		assert(description->bounds[i - 1].upper_ns < description->bounds[i].upper_ns);
@@ -360,128 +343,42 @@ struct metric_family *metrics_family(
 	return family;
 }
 
-struct metrics *metrics_new(size_t series_max, size_t per_service_max)
+struct metrics *metrics_new(size_t samples_max, size_t per_service_max)
 {
-	static const struct metric_description services = {
-		.name = "services", .labels = {SERVICE_LABEL}};
 	struct metrics *metrics = calloc(1, sizeof(*metrics));
 
 	if (!metrics)
 		return NULL;
 	metrics->last = &metrics->first;
-	metrics->services = family_new(metrics, &services);
-	metrics_set_limits(metrics, series_max, per_service_max);
+	metrics_set_limits(metrics, samples_max, per_service_max);
 	return metrics;
 }
 
 void metrics_free(struct metrics *metrics)
 {
 	struct metric_family *family, *next;
+	struct metric_series *series, *after;
 
 	if (!metrics)
 		return;
+	DL_FOREACH_SAFE(metrics->gone, series, after)
+		series_free(series);
 	for (family = metrics->first; family; family = next) {
 		next = family->next;
-		family_free(family);
+		family_end(family);
+		free(family);
 	}
-	family_free(metrics->services);
+	budget_clear(metrics);
 	free(metrics);
 }
 
-void metrics_set_limits(struct metrics *metrics, size_t series_max, size_t per_service_max)
+void metrics_set_limits(struct metrics *metrics, size_t samples_max, size_t per_service_max)
 {
-	metrics->series_max = series_max;
-	metrics->per_service_max = per_service_max;
+	metrics->budget.samples_max = samples_max;
+	metrics->budget.per_service_max = per_service_max;
 }
 
-/* --- for exposition and the live table --- */
-
-static void view_set_number(struct metric_view *view, const struct metric_series *series)
+void metrics_set_ttl(struct metrics *metrics, uint64_t ttl_ns)
 {
-	double scale = view->description->scale;
-
-	view->is_integer = !series->is_real && view->description->type == METRIC_COUNTER &&
-			   (scale == 0 || scale == 1);
-	view->integer = view->is_integer ? series->total : 0;
-	if (series->is_real || view->description->type == METRIC_GAUGE)
-		view->value = series->real;
-	else if (scale > 0 && scale < 1) /* 10^-9 is no binary number, but 10^9 is one */
-		view->value = (double)series->total / rint(1 / scale);
-	else
-		view->value = (double)series->total * (scale == 0 ? 1 : scale);
-}
-
-static void series_visit(struct metric_series *series,
-	void (*visit)(void *context, const struct metric_view *view), void *context)
-{
-	const struct metric_description *description = series->family->description;
-	const char *values[METRIC_LABELS_MAX];
-	struct histogram histogram;
-	uint64_t cumulative[METRIC_BOUNDS_MAX], sum = 0;
-	struct metric_view view = {
-		.description = description, .values = values, .overflow = series->is_overflow};
-	const char *value = series->key;
-
-	for (unsigned i = 0; i < series->family->label_count; i++) {
-		values[i] = value;
-		value += strlen(value) + 1;
-	}
-	if (description->type == METRIC_HISTOGRAM) {
-		const struct durations *durations = series_durations(series);
-
-		durations_expand(durations, &histogram);
-		for (size_t i = 0; i < description->bound_count; i++)
-			cumulative[i] = sum += durations->classic[i];
-		view.histogram = &histogram;
-		view.cumulative = cumulative;
-	} else {
-		view_set_number(&view, series);
-	}
-	visit(context, &view);
-}
-
-static struct metric_series *series_after(
-	const struct metric_family *family, const struct metric_series *series)
-{
-	struct metric_series *next = series ? series->next : family->first;
-
-	if (!next && family->overflow_used && series != family->overflow)
-		next = family->overflow;
-	return next;
-}
-
-bool metrics_visit_next(const struct metrics *metrics, struct metric_cursor *cursor,
-	void (*visit)(void *context, const struct metric_view *view), void *context)
-{
-	struct metric_family *family = cursor->family ? cursor->family : metrics->first;
-	struct metric_series *series = cursor->series;
-
-	for (; family; family = family->next, series = NULL) {
-		series = series_after(family, series);
-		if (!series)
-			continue;
-		*cursor = (struct metric_cursor){family, series};
-		series_visit(series, visit, context);
-		return true;
-	}
-	return false;
-}
-
-void metrics_visit(const struct metrics *metrics,
-	void (*visit)(void *context, const struct metric_view *view), void *context)
-{
-	struct metric_cursor cursor = {0};
-
-	while (metrics_visit_next(metrics, &cursor, visit, context))
-		;
-}
-
-size_t metrics_series_count(const struct metrics *metrics)
-{
-	return metrics->series_count;
-}
-
-uint64_t metrics_overflowed(const struct metrics *metrics)
-{
-	return metrics->overflowed;
+	metrics->budget.ttl_ns = ttl_ns;
 }

@@ -4,12 +4,18 @@
  * label values in it. Series are found by hashing their label values, so that an update costs a
  * look-up and an addition.
  *
- * Cardinality is budgeted where a family's first label is "service_name": `series_max` series in
- * all and `per_service_max` for one service. Past a limit the count goes to an overflow series of
- * the same family, whose labels are empty but for service_name = "_overflow" (or, when only the
- * service's own limit is reached, the service's name) and otel_metric_overflow="true"; so sums stay
- * true. metrics_overflowed() says how many updates went there. Families whose first label is
- * another one are of Sonde itself: they are small, tell of losses, and need no budget.
+ * Room is budgeted where a family's first label is "service_name": `samples_max` samples in all and
+ * `per_service_max` for one service, counted as a back-end counts them, which is by lines of
+ * OpenMetrics. When there is no more, the least recently used series of who has most give way
+ * (series_budget.h). Where nothing may give way, the count goes to an overflow series of the same
+ * family, whose labels are empty but for service_name = "_overflow" (or, when only the service's
+ * own limit is reached, the service's name) and otel_metric_overflow="true"; so sums stay true.
+ * metrics_overflowed() says how many updates went there. Families whose first label is another one
+ * are of Sonde itself: they are small, tell of losses, need no budget, and never lose a series.
+ *
+ * Series of a service whose last process has ended go some time after that, and after their last
+ * change. A counter that comes back begins at 0 again, with a new start time. Time is that of
+ * records, so a replay does the same.
  *
  * Not thread-safe: the main thread owns it, and renders it too (export/exposition.h).
  */
@@ -25,6 +31,7 @@
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 #define METRIC_LABELS_MAX 8
+#define METRIC_GROUPS_MAX 8
 #define METRIC_BOUNDS_MAX 64 /* classic buckets: 31 powers of two and then some */
 
 struct metric_description {
@@ -33,6 +40,7 @@ struct metric_description {
 	const char *unit; /* "seconds", "bytes" or "" (OpenMetrics UNIT; must end the name) */
 	enum metric_type type;
 	const char *labels[METRIC_LABELS_MAX + 1]; /* names, NULL-terminated */
+	unsigned char group; /* < METRIC_GROUPS_MAX: families of one share room within a service */
 	/*
 	 * METRIC_HISTOGRAM: upper bounds of the classic buckets in ascending order, in nanoseconds,
 	 * with the text that `le` shows for each ("0.005"); +Inf is added. Must live for ever. A
@@ -51,12 +59,29 @@ struct metric_bound {
 struct metrics;
 struct metric_family;
 struct metric_series;
+struct metric_service;
 
-struct metrics *metrics_new(size_t series_max, size_t per_service_max); /* NULL: no memory */
-void metrics_free(struct metrics *metrics);
+struct metrics *metrics_new(size_t samples_max, size_t per_service_max); /* NULL: no memory */
+void metrics_free(struct metrics *metrics); /* after it nothing that was held may be released */
 
 /* New limits, from the next new series on. */
-void metrics_set_limits(struct metrics *metrics, size_t series_max, size_t per_service_max);
+void metrics_set_limits(struct metrics *metrics, size_t samples_max, size_t per_service_max);
+
+/* How long series are kept of what has ended; 0, as at first: until room is short. */
+void metrics_set_ttl(struct metrics *metrics, uint64_t ttl_ns);
+
+/*
+ * Time goes on: what is counted from here on is counted after `now_ns` (CLOCK_MONOTONIC), to which
+ * the wall clock stands by that offset. Series that were kept for long enough are removed.
+ */
+void metrics_tick(struct metrics *metrics, uint64_t now_ns, int64_t realtime_offset_ns);
+
+/*
+ * A service has a process, or several; it lives until each of these had its end. The first returns
+ * NULL without memory, which the second takes for nothing.
+ */
+struct metric_service *metrics_service_begin(struct metrics *metrics, const char *name);
+void metrics_service_end(struct metric_service *service);
 
 /* Registers a family; `description` must outlive `metrics`. Never NULL: aborts without memory. */
 struct metric_family *metrics_family(
@@ -65,11 +90,20 @@ struct metric_family *metrics_family(
 /*
  * The series with these label values, made if need be; `values` has one string for each label name
  * (NULL counts as ""). Never NULL; past the budget or without memory it is the overflow series.
- * The pointer is valid until metrics_free().
+ * The pointer is valid until the next call of this function or of metrics_tick(), as these remove
+ * series; for longer where it is held, and for ever in a family that is not of services.
  */
 struct metric_series *metrics_series(struct metric_family *family, const char *const *values);
 
-/* It stands for series that there was no room for: ask again when you count again. */
+/*
+ * Between these two the pointer, which the first returns, stays valid. A held series may have to
+ * give way all the same: then it stands for the overflow series, which also takes over what a gauge
+ * was.
+ */
+struct metric_series *metric_hold(struct metric_series *series);
+void metric_release(struct metric_series *series);
+
+/* It stands for series that there is no room for: ask again when you count again. */
 bool metric_is_overflow(const struct metric_series *series);
 
 void metric_add(struct metric_series *series, uint64_t amount);   /* counter */
@@ -94,26 +128,36 @@ struct metric_view {
 	uint64_t integer;
 	const struct histogram *histogram; /* METRIC_HISTOGRAM; sum and count are in it */
 	const uint64_t *cumulative;        /* for each classic bound, counts ≤ it */
+	/* counter, histogram: when it began to count from 0; 0: not known */
+	uint64_t created_unix_ns;
+	uint64_t number;  /* each new series has a higher one; UINT64_MAX: the overflow series */
+	uint64_t idle_ns; /* since when it has not changed; 0 in a family that is not of services */
 };
 
 /* Calls `visit` for each series, family by family in order of registration. */
 void metrics_visit(const struct metrics *metrics,
 	void (*visit)(void *context, const struct metric_view *view), void *context);
 
-/* How far a visit came; zeroed, it stands before the first series. */
+/* How far a visit came; zeroed, it stands before the first series. Nothing is held by it. */
 struct metric_cursor {
 	struct metric_family *family;
-	struct metric_series *series;
+	uint64_t number; /* of the last series, 0: none yet of this family */
 };
 
 /*
- * The same in steps, between which series may be made and counted: calls `visit` for the series
- * after the cursor, or returns false when there is none.
+ * The same in steps, between which series may be made, counted and removed: calls `visit` for the
+ * series after the cursor, or returns false when there is none.
  */
 bool metrics_visit_next(const struct metrics *metrics, struct metric_cursor *cursor,
 	void (*visit)(void *context, const struct metric_view *view), void *context);
 
-size_t metrics_series_count(const struct metrics *metrics);
-uint64_t metrics_overflowed(const struct metrics *metrics);
+/* Samples of series that are kept and take part in the budget. */
+size_t metrics_samples(const struct metrics *metrics);
+
+uint64_t metrics_overflowed(const struct metrics *metrics); /* updates */
+
+/* Samples of series that were removed. */
+enum metric_removal { METRIC_REMOVED_ENDED, METRIC_REMOVED_FOR_ROOM, METRIC_REMOVALS };
+uint64_t metrics_removed(const struct metrics *metrics, enum metric_removal reason);
 
 #endif

@@ -42,6 +42,7 @@ struct telemetry {
 	int64_t realtime_offset_ns;
 	/* Some 720 KiB, of which only the pages of workloads that were told of are ever there. */
 	struct workload_shares shares[WORKLOADS_MAX];
+	struct metric_service *services[WORKLOADS_MAX]; /* of numbers in use, as to be alive */
 };
 
 static void take_dns_lookup(void *context, const struct dns_lookup *lookup);
@@ -92,6 +93,7 @@ void telemetry_free(struct telemetry *telemetry)
 int telemetry_configure(struct telemetry *telemetry, const struct config *config)
 {
 	metrics_set_limits(telemetry->metrics, config->series_max, config->series_per_service_max);
+	metrics_set_ttl(telemetry->metrics, config->series_ttl_ns);
 	routes_set_limit(telemetry->routes, config->routes_per_service_max);
 	telemetry->dns_spans = config->dns_spans;
 	return peers_configure(telemetry->peers, config->peer_names, config->peer_name_count,
@@ -370,6 +372,18 @@ static void take_slow_syscall(
 
 /* --- workloads --- */
 
+static void take_workload(struct telemetry *telemetry, const struct record_workload *record)
+{
+	struct metric_service **service = &telemetry->services[record->record.workload], *before;
+
+	dns_lookups_begin(telemetry->dns, record->record.workload);
+	identity_on_workload(telemetry->identity, record);
+	before = *service;
+	*service = metrics_service_begin(telemetry->metrics,
+		identity_service(telemetry->identity, record->record.workload)->name);
+	metrics_service_end(before);
+}
+
 static void take_workload_end(struct telemetry *telemetry, __u32 workload)
 {
 	struct workload_shares *shares = &telemetry->shares[workload];
@@ -381,6 +395,8 @@ static void take_workload_end(struct telemetry *telemetry, __u32 workload)
 			gauge_share_end(&shares->http[role][method].active);
 			gauge_share_end(&shares->http[role][method].long_active);
 		}
+	metrics_service_end(telemetry->services[workload]);
+	telemetry->services[workload] = NULL;
 }
 
 void telemetry_take(void *context, const struct record *record, size_t size)
@@ -391,10 +407,7 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 
 	(void)size; /* each record says itself how long it is */
 	switch ((enum record_type)record->type) {
-	case RECORD_WORKLOAD:
-		dns_lookups_begin(telemetry->dns, record->workload);
-		identity_on_workload(telemetry->identity, (const void *)record);
-		break;
+	case RECORD_WORKLOAD: take_workload(telemetry, (const void *)record); break;
 	case RECORD_WORKLOAD_END: take_workload_end(telemetry, record->workload); break;
 	case RECORD_CLOCK:
 		telemetry->realtime_offset_ns =
@@ -402,6 +415,8 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 		dns_lookups_tick(telemetry->dns, record->time_ns);
 		slow_calls_tick(telemetry->slow_calls, record->time_ns);
 		flows_settle(telemetry->flows, (const void *)record);
+		/* the last, so that what this sweep told began before it */
+		metrics_tick(telemetry->metrics, record->time_ns, telemetry->realtime_offset_ns);
 		break;
 	case RECORD_EVENTS: {
 		const struct record_events *events = (const void *)record;
