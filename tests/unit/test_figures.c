@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "export/figures.h"
+#include "telemetry/series_budget.h"
 #include "telemetry/metrics.h"
 
 #define SECOND 1000000000ull
@@ -265,6 +266,99 @@ static void test_too_many_services_are_added_up_as_others(void **state)
 	assert_true(requests == FIGURES_SERVICES_MAX + 50);
 }
 
+static const struct figures_service *shown(const struct figures *figures, const char *name)
+{
+	for (size_t i = 0; i < figures->service_count; i++)
+		if (strcmp(figures->services[i]->name, name) == 0)
+			return figures->services[i];
+	return NULL;
+}
+
+static void name_of(char name[32], int i)
+{
+	snprintf(name, 32, "service-%d", i);
+}
+
+/* All places are taken, each service has served 1,000 requests, and does nothing any more. */
+static void fill_and_wait(struct world *world)
+{
+	char name[32];
+
+	metrics_tick(world->metrics, SECOND, 0);
+	figures_read(world->reader, world->metrics, SECOND);
+	for (int i = 0; i < FIGURES_SERVICES_MAX; i++) {
+		name_of(name, i);
+		serve(world, name, "200", "", 1000, SECOND / 1000);
+		spend(world, name, "read", SECOND);
+	}
+	assert_int_equal(figures_read(world->reader, world->metrics, 2 * SECOND)->service_count,
+		FIGURES_SERVICES_MAX);
+	metrics_tick(world->metrics, SECOND + FIGURES_IDLE_NS, 0);
+}
+
+static void test_services_that_do_nothing_for_a_minute_give_way(void **state)
+{
+	struct world *world = *state;
+	const struct figures *figures;
+
+	fill_and_wait(world);
+	serve(world, "late", "200", "", 5, SECOND / 1000);
+	figures = figures_read(world->reader, world->metrics, 3 * SECOND);
+	assert_int_equal(figures->service_count, 1);
+	assert_string_equal(figures->services[0]->name, "late");
+	assert_true(figures->services[0]->requests == 5);
+	assert_true(figures->total.requests == 5);
+	assert_true(figures->total.syscall_seconds == 0);
+}
+
+static void test_who_gave_way_comes_back_without_its_past(void **state)
+{
+	struct world *world = *state;
+	const struct figures *figures;
+	char name[32];
+
+	fill_and_wait(world);
+	figures_read(world->reader, world->metrics, 3 * SECOND);
+	for (int i = 0; i < FIGURES_SERVICES_MAX; i++) { /* some of whom gave way */
+		name_of(name, i);
+		serve(world, name, "200", "", 1, SECOND / 1000);
+	}
+	figures = figures_read(world->reader, world->metrics, 4 * SECOND);
+	assert_true(figures->total.requests == FIGURES_SERVICES_MAX);
+	for (int i = 0; i < FIGURES_SERVICES_MAX; i++) {
+		name_of(name, i);
+		serve(world, name, "200", "", 2, SECOND / 10);
+	}
+	figures = figures_read(world->reader, world->metrics, 5 * SECOND);
+	assert_null(shown(figures, "(others)"));
+	for (int i = 0; i < FIGURES_SERVICES_MAX; i++) {
+		name_of(name, i);
+		assert_non_null(shown(figures, name));
+		assert_true(shown(figures, name)->requests == 2);
+		assert_in_range(shown(figures, name)->p50_ns, 91000000, 109000000);
+	}
+}
+
+static void test_series_that_go_are_no_growth(void **state)
+{
+	struct world *world = *state;
+	const struct figures_service *service;
+
+	metrics_tick(world->metrics, SECOND, 0);
+	metrics_set_limits(world->metrics, 10000, 10); /* two histograms */
+	serve(world, "shop", "200", "", 1000, SECOND / 1000);
+	spend(world, "shop", "read", 10 * SECOND);
+	figures_read(world->reader, world->metrics, SECOND);
+	metrics_tick(world->metrics, SECOND + SERIES_IDLE_NS, 0);
+	spend(world, "shop", "write", SECOND);
+	assert_int_equal(metrics_removed(world->metrics, METRIC_REMOVED_FOR_ROOM), 5);
+	service = shown(figures_read(world->reader, world->metrics, 2 * SECOND), "shop");
+	assert_non_null(service);
+	assert_true(service->requests == 0);
+	assert_int_equal(service->p99_ns, 0);
+	assert_true(service->syscall_seconds == 1);
+}
+
 static void test_every_loss_since_the_start_is_counted(void **state)
 {
 	struct world *world = *state;
@@ -304,6 +398,9 @@ int main(void)
 		WITH_WORLD(test_busiest_syscalls_are_ranked_without_those_that_wait),
 		WITH_WORLD(test_services_stand_in_order_of_activity),
 		WITH_WORLD(test_too_many_services_are_added_up_as_others),
+		WITH_WORLD(test_services_that_do_nothing_for_a_minute_give_way),
+		WITH_WORLD(test_who_gave_way_comes_back_without_its_past),
+		WITH_WORLD(test_series_that_go_are_no_growth),
 		WITH_WORLD(test_every_loss_since_the_start_is_counted),
 	};
 

@@ -2,37 +2,12 @@
 /* Sums by service, and their growth since the last look (figures.h). */
 #include "export/figures.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-#include "telemetry/syscall_names.h"
-
-/* A service uses some 30 different calls; what comes after these many has no part in the ranking.
- */
-#define SYSCALLS_PER_SERVICE_MAX 96
-
-enum { REQUESTS, ERRORS, CALLS, RECEIVED, SENT, SUMS };
-
-struct syscall_time {
-	char name[FIGURES_SYSCALL_LEN];
-	bool waits;
-	uint64_t now_ns, before_ns;
-};
-
-/* Counts of server requests by duration. 32 bits wrap around, which a difference does not feel. */
-struct durations_seen {
-	uint32_t now[DURATION_BUCKETS], before[DURATION_BUCKETS];
-};
-
-struct service_sums {
-	struct figures_service shown;
-	double now[SUMS], before[SUMS];
-	struct durations_seen *durations; /* NULL: served no HTTP yet */
-	struct syscall_time *syscalls;
-	size_t syscall_count;
-	UT_hash_handle hh;
-};
+#include "export/service_sums.h"
 
 enum family_kind {
 	OF_NO_INTEREST,
@@ -54,10 +29,10 @@ struct family_labels {
 
 struct figures_reader {
 	struct figures figures;
-	struct service_sums *services; /* by name */
-	struct service_sums others;
+	struct services_summed services;
 	struct family_labels family;
 	uint64_t read_ns;
+	uint64_t seen, seen_before; /* highest number of a series, at this look and the last one */
 	const struct figures_service *shown[FIGURES_SERVICES_MAX + 1];
 	struct figures_loss losses[FIGURES_LOSSES_MAX];
 };
@@ -112,64 +87,6 @@ static const char *label_value(const struct metric_view *view, int place)
 	return place >= 0 && view->values[place] ? view->values[place] : "";
 }
 
-static void text_copy(char *to, size_t size, const char *from)
-{
-	size_t length = strnlen(from, size - 1);
-
-	memcpy(to, from, length);
-	to[length] = '\0';
-}
-
-static struct service_sums *service_find(struct figures_reader *reader, const char *label)
-{
-	char name[SERVICE_NAME_LEN];
-	struct service_sums *service;
-
-	text_copy(name, sizeof(name), label);
-	HASH_FIND_STR(reader->services, name, service);
-	if (service)
-		return service;
-	if (HASH_COUNT(reader->services) >= FIGURES_SERVICES_MAX)
-		return &reader->others;
-	service = calloc(1, sizeof(*service));
-	if (!service)
-		return &reader->others;
-	strcpy(service->shown.name, name);
-	HASH_ADD_STR(reader->services, shown.name, service);
-	return service;
-}
-
-static void add_durations(struct service_sums *service, const struct histogram *histogram)
-{
-	if (!service->durations)
-		service->durations = calloc(1, sizeof(*service->durations));
-	if (!service->durations)
-		return;
-	for (size_t i = 0; i < DURATION_BUCKETS; i++)
-		service->durations->now[i] += (uint32_t)histogram->buckets[i];
-}
-
-static void add_syscall(struct service_sums *service, const char *name, uint64_t sum_ns)
-{
-	struct syscall_time *call;
-
-	for (size_t i = 0; i < service->syscall_count; i++) {
-		if (strncmp(service->syscalls[i].name, name, FIGURES_SYSCALL_LEN - 1) == 0) {
-			service->syscalls[i].now_ns += sum_ns;
-			return;
-		}
-	}
-	if (service->syscall_count == SYSCALLS_PER_SERVICE_MAX)
-		return;
-	call = realloc(service->syscalls, (service->syscall_count + 1) * sizeof(*call));
-	if (!call)
-		return;
-	service->syscalls = call;
-	call += service->syscall_count++;
-	*call = (struct syscall_time){.waits = syscall_name_waits(name), .now_ns = sum_ns};
-	text_copy(call->name, sizeof(call->name), name);
-}
-
 static void add_loss(
 	struct figures_reader *reader, const char *source, const char *outcome, double events)
 {
@@ -182,8 +99,8 @@ static void add_loss(
 	if (figures->loss_count == FIGURES_LOSSES_MAX)
 		return;
 	loss = &reader->losses[figures->loss_count++];
-	text_copy(loss->source, sizeof(loss->source), source);
-	text_copy(loss->outcome, sizeof(loss->outcome), outcome);
+	snprintf(loss->source, sizeof(loss->source), "%s", source);
+	snprintf(loss->outcome, sizeof(loss->outcome), "%s", outcome);
 	loss->events = events;
 }
 
@@ -191,8 +108,10 @@ static void visit_series(void *context, const struct metric_view *view)
 {
 	struct figures_reader *reader = context;
 	const struct family_labels *family = &reader->family;
-	struct service_sums *service;
+	struct reading reading = {.services = &reader->services};
 
+	if (view->number != UINT64_MAX && view->number > reader->seen)
+		reader->seen = view->number;
 	if (view->description != family->description)
 		family_enter(&reader->family, view->description);
 	if (family->kind == OF_NO_INTEREST)
@@ -202,42 +121,36 @@ static void visit_series(void *context, const struct metric_view *view)
 			label_value(view, family->outcome), view->value);
 		return;
 	}
-	service = service_find(reader, label_value(view, family->service));
+	reading.service = sums_find(&reader->services, label_value(view, family->service));
+	if (!reading.service)
+		reading.service = &reader->services.others;
+	reading.is_moved = reading.service->is_new && view->number <= reader->seen_before;
 	switch (family->kind) {
 	case HTTP_SERVED:
-		service->now[REQUESTS] += (double)view->histogram->count;
+		sums_add(&reading, REQUESTS, (double)view->histogram->count);
 		if (label_value(view, family->status)[0] == '5' ||
 			label_value(view, family->error)[0])
-			service->now[ERRORS] += (double)view->histogram->count;
-		add_durations(service, view->histogram);
+			sums_add(&reading, ERRORS, (double)view->histogram->count);
+		sums_add_durations(&reading, view->histogram);
 		break;
-	case HTTP_CALLED: service->now[CALLS] += (double)view->histogram->count; break;
-	case OPEN: service->shown.connections += view->value; break;
-	case SENT_BYTES: service->now[SENT] += view->value; break;
-	case RECEIVED_BYTES: service->now[RECEIVED] += view->value; break;
+	case HTTP_CALLED: sums_add(&reading, CALLS, (double)view->histogram->count); break;
+	case OPEN: reading.service->shown.connections += view->value; break;
+	case SENT_BYTES: sums_add(&reading, SENT, view->value); break;
+	case RECEIVED_BYTES: sums_add(&reading, RECEIVED, view->value); break;
 	case SYSCALLS:
-		add_syscall(service, label_value(view, family->syscall), view->histogram->sum_ns);
+		sums_add_syscall(
+			&reading, label_value(view, family->syscall), view->histogram->sum_ns);
 		break;
 	default: break;
 	}
 }
 
-/* --- growth since the last look --- */
+/* --- how much they grew --- */
 
-static void service_forget_growth(struct service_sums *service)
+/* Where series were removed there is less than before, which is no growth. */
+static uint64_t grown(uint64_t now, uint64_t before)
 {
-	memcpy(service->before, service->now, sizeof(service->before));
-	memset(service->now, 0, sizeof(service->now));
-	if (service->durations) {
-		memcpy(service->durations->before, service->durations->now,
-			sizeof(service->durations->before));
-		memset(service->durations->now, 0, sizeof(service->durations->now));
-	}
-	for (size_t i = 0; i < service->syscall_count; i++) {
-		service->syscalls[i].before_ns = service->syscalls[i].now_ns;
-		service->syscalls[i].now_ns = 0;
-	}
-	service->shown.connections = 0;
+	return now > before ? now - before : 0;
 }
 
 static void rank_syscall(struct figures_service *shown, const char *name, double share)
@@ -262,14 +175,15 @@ static void show_syscalls(struct service_sums *service, double seconds)
 	memset(shown->busiest, 0, sizeof(shown->busiest));
 	for (size_t i = 0; i < service->syscall_count; i++)
 		if (!service->syscalls[i].waits)
-			total_ns += service->syscalls[i].now_ns - service->syscalls[i].before_ns;
+			total_ns +=
+				grown(service->syscalls[i].now_ns, service->syscalls[i].before_ns);
 	shown->syscall_seconds = (double)total_ns / 1e9 / seconds;
 	for (size_t i = 0; i < service->syscall_count && total_ns; i++) {
 		const struct syscall_time *call = &service->syscalls[i];
 
 		if (!call->waits)
 			rank_syscall(shown, call->name,
-				(double)(call->now_ns - call->before_ns) / (double)total_ns);
+				(double)grown(call->now_ns, call->before_ns) / (double)total_ns);
 	}
 }
 
@@ -278,7 +192,10 @@ static void show_durations(struct service_sums *service)
 	struct histogram growth = {0};
 
 	for (size_t i = 0; service->durations && i < DURATION_BUCKETS; i++) {
-		growth.buckets[i] = service->durations->now[i] - service->durations->before[i];
+		int32_t count =
+			(int32_t)(service->durations->now[i] - service->durations->before[i]);
+
+		growth.buckets[i] = count > 0 ? (uint64_t)count : 0;
 		growth.count += growth.buckets[i];
 	}
 	service->shown.p50_ns = histogram_quantile(&growth, 0.5);
@@ -291,7 +208,7 @@ static void service_show_growth(struct service_sums *service, double seconds)
 	double rate[SUMS];
 
 	for (int i = 0; i < SUMS; i++)
-		rate[i] = (service->now[i] - service->before[i]) / seconds;
+		rate[i] = fmax(0, service->now[i] - service->before[i]) / seconds;
 	shown->requests = rate[REQUESTS];
 	shown->errors = rate[ERRORS];
 	shown->calls = rate[CALLS];
@@ -368,15 +285,14 @@ const struct figures *figures_read(
 		.has_rates = reader->read_ns > 0 && now_ns > reader->read_ns};
 	reader->read_ns = now_ns;
 	reader->family = (struct family_labels){0};
-	for (struct service_sums *s = reader->services; s; s = s->hh.next)
-		service_forget_growth(s);
-	service_forget_growth(&reader->others);
+	sums_begin(&reader->services, metrics);
+	reader->seen_before = reader->seen;
 
 	metrics_visit(metrics, visit_series, reader);
 
-	for (struct service_sums *s = reader->services; s; s = s->hh.next)
+	for (struct service_sums *s = reader->services.own; s; s = s->hh.next)
 		show_service(reader, s, seconds);
-	show_service(reader, &reader->others, seconds);
+	show_service(reader, &reader->services.others, seconds);
 	qsort(reader->shown, figures->service_count, sizeof(reader->shown[0]), compare_services);
 	qsort(reader->losses, figures->loss_count, sizeof(reader->losses[0]), compare_losses);
 	return figures;
@@ -389,27 +305,14 @@ struct figures_reader *figures_reader_new(void)
 	struct figures_reader *reader = calloc(1, sizeof(*reader));
 
 	if (reader)
-		strcpy(reader->others.shown.name, "(others)");
+		strcpy(reader->services.others.shown.name, "(others)");
 	return reader;
-}
-
-static void service_release(struct service_sums *service)
-{
-	free(service->durations);
-	free(service->syscalls);
 }
 
 void figures_reader_free(struct figures_reader *reader)
 {
-	struct service_sums *service, *next;
-
 	if (!reader)
 		return;
-	service_release(&reader->others);
-	HASH_ITER(hh, reader->services, service, next) {
-		HASH_DEL(reader->services, service);
-		service_release(service);
-		free(service);
-	}
+	sums_end(&reader->services);
 	free(reader);
 }

@@ -18,6 +18,9 @@
 
 /* Several screens full, at most 7 KB each; what more services do is added up as "(others)". */
 #define FIGURES_SERVICES_MAX 256
+/* Those that did nothing for so long give way, until there are no more than this. */
+#define FIGURES_IDLE_NS  60000000000ULL
+#define FIGURES_IDLE_MAX 128
 /* Sources × outcomes is 48 and most never happen; what more there are is only in lost_events. */
 #define FIGURES_LOSSES_MAX 16
 #define FIGURES_BUSIEST    3

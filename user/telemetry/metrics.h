@@ -151,6 +151,10 @@ struct metric_cursor {
 bool metrics_visit_next(const struct metrics *metrics, struct metric_cursor *cursor,
 	void (*visit)(void *context, const struct metric_view *view), void *context);
 
+/* Calls `visit` for each service that has series: since when none of them has changed. */
+void metrics_visit_services(const struct metrics *metrics,
+	void (*visit)(void *context, const char *name, uint64_t idle_ns), void *context);
+
 /* Samples of series that are kept and take part in the budget. */
 size_t metrics_samples(const struct metrics *metrics);
 

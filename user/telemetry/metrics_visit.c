@@ -100,6 +100,16 @@ void metrics_visit(const struct metrics *metrics,
 		;
 }
 
+void metrics_visit_services(const struct metrics *metrics,
+	void (*visit)(void *context, const char *name, uint64_t idle_ns), void *context)
+{
+	const struct metric_service *service = metrics->budget.services;
+
+	for (; service; service = service->hh.next)
+		if (service->samples)
+			visit(context, service->name, metrics->now_ns - service->used_ns);
+}
+
 size_t metrics_samples(const struct metrics *metrics)
 {
 	return metrics->budget.samples;
