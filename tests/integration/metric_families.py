@@ -22,7 +22,8 @@ TYPES = {0: "counter", 1: "gauge", 2: "summary", 3: "untyped", 4: "histogram"}  
 MESSAGES = {
     "LabelPair": {1: ("string", "name"), 2: ("string", "value")},
     "Gauge": {1: ("double", "value")},
-    "Counter": {1: ("double", "value")},
+    "Timestamp": {1: ("int64", "seconds"), 2: ("int32", "nanos")},  # google.protobuf.Timestamp
+    "Counter": {1: ("double", "value"), 3: (f".{PACKAGE}.Timestamp", "created_timestamp")},
     "BucketSpan": {1: ("sint32", "offset"), 2: ("uint32", "length")},
     "Bucket": {
         1: ("uint64", "cumulative_count"),
@@ -44,6 +45,7 @@ MESSAGES = {
         12: (f"*.{PACKAGE}.BucketSpan", "positive_span"),
         13: ("*sint64", "positive_delta"),
         14: ("*double", "positive_count"),
+        15: (f".{PACKAGE}.Timestamp", "created_timestamp"),
     },
     "Metric": {
         1: (f"*.{PACKAGE}.LabelPair", "label"),

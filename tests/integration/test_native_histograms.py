@@ -10,7 +10,7 @@ import math
 import pytest
 
 import metric_families
-from harness import access_log, curl, expect, free_port, nginx, run, unique, wait_until
+from harness import Sonde, access_log, curl, expect, free_port, nginx, run, unique, wait_until
 from known_work import SYSCALLS, syscall_figures
 from prometheus import prometheus
 
@@ -213,22 +213,24 @@ def test_protobuf_holds_all_other_families_as_the_text_has_them(sonde, calls, tm
     assert {line for line in text.splitlines() if line.startswith("# ")} <= lines
 
 
-def test_a_family_that_is_told_in_several_messages_is_one_to_prometheus(sonde, calls, server):
-    many = unique("native-many")
-    names = [f"{many}-{n}" for n in range(200)]
-    for name in names:
-        assert run(calls, "getppid=10", "openat=5", "close=3", name=name)[0] == 0
+def test_a_family_that_is_told_in_several_messages_is_one_to_prometheus(calls, tmp_path):
+    with (Sonde(tmp_path, "--series-limit", "200000") as sonde,
+          prometheus(tmp_path, sonde, "--enable-feature=native-histograms") as server):
+        many = unique("native-many")
+        names = [f"{many}-{n}" for n in range(200)]
+        for name in names:
+            assert run(calls, "getppid=10", "openat=5", "close=3", name=name)[0] == 0
 
-    def shown():
-        return [key for key in in_text(sonde.metrics(), *names) if key[0] == SYSCALL]
+        def shown():
+            return [key for key in in_text(sonde.metrics(), *names) if key[0] == SYSCALL]
 
-    wait_until(lambda: sum(("syscall", "close") in labels for _, labels in shown()) == len(names),
-               "the last call of each")
-    families = [f for f in metric_families.scrape(sonde.url()) if f.name == SYSCALL]
-    assert len(families) > 1, "it was told in one message, so nothing was tested"
-    of_names = f'{SYSCALL}{{service_name=~"{many}-.*"}}'
-    wait_until(lambda: server.value(f"count({of_names})") == len(shown()), "all histograms")
-    for call, count in (("getppid", 10), ("openat", 5), ("close", 3)):
-        total = f'sum(histogram_count({of_names[:-1]},syscall="{call}"}}))'
-        wait_until(lambda: server.value(total) == count * len(names), f"all calls of {call}")
-    assert server.errors() == [""]
+        wait_until(lambda: sum(("syscall", "close") in labels for _, labels in shown()) == len(names),
+                   "the last call of each")
+        families = [f for f in metric_families.scrape(sonde.url()) if f.name == SYSCALL]
+        assert len(families) > 1, "it was told in one message, so nothing was tested"
+        of_names = f'{SYSCALL}{{service_name=~"{many}-.*"}}'
+        wait_until(lambda: server.value(f"count({of_names})") == len(shown()), "all histograms")
+        for call, count in (("getppid", 10), ("openat", 5), ("close", 3)):
+            total = f'sum(histogram_count({of_names[:-1]},syscall="{call}"}}))'
+            wait_until(lambda: server.value(total) == count * len(names), f"all calls of {call}")
+        assert server.errors() == [""]

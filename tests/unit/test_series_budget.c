@@ -13,6 +13,7 @@
 #include "limit.h"
 #include "series_listing.h"
 #include "telemetry/families.h"
+#include "telemetry/series_budget.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define NO_LIMIT          1000000
@@ -344,6 +345,38 @@ static void test_who_has_most_gives_way_to_who_has_less(void **state)
 		metrics_service_end(services[s]);
 }
 
+/* What came first of a service would have its share for good otherwise. */
+static void test_in_a_share_of_all_http_has_its_part_beside_system_calls(void **state)
+{
+	enum { SERVICES = 50, LIMIT = SERVICES * 160, CALLS = 40 };
+	struct metric_service *services[SERVICES];
+	char name[32], call[32], route[32];
+
+	(void)state;
+	metrics_set_limits(metrics, LIMIT, NO_LIMIT);
+	for (int i = 0; i < SERVICES; i++) {
+		snprintf(name, sizeof(name), "service-%d", i);
+		services[i] = metrics_service_begin(metrics, name);
+		for (int n = 0; n < CALLS; n++) {
+			snprintf(call, sizeof(call), "call-%d", n);
+			metric_record(SERIES(families, FAMILY_SYSCALL, name, call), 1000);
+		}
+	}
+	assert_int_equal(metrics_samples(metrics), LIMIT);
+	for (int n = 0; n < 100; n++) {
+		snprintf(route, sizeof(route), "/%d", n % 4);
+		count_request("service-7", "GET", "200", route);
+	}
+	struct sums http = sums_of("http_server_request_duration_seconds", "service-7");
+	assert_int_equal(http.series, 4);
+	assert_int_equal(http.counted, 100);
+	for (int i = 0; i < SERVICES; i++) {
+		snprintf(name, sizeof(name), "service-%d", i);
+		assert_in_range(sums_of_service(name).samples, 160 - 2 * HTTP, 160 + 2 * HTTP);
+		metrics_service_end(services[i]);
+	}
+}
+
 static void test_a_small_service_keeps_its_own_beside_a_large_one(void **state)
 {
 	(void)state;
@@ -356,7 +389,7 @@ static void test_a_small_service_keeps_its_own_beside_a_large_one(void **state)
 	for (int i = 0; i < 5000; i++) {
 		count_refused("large", i);
 		if (i % 100 == 0)
-			pass(5 * SECOND); /* in all, less than what is kept of what has ended */
+			pass(60 * SECOND);
 	}
 	assert_int_equal(sums_of_service("cron").counted, 2);
 	assert_int_equal(sums_of_service("large").samples, 98 * COUNTER);
@@ -384,6 +417,37 @@ static void test_what_has_ended_gives_way_before_its_time(void **state)
 		      "sonde_process_exits_total{shop,error} 1\n"
 		      "sonde_process_exits_total{shop,signal} 1\n");
 	assert_int_equal(limit_count(LIMIT_SERIES), met);
+	metrics_service_end(shop);
+}
+
+static void test_who_lives_and_does_nothing_gives_way_down_to_what_is_guaranteed(void **state)
+{
+	enum { SLEEPERS = 100, EACH = 10, LIMIT = SLEEPERS * EACH * COUNTER };
+	struct metric_service *sleepers[SLEEPERS], *shop;
+	char name[32], route[32];
+
+	(void)state;
+	metrics_set_limits(metrics, LIMIT, LIMIT);
+	for (int i = 0; i < SLEEPERS; i++) {
+		snprintf(name, sizeof(name), "sleeper-%d", i);
+		sleepers[i] = metrics_service_begin(metrics, name);
+		for (int port = 0; port < EACH; port++)
+			count_refused(name, port);
+	}
+	pass(SERVICE_IDLE_NS);
+	shop = metrics_service_begin(metrics, "shop");
+	for (int i = 0; i < LIMIT; i++) {
+		snprintf(route, sizeof(route), "/%d", i % 50);
+		count_request("shop", "GET", "200", route);
+	}
+	assert_int_equal(sums_of_service("shop").series, 50);
+	assert_int_equal(sums_of_service("shop").counted, LIMIT);
+	for (int i = 0; i < SLEEPERS; i++) {
+		snprintf(name, sizeof(name), "sleeper-%d", i);
+		assert_in_range(sums_of_service(name).samples, LIMIT / 2 / (SLEEPERS + 1) - COUNTER,
+			EACH * COUNTER);
+		metrics_service_end(sleepers[i]);
+	}
 	metrics_service_end(shop);
 }
 
@@ -608,8 +672,10 @@ int main(void)
 		TEST(what_is_used_more_than_there_is_room_for_does_not_turn_over),
 		TEST(thousands_of_ports_leave_http_its_room),
 		TEST(who_has_most_gives_way_to_who_has_less),
+		TEST(in_a_share_of_all_http_has_its_part_beside_system_calls),
 		TEST(a_small_service_keeps_its_own_beside_a_large_one),
 		TEST(what_has_ended_gives_way_before_its_time),
+		TEST(who_lives_and_does_nothing_gives_way_down_to_what_is_guaranteed),
 		TEST(an_hour_of_jobs_leaves_a_new_service_whole_and_memory_flat),
 		TEST(a_held_gauge_that_gives_way_stays_in_the_sum),
 		TEST(what_is_held_counts_on_after_it_went),

@@ -21,8 +21,8 @@
 #include "log.h"
 #include "telemetry/series.h"
 
-#define SERVICE_LABEL    "service_name"
-#define COUNTER_ENDING   "_total"
+#define SERVICE_LABEL  "service_name"
+#define COUNTER_ENDING "_total"
 
 /* Lines of OpenMetrics: a bucket each and +Inf, _sum, _count, _created; a counter and _created. */
 #define HISTOGRAM_SAMPLES(bounds) ((bounds) + 4)
@@ -94,7 +94,7 @@ static bool all_have_room(const struct metric_service *service, const struct met
 	struct metrics *metrics = service->metrics;
 
 	while (metrics->budget.samples + family->samples > metrics->budget.samples_max) {
-		struct metric_series *victim = budget_victim(metrics, service, family->samples);
+		struct metric_series *victim = budget_victim(service, family);
 
 		/* that what has ended gives way before its time is nobody's loss */
 		if (!victim || victim->service->processes)

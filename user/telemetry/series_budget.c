@@ -81,7 +81,8 @@ struct metric_service *metrics_service_begin(struct metrics *metrics, const char
 	if (!service)
 		return NULL;
 	DL_DELETE(*service_list(service), service);
-	service->processes++;
+	if (!service->processes++)
+		metrics->budget.living_count++;
 	DL_APPEND(*service_list(service), service);
 	service->used_ns = metrics->now_ns;
 	return service;
@@ -92,7 +93,8 @@ void metrics_service_end(struct metric_service *service)
 	if (!service)
 		return;
 	DL_DELETE(*service_list(service), service);
-	service->processes--;
+	if (!--service->processes)
+		service->metrics->budget.living_count--;
 	DL_APPEND(*service_list(service), service);
 	service->used_ns = service->metrics->now_ns;
 	budget_tidy(service);
@@ -224,35 +226,45 @@ static const struct metric_service *service_largest(struct series_budget *budget
 	return budget->largest;
 }
 
-/* The first one in the list that was last used before that time. */
+/* Of the first service in the list that was not used since then and has more samples than that. */
 static struct metric_series *victim_unused(const struct metric_service *list,
-	const struct metric_service *claimant, uint64_t before_ns)
+	const struct metric_service *claimant, uint64_t idle_ns, size_t samples)
 {
-	for (; list && list->used_ns < before_ns; list = list->next) {
-		struct metric_series *series = list == claimant ? NULL : service_least_used(list);
+	for (; list && list->metrics->now_ns - list->used_ns >= idle_ns; list = list->next) {
+		struct metric_series *series = NULL;
 
+		if (list != claimant && list->samples > samples)
+			series = service_least_used(list);
 		if (series)
 			return series;
 	}
 	return NULL;
 }
 
-struct metric_series *budget_victim(
-	struct metrics *metrics, const struct metric_service *claimant, size_t samples)
+/* What a service can rely on, even when it does nothing: half of an equal share. */
+static size_t guaranteed(const struct series_budget *budget)
 {
-	struct series_budget *budget = &metrics->budget;
-	uint64_t now = metrics->now_ns;
-	const struct metric_service *largest;
-	struct metric_series *series;
+	return budget->living_count ? budget->samples_max / 2 / budget->living_count : 0;
+}
 
-	series = victim_unused(budget->ended, claimant, now);
-	if (!series && budget->ttl_ns && now > budget->ttl_ns)
-		series = victim_unused(budget->living, claimant, now - budget->ttl_ns);
+struct metric_series *budget_victim(
+	const struct metric_service *claimant, const struct metric_family *family)
+{
+	struct metrics *metrics = family->metrics;
+	struct series_budget *budget = &metrics->budget;
+	const struct metric_service *largest;
+	struct metric_series *series = NULL;
+
+	if (budget->used_up_ns != metrics->now_ns)
+		series = victim_unused(budget->ended, claimant, 1, 0)
+				 ?: victim_unused(budget->living, claimant, SERVICE_IDLE_NS,
+					    guaranteed(budget));
 	if (series)
 		return series;
+	budget->used_up_ns = metrics->now_ns; /* only time makes others idle */
 	largest = service_largest(budget);
-	if (claimant->samples + samples >= largest->samples)
-		return if_idle(service_least_used(claimant));
+	if (claimant->samples + family->samples >= largest->samples)
+		return budget_victim_within(claimant, family);
 	series = if_idle(service_least_used(largest));
 	return series ? series : share_least_used(share_largest(largest));
 }

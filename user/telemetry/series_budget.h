@@ -7,7 +7,7 @@
  * used series first; who has most itself can only replace what it did not use for a minute. So
  * nobody can be pushed below an equal share, and a working set that is larger than its room does
  * not turn over and over. Before anybody else, services give way that have ended, and those that
- * did nothing for as long as the series of those are kept.
+ * did nothing for 10 s, these down to half of an equal share.
  *
  * A gauge that is not 0 says what is now: such ones are listed apart, and go last.
  */
@@ -24,6 +24,8 @@
 
 /* What is shorter unused than this is part of somebody's working set. */
 #define SERIES_IDLE_NS 60000000000ULL
+/* A service in which nothing changes for so long rests, or has ended and this was not told yet. */
+#define SERVICE_IDLE_NS 10000000000ULL
 
 /* What the families of one group take of a service's room. */
 struct series_share {
@@ -51,7 +53,9 @@ struct series_budget {
 	size_t samples;
 	struct metric_service *services;       /* by name */
 	struct metric_service *living, *ended; /* least recently used first */
-	struct metric_service *largest;        /* NULL: to be looked for */
+	size_t living_count;
+	struct metric_service *largest; /* NULL: to be looked for */
+	uint64_t used_up_ns;            /* the tick at which no unused series was found any more */
 };
 
 /* The service of that name, as series_key.h writes it; made if need be. NULL: no memory. */
@@ -74,7 +78,7 @@ void budget_touch(struct metric_series *series);
 struct metric_series *budget_victim_within(
 	const struct metric_service *service, const struct metric_family *family);
 struct metric_series *budget_victim(
-	struct metrics *metrics, const struct metric_service *claimant, size_t samples);
+	const struct metric_service *claimant, const struct metric_family *family);
 
 /* Frees all services, when metrics_free() has freed their series. */
 void budget_clear(struct metrics *metrics);
