@@ -437,6 +437,53 @@ static void test_made_up_paths_do_not_push_out_what_is_in_use(void **state)
 	routes_free(routes);
 }
 
+/* What no site would send: it has to stay text of a route, and the memory of routes in order. */
+static void test_anything_has_a_route(void **state)
+{
+	static const char *const pieces[] = {"/", "/", "/", "a", "b", "7", "-", ".", ";x=", "{id}",
+		"*", "%2f", "\xff", "word", "long-name-of-words", "?", "@", "0123456789abcdef"};
+	static const char *const shapes[] = {"/<name>/<name>/<name>", "/<slug>/<pool>/<slug>",
+		"/<pool>/<pool>", "/<pool>/<user>/<name>/<title>/<name>/<file>/<id>"};
+
+	(void)state;
+	for (unsigned round = 0; round < 40; round++) {
+		struct routes *routes = routes_new(round % 4 ? 1 + below(40) : 10000);
+		uint64_t now = SECOND;
+
+		seed = round;
+		for (int i = 0; i < 5000; i++) {
+			struct request request;
+			char service[16];
+			const char *route;
+			bool folded;
+
+			make_request(&request, shapes[below(COUNT(shapes))]);
+			if (below(2)) {
+				request.path[0] = '\0';
+				for (unsigned count = below(14); count; count--)
+					strcat(request.path, pieces[below(COUNT(pieces))]);
+			}
+			snprintf(service, sizeof(service), "s%u", below(round % 5 ? 3 : 2000));
+			if (below(500) == 0)
+				now += below(20) * 1000 * SECOND;
+			if (below(100) == 0)
+				routes_set_limit(routes, 1 + below(50));
+			route = routes_template(routes,
+				&(struct route_request){.service = service,
+					.path = request.path,
+					.path_length = strlen(request.path),
+					.time_ns = now,
+					.learn = below(10) != 0},
+				&folded);
+			assert_int_equal(route[0], '/');
+			assert_true(strlen(route) <= (ROUTE_DEPTH_MAX + 1) * 65);
+			assert_null(strpbrk(route, "?;%\xff"));
+			assert_null(strstr(route, "//"));
+		}
+		routes_free(routes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_a_crawler_takes_nothing_from_the_other_routes),
 		cmocka_unit_test(test_a_crawl_in_the_same_place_delays_a_route_only),
 		cmocka_unit_test(test_popular_things_are_few_routes),
+		cmocka_unit_test(test_anything_has_a_route),
 		cmocka_unit_test(test_made_up_paths_do_not_push_out_what_is_in_use),
 	};
 
