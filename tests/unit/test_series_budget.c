@@ -316,6 +316,39 @@ static void test_thousands_of_ports_leave_http_its_room(void **state)
 	assert_true(limit_count(LIMIT_SERVICE_SERIES) > 0);
 }
 
+/*
+ * A dozen daemons that wake up now and then, a few connections: what a machine has on which nothing
+ * happens. What is not of services is some 60 samples more.
+ */
+static void test_a_quiet_machine_has_less_than_two_thousand_samples(void **state)
+{
+	static const enum family of_flow[] = {FAMILY_TCP_OPEN, FAMILY_TCP_SENT, FAMILY_TCP_RECEIVED,
+		FAMILY_TCP_CONNECT, FAMILY_TCP_LIFETIME, FAMILY_TCP_RTT};
+	char name[32], call[32];
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "daemon-%d", i);
+		for (int n = 0; n < 14; n++) {
+			snprintf(call, sizeof(call), "call-%d", n);
+			SERIES(families, FAMILY_SYSCALL, name, call);
+		}
+		SERIES(families, FAMILY_SYSCALL_ERRORS, name, "read", "EAGAIN");
+		SERIES(families, FAMILY_SYSCALL_ERRORS, name, "openat", "ENOENT");
+		count_start(name);
+		count_exit(name, "success");
+		SERIES(families, FAMILY_PROCESS_LIFETIME, name);
+		SERIES(families, FAMILY_PROCESS_CPU, name, "user");
+		SERIES(families, FAMILY_PROCESS_CPU, name, "system");
+	}
+	for (int i = 0; i < 5; i++)
+		for (size_t n = 0; n < ARRAY_SIZE(of_flow); n++) {
+			snprintf(name, sizeof(name), "daemon-%d", i);
+			SERIES(families, of_flow[n], name, "outbound", "external", "443");
+		}
+	assert_in_range(metrics_samples(metrics), 1000, 2000 - 60);
+}
+
 /* --- room between services --- */
 
 static void test_who_has_most_gives_way_to_who_has_less(void **state)
@@ -671,6 +704,7 @@ int main(void)
 		TEST(the_least_recently_used_gives_way_after_a_minute),
 		TEST(what_is_used_more_than_there_is_room_for_does_not_turn_over),
 		TEST(thousands_of_ports_leave_http_its_room),
+		TEST(a_quiet_machine_has_less_than_two_thousand_samples),
 		TEST(who_has_most_gives_way_to_who_has_less),
 		TEST(in_a_share_of_all_http_has_its_part_beside_system_calls),
 		TEST(a_small_service_keeps_its_own_beside_a_large_one),

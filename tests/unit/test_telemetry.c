@@ -179,7 +179,11 @@ static void take_active(__u32 workload, enum http_role role, enum http_method me
 }
 
 static const struct config roomy = {
-	.series_max = 1000, .series_per_service_max = 1000, .routes_per_service_max = 10};
+	.series_max = 1000,
+	.series_per_service_max = 1000,
+	.series_ttl_ns = 600 * SECOND,
+	.routes_per_service_max = 10,
+};
 
 static int begin(void **state)
 {
@@ -370,6 +374,42 @@ static void test_a_workload_takes_what_it_had_open_with_it(void **state)
 		      "sonde_http_client_long_requests{bank,QUERY} 1\n");
 }
 
+static void tick(__u64 time_ns)
+{
+	struct record_clock clock = {.record = {.type = RECORD_CLOCK, .time_ns = time_ns}};
+
+	take(&clock.record, sizeof(clock));
+}
+
+static void test_series_go_some_time_after_all_workloads_of_their_service(void **state)
+{
+	(void)state;
+	take_active(SHOP_1, HTTP_SERVER, HTTP_METHOD_GET, 2, 0);
+	take_active(BANK, HTTP_SERVER, HTTP_METHOD_GET, 0, 0);
+	tick(SECOND);
+	end_workload(SHOP_1);
+	tick(5000 * SECOND);
+	assert_series("http_server_active_requests{shop,GET,http} 0\n"
+		      "http_server_active_requests{bank,GET,http} 0\n"
+		      "sonde_http_server_long_requests{shop,GET} 0\n"
+		      "sonde_http_server_long_requests{bank,GET} 0\n");
+	end_workload(SHOP_2);
+	tick(5600 * SECOND);
+	assert_series("http_server_active_requests{bank,GET,http} 0\n"
+		      "sonde_http_server_long_requests{bank,GET} 0\n");
+}
+
+/* A number that is told anew may be another service from then on. */
+static void test_a_service_ends_when_its_number_gets_another_name(void **state)
+{
+	(void)state;
+	take_active(BANK, HTTP_SERVER, HTTP_METHOD_GET, 0, 0);
+	tick(SECOND);
+	announce(BANK, "shop");
+	tick(601 * SECOND);
+	assert_series("");
+}
+
 /* Had the share moved with the budget, one series would be at -1 and the other too high. */
 static void test_what_went_to_the_overflow_comes_out_of_it(void **state)
 {
@@ -542,6 +582,8 @@ int main(void)
 		TEST(test_open_requests_of_a_service_are_those_of_all_its_workloads),
 		TEST(test_open_requests_fall_and_stay_at_zero),
 		TEST(test_a_workload_takes_what_it_had_open_with_it),
+		TEST(test_series_go_some_time_after_all_workloads_of_their_service),
+		TEST(test_a_service_ends_when_its_number_gets_another_name),
 		TEST(test_what_went_to_the_overflow_comes_out_of_it),
 		TEST(test_a_route_that_is_folded_is_told_and_counted),
 		TEST(test_a_path_that_is_not_found_teaches_nothing),
