@@ -55,8 +55,20 @@ endif
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 
 # Variants differ in objects, not in what is generated, so only OUT moves.
+# What makes a fault of memory harder to use: tests/integration/test_hardening.py looks for it in what
+# was built. The sanitizers find the same and more.
+HARDENING  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
+	$(HARDENING_$(ARCH))
+HARDENING_x86_64 := -fcf-protection=full
+HARDENING_arm64  := -mbranch-protection=standard
+# Said by hand, as Debian 12's start files of the C library do not say it of themselves.
+ifeq ($(ARCH),x86_64)
+SHADOW_STACK := -Wl,-z,shstk
+endif
+
 ifdef SANITIZE
 OUT ?= $(BUILD)/sanitize
+HARDENING  = -fstack-protector-strong
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 WERROR := # what the sanitizers insert makes gcc see dangers that are not in the source
 else ifdef DEBUG
@@ -112,7 +124,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WE
 
 # Asked when first needed, not when this file is read: `sudo make run` begins on a machine that has
 # no pkg-config yet, and a make with nothing to do should not pay for it.
-PACKAGES := libbpf libelf zlib libprotobuf-c libmicrohttpd libcurl yaml-0.1
+PACKAGES := libbpf libelf zlib libprotobuf-c libmicrohttpd libcurl yaml-0.1 libseccomp
 LINKED   := $(filter-out libcurl,$(PACKAGES)) # loaded when wanted: user/export/curl_api.h
 packages_cflags = $(eval packages_cflags := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(packages_cflags)
 packages_libs   = $(eval packages_libs := $$(shell $(PKG_CONFIG) --libs $(LINKED)))$(packages_libs)
@@ -125,9 +137,10 @@ else
 PKG_CONFIG   := pkg-config
 endif
 
-USER_CFLAGS = -std=c17 -D_GNU_SOURCE -pthread -fstack-protector-strong $(TARGET_FLAGS) $(CFLAGS) \
+USER_CFLAGS = -std=c17 -D_GNU_SOURCE -pthread -fPIE $(HARDENING) $(TARGET_FLAGS) $(CFLAGS) \
 	-Iuser -Ibpf -I$(BUILD) $(packages_cflags)
-USER_LDFLAGS = $(TARGET_FLAGS) $(CFLAGS) $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
+USER_LDFLAGS = $(TARGET_FLAGS) $(CFLAGS) $(LDFLAGS) -pthread -pie -Wl,--as-needed \
+	-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack $(SHADOW_STACK)
 USER_LIBS = $(packages_libs) -lm
 
 # --- the daemon ---
@@ -196,8 +209,8 @@ $(BUILD)/syscall_names.h: Makefile | $(LIBRARIES)
 build/sysroot/%.packages: Makefile deploy/packages.py
 	$(say) UNPACK $(@:.packages=)
 	$(Q)deploy/packages.py $* $(@:.packages=) libc6-dev libbpf-dev libelf-dev zlib1g-dev \
-		libprotobuf-c-dev libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev uthash-dev libcmocka-dev \
-		liburing-dev
+		libprotobuf-c-dev libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libseccomp-dev \
+		uthash-dev libcmocka-dev liburing-dev
 
 # Changes only when what it says changes, so that not every make compiles those who include it.
 # `git status` without its optional lock, where `git describe --dirty` would write the index: under
@@ -213,7 +226,8 @@ $(BUILD)/version.h: FORCE
 # A change of compiler or flags compiles again; a source that was removed leaves the archive.
 $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CFLAGS) $(WARNINGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS) $(WARNINGS)' > $@
+	@echo '$(CC) $(HARDENING) $(CFLAGS) $(WARNINGS)' | cmp -s - $@ || \
+		echo '$(CC) $(HARDENING) $(CFLAGS) $(WARNINGS)' > $@
 $(OUT)/objects.list: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIB_OBJECTS)' | cmp -s - $@ || echo '$(LIB_OBJECTS)' > $@

@@ -17,6 +17,7 @@
 
 #include "kernel/programs.h"
 #include "log.h"
+#include "privilege/privilege.h"
 
 #define CONFIG_ERROR_LEN 2048 /* one lists all programs */
 
@@ -38,6 +39,9 @@ struct config {
 	bool quiet;     /* no live table even on a terminal */
 	enum log_format log_format;
 	enum log_level log_level;
+
+	enum privilege_mode privileges; /* key privileges, default drop */
+	char *user;                     /* to become after the start, or "" */
 
 	/* where it comes from */
 	char *record; /* file to write what comes out of the kernel to, or "" */

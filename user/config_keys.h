@@ -39,7 +39,7 @@ struct config_key {
 	const char *help;
 };
 
-#define CONFIG_KEYS         39
+#define CONFIG_KEYS         41
 #define CONFIG_VARIABLE_LEN 32
 #define CONFIG_LIST_MAX     100 /* each request is compared with the routes in turn */
 #define CONFIG_PREFIX       "SONDE_"

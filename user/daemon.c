@@ -22,6 +22,7 @@
 #include "kernel/recording.h"
 #include "log_writer.h"
 #include "own_metrics.h"
+#include "privilege/privilege.h"
 #include "startup.h"
 #include "telemetry/syscall_names.h"
 #include "telemetry/telemetry.h"
@@ -329,6 +330,22 @@ static int loop_begin(struct daemon *daemon)
 	return watch(daemon, daemon->signals) ?: watch(daemon, daemon->ticks) ?: startup_begin();
 }
 
+static int privileges_begin(const struct config *config)
+{
+	struct privilege_options options = {
+		.mode = config->privileges,
+		.user = config->user,
+		.configuration = config->config,
+		.flow_log = config->flow_log,
+	};
+	char error[PRIVILEGE_ERROR_LEN];
+	int result = privilege_prepare(&options, error);
+
+	if (result)
+		log_error("cannot start", log_str("reason", error));
+	return result;
+}
+
 static int begin(struct daemon *daemon)
 {
 	int result = loop_begin(daemon);
@@ -350,9 +367,11 @@ static int begin(struct daemon *daemon)
 		return result;
 	if (daemon->probes)
 		setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
-	listener_set_ready(daemon->listener, true, "");
 	table_begin(daemon);
-	return 0;
+	result = privilege_drop_main(daemon->probes ? probes_may_sweep : NULL, daemon->probes);
+	if (!result)
+		listener_set_ready(daemon->listener, true, "");
+	return result;
 }
 
 /* --- the loop --- */
@@ -479,8 +498,9 @@ int daemon_run(struct config *config, int argc, char *const *argv)
 	int result;
 
 	log_configure(config->log_format, config->log_level);
+	result = privileges_begin(config);
 	log_writer_begin(); /* without its thread the log works, too, but may wait */
-	result = begin(&daemon);
+	result = result ?: begin(&daemon);
 	startup_end();
 	if (result)
 		daemon.status = !startup_is_stopped();

@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "privilege/privilege.h"
 
 #define STACK_BYTES (64 * 1024)
 
@@ -103,6 +104,7 @@ static void *run(void *context)
 	char line[LOG_LINE_LEN];
 	(void)context;
 
+	privilege_drop_thread();
 	pthread_mutex_lock(&writer.lock);
 	for (;;) {
 		uint64_t untold = 0;

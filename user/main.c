@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "export/flow_command.h"
 #include "kernel/check.h"
+#include "privilege/inherited.h"
 #include "version.h"
 
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "run";
 
+	inherited_tidy();
 	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h")) {
 		help_print();
 		return STATUS_OK;

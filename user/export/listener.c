@@ -29,6 +29,7 @@
 #include "export/listen_socket.h"
 #include "export/negotiation.h"
 #include "export/pages.h"
+#include "privilege/privilege.h"
 #include "export/scrape.h"
 
 /* For a request's head, what libmicrohttpd keeps of its fields, and the buffer of its answer. */
@@ -332,6 +333,7 @@ static void *run_listener(void *context)
 {
 	struct listener *listener = context;
 
+	privilege_drop_thread(); /* before a byte of anybody's is read */
 	while (!listener->is_ending) {
 		wait_for_events(listener, gate_wait_ms(&listener->gate));
 		gate_run(&listener->gate, listener->daemon);

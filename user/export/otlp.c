@@ -20,6 +20,7 @@
 #include "export/otlp_encode.h"
 #include "export/otlp_messages.pb-c.h"
 #include "log.h"
+#include "privilege/privilege.h"
 
 #define STACK_BYTES (256 * 1024) /* a TLS handshake needs a tenth; the default is 8 MB */
 
@@ -138,7 +139,8 @@ static uint64_t next_backoff_ns(struct otlp *otlp)
 
 	otlp->backoff_ns =
 		2 * interval_ns < otlp->retry_most_ns ? 2 * interval_ns : otlp->retry_most_ns;
-	getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		random = (uint16_t)clock_monotonic_ns(); /* early in the boot: good enough */
 	return interval_ns / 2 + interval_ns / 2 * random / UINT16_MAX;
 }
 
@@ -300,6 +302,7 @@ static void *export_thread(void *context)
 	struct otlp *otlp = context;
 	struct otlp_batch *batch;
 
+	privilege_drop_thread();
 	while ((batch = next_batch(otlp))) {
 		struct otlp_body body;
 		size_t items = batch->count;

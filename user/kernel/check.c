@@ -11,6 +11,7 @@
 
 #include "kernel/probes.h"
 #include "log.h"
+#include "privilege/privilege.h"
 #include "version.h"
 
 /* The ground of all, and what stands on it. */
@@ -179,6 +180,8 @@ int check_report(FILE *out, const struct check_findings *findings)
 	features_print(out, &findings->features);
 	if (findings->programs)
 		sources_print(out, findings);
+	if (findings->probes)
+		privilege_report(out, probes_may_sweep, findings->probes);
 	fputc('\n', out);
 	return verdict_print(out, findings);
 }
@@ -213,6 +216,7 @@ static struct probes *probes_try(struct check_findings *findings, char error[PRO
 		return NULL;
 	}
 	findings->programs = probes_programs(probes);
+	findings->probes = probes;
 	exercise_run(probes, findings->costs);
 	return probes;
 }

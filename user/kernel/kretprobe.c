@@ -18,16 +18,33 @@
 #define EVENT_LEN  128
 #define EVENTS_LEN 16384 /* looked at in one go: some hundred */
 
-/* One command to kprobe_events; 0 or a negative errno. */
+/*
+ * kprobe_events. Open while there are events of ours: at the end Sonde may have no privilege left
+ * to open it.
+ */
+static int events = -1;
+
+/* 0 or a negative errno. */
+static int events_open(void)
+{
+	if (events < 0)
+		events = open(TRACEFS "/kprobe_events", O_RDWR | O_APPEND | O_CLOEXEC);
+	return events < 0 ? -errno : 0;
+}
+
+static void events_close(void)
+{
+	close(events);
+	events = -1;
+}
+
+/* One command; 0 or a negative errno. */
 static int command_write(const char *command)
 {
-	int fd = open(TRACEFS "/kprobe_events", O_WRONLY | O_APPEND | O_CLOEXEC), result = 0;
+	int result = events_open();
 
-	if (fd < 0)
-		return -errno;
-	if (write(fd, command, strlen(command)) < 0)
+	if (!result && write(events, command, strlen(command)) < 0)
 		result = -errno;
-	close(fd);
 	return result;
 }
 
@@ -111,12 +128,17 @@ static void event_remove(const char *line)
 void kretprobes_remove(void)
 {
 	char text[EVENTS_LEN], *rest = text, *line;
-	FILE *events = fopen(TRACEFS "/kprobe_events", "re");
+	size_t length = 0;
+	ssize_t got;
 
-	if (!events)
+	if (events_open())
 		return;
-	text[fread(text, 1, sizeof(text) - 1, events)] = '\0'; /* before any of them goes */
-	fclose(events);
+	do { /* all, before any of them goes */
+		got = pread(events, text + length, sizeof(text) - 1 - length, (off_t)length);
+		length += got > 0 ? (size_t)got : 0;
+	} while (got > 0);
+	text[length] = '\0';
 	while ((line = strsep(&rest, "\n")))
 		event_remove(line);
+	events_close();
 }

@@ -467,6 +467,23 @@ bool probes_want_sweep(const struct probes *probes)
 	return workloads_are_short(probes->workloads) || tables_are_short(probes->tables);
 }
 
+/* As the sweeps, with one of each call: a table is read, an iterator attached and run. */
+bool probes_may_sweep(void *context)
+{
+	struct probes *probes = context;
+	struct sonde *skeleton = probes->skeleton;
+	struct workload workload;
+	const __u32 number = 0;
+
+	if (bpf_map__lookup_elem(skeleton->maps.workloads, &number, sizeof(number), &workload,
+		    sizeof(workload), 0) ||
+		bpf_map__update_elem(skeleton->maps.workloads, &number, sizeof(number), &workload,
+			sizeof(workload), BPF_ANY))
+		return false;
+	return !programs_has(&probes->programs, program_find("workload_tasks")) ||
+	       !iterator_run_once(skeleton->progs.workload_tasks);
+}
+
 void probes_set_slow_syscall(struct probes *probes, uint64_t slow_syscall_ns)
 {
 	probes->skeleton->bss->slow_syscall_ns = slow_syscall_ns;

@@ -61,6 +61,12 @@ bool probes_want_sweep(const struct probes *probes);
 void probes_set_slow_syscall(struct probes *probes, uint64_t slow_syscall_ns);
 void probes_set_long_request(struct probes *probes, uint64_t long_request_ns);
 
+/*
+ * Whether the thread may do what sweeps do, with the capabilities that it has now. `probes` is the
+ * struct probes.
+ */
+bool probes_may_sweep(void *probes);
+
 /* Which of them there are. Borrowed. */
 struct programs *probes_programs(struct probes *probes);
 
