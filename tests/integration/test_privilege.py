@@ -46,6 +46,8 @@ def denied(pid):
 
 
 def assert_confined(sonde, uid=0):
+    # those that read /proc for the start end by themselves, and are not waited for
+    wait_until(lambda: all(status["NoNewPrivs"] == "1" for status in statuses(sonde)), "the start")
     found = statuses(sonde)
     assert len(found) >= 3  # main, listener, log
     stays = {"CAP_BPF": 1 << 39}
