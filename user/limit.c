@@ -27,7 +27,8 @@ static const struct limit_description limits[LIMITS] = {
 		"a service uses more routes than can be learned: the route of others is /*",
 		"name its routes in http-routes, or raise routes-per-service-limit"},
 	[LIMIT_WORKLOADS] = {"workloads",
-		"no number is left for new programs: they count as _other until others end",
+		"no number is left for new programs: they count as _other until some are taken "
+		"back",
 		"run programs that belong together under one OTEL_SERVICE_NAME or unit"},
 	[LIMIT_PROBE_TABLES] = {"probe_tables",
 		"a table of the probes is full: some events of a source are not counted until room "
