@@ -437,6 +437,11 @@ vmlinux: $(VMLINUX) ## regenerate vmlinux/ARCH/vmlinux.h from VMLINUX=/sys/kerne
 	$(BPFTOOL) btf dump file $(VMLINUX) format c > $(BUILD)/vmlinux.h
 	mv $(BUILD)/vmlinux.h vmlinux/$(ARCH)/vmlinux.h
 
+.PHONY: unicode
+unicode: ## regenerate user/unicode_ranges.h from the tables of PYTHON
+	user/unicode_ranges.py > user/unicode_ranges.h
+	clang-format -i user/unicode_ranges.h
+
 # Where no kernel of the architecture runs: that of Debian's suite SUITE.
 build/arm64/vmlinux.btf: FORCE
 	vmlinux/debian_btf.py $(SUITE) $@

@@ -8,6 +8,7 @@
 #include "export/flow_command.h"
 #include "kernel/check.h"
 #include "privilege/inherited.h"
+#include "utf8.h"
 #include "version.h"
 
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
@@ -26,6 +27,13 @@ static void help_print(void)
 	config_print_help();
 }
 
+/* What somebody typed, or wrote into a file, may be in it. */
+static void say(char *problem)
+{
+	utf8_copy(problem, strlen(problem) + 1, problem, strlen(problem));
+	fprintf(stderr, "sonde: %s\n", problem);
+}
+
 static int run(int argc, char **argv)
 {
 	struct config config;
@@ -36,7 +44,7 @@ static int run(int argc, char **argv)
 	case CONFIG_HELP: config_free(&config); return STATUS_OK;
 	case CONFIG_BAD:
 	default:
-		fprintf(stderr, "sonde: %s\n", error);
+		say(error);
 		config_free(&config);
 		return STATUS_USAGE;
 	}
@@ -78,9 +86,10 @@ int main(int argc, char **argv)
 			printf("sonde %s (%s)\n", SONDE_VERSION, SONDE_REVISION);
 		return status;
 	}
-	fprintf(stderr,
-		"sonde: unknown subcommand `%s`; there are run, flows, connections, check and "
-		"version\n",
+	char problem[512];
+	snprintf(problem, sizeof(problem),
+		"unknown subcommand `%s`; there are run, flows, connections, check and version",
 		name);
+	say(problem);
 	return STATUS_USAGE;
 }

@@ -2,8 +2,13 @@
 /* UTF-8: decoding, and the copy that leaves only what may be shown. */
 #include "utf8.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+struct unicode_range {
+	uint32_t first, last;
+};
+
+#include "unicode_ranges.h"
 
 size_t utf8_decode(const char *text, size_t length, uint32_t *code)
 {
@@ -31,19 +36,47 @@ size_t utf8_decode(const char *text, size_t length, uint32_t *code)
 	return size;
 }
 
-static bool is_control(uint32_t code)
+static bool is_in(const struct unicode_range *ranges, size_t count, uint32_t code)
 {
-	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (code > ranges[middle].last)
+			low = middle + 1;
+		else if (code < ranges[middle].first)
+			high = middle;
+		else
+			return true;
+	}
+	return false;
+}
+
+bool utf8_is_shown(uint32_t code)
+{
+	if (code < 0x80)
+		return code >= 0x20 && code != 0x7f;
+	return !is_in(hidden, sizeof(hidden) / sizeof(hidden[0]), code);
+}
+
+bool utf8_is_mark(uint32_t code)
+{
+	return code >= 0x80 && is_in(marks, sizeof(marks) / sizeof(marks[0]), code);
 }
 
 size_t utf8_copy(char *to, size_t size, const char *from, size_t length)
 {
 	size_t used = 0;
+	unsigned marks_in_row = 0;
 
 	for (size_t at = 0; at < length && from[at];) {
 		uint32_t code;
 		size_t step = utf8_decode(from + at, length - at, &code);
-		bool shown = step && !is_control(code);
+		bool is_mark = step && utf8_is_mark(code);
+
+		marks_in_row = is_mark ? marks_in_row + 1 : 0;
+		bool shown = step && utf8_is_shown(code) && marks_in_row <= UTF8_MARKS_MAX;
 		size_t width = shown ? step : 1;
 
 		if (used + width >= size)

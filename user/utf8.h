@@ -7,6 +7,7 @@
 #ifndef SONDE_UTF8_H
 #define SONDE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,23 @@
 size_t utf8_decode(const char *text, size_t length, uint32_t *code);
 
 /*
+ * May this character be shown as it is? Not so controls, what cannot be seen or turns a line around
+ * (format characters, private use, separators, spaces but the one of ASCII), and what Unicode 14
+ * does not have.
+ */
+bool utf8_is_shown(uint32_t code);
+
+/* Is it put over the character before it? */
+bool utf8_is_mark(uint32_t code);
+
+/* Of marks in a row: more than writing needs, and they cover the lines above. */
+#define UTF8_MARKS_MAX 4
+
+/*
  * Copies up to `length` bytes of `from`, or to its NUL, into the `size` (at least 1) bytes at `to`;
- * each byte that is not UTF-8 and each control character (C0, DEL, C1) becomes a "?". Cut between
- * characters, always terminated. Returns the length without the NUL. May work in place.
+ * each byte that is not UTF-8, each character that is not shown and each mark after
+ * UTF8_MARKS_MAX becomes a "?". Cut between characters, always terminated. Returns the length
+ * without the NUL. May work in place.
  */
 size_t utf8_copy(char *to, size_t size, const char *from, size_t length);
 

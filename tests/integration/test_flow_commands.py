@@ -9,6 +9,7 @@ import resource
 import select
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -223,6 +224,37 @@ def answer(url):
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+# What a squatter of the port sends, and what it is to reach with it.
+SQUATTERS = {
+    "no HTTP": b"\x1b[2Jgo away\r\n",
+    "another server": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\x1b[31mred\n",
+    "its error page": b"HTTP/1.1 500 No\r\nServer: nginx\r\nContent-Length: 7\r\n\r\n\x1b]0;x\x07\n",
+    "one that knows": b"HTTP/1.1 200 OK\r\nServer: Sonde\r\nContent-Length: 6\r\n\r\n\x1b[31m\n",
+    "its refusal": b"HTTP/1.1 403 No\r\nServer: Sonde\r\nContent-Length: 6\r\n\r\n\x1b[31m\n",
+    "direction": "HTTP/1.1 200 OK\r\nServer: Sonde\r\n\r\n{\"a\":\"\u202eb\"}\n".encode(),
+    "a line without end": b"HTTP/1.1 200 OK\r\nServer: Sonde\r\n\r\n" + b"{" * 1000000,
+}
+
+
+@pytest.mark.parametrize("what", SQUATTERS)
+@pytest.mark.parametrize("command", [("flows", "--once"), ("connections",),
+                                     ("connections", "--json")])
+def test_nothing_of_what_a_squatter_of_the_port_says_is_shown(what, command):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def answer_once():
+            with server.accept()[0] as client, contextlib.suppress(OSError):
+                client.recv(65536)
+                client.sendall(SQUATTERS[what])
+        thread = threading.Thread(target=answer_once)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        result = subprocess.run([SONDE, *command, "--url", url], capture_output=True, timeout=60,
+                                check=False, env=clean_environment())
+        thread.join()
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode() == f"sonde: whatever listens at {url} is not Sonde\n"
 
 
 def test_pages_are_for_loopback_clients_only(tmp_path, other_address):

@@ -2,17 +2,21 @@
 /* See flow_command.h. */
 #include "export/flow_command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "export/buffer.h"
 #include "export/curl_api.h"
+#include "export/flow_answer.h"
 #include "export/flow_query.h"
+#include "export/pages.h"
+#include "utf8.h"
 
 #define DEFAULT_URL "http://127.0.0.1:9760"
 #define TIMEOUT_MS  15000L /* the daemon gives up sooner, and says why */
@@ -59,7 +63,10 @@ static void print_help(const struct command *command)
 
 static int fail_usage(const struct command *command, const char *flag, const char *reason)
 {
-	fprintf(stderr, "sonde: %s%s; `sonde %s --help` lists the flags\n", flag, reason,
+	char shown[URL_LEN];
+
+	utf8_copy(shown, sizeof(shown), flag, strlen(flag));
+	fprintf(stderr, "sonde: %s%s; `sonde %s --help` lists the flags\n", shown, reason,
 		command->name);
 	return STATUS_USAGE;
 }
@@ -101,70 +108,98 @@ static int read_flags(struct command *command, int argc, char *const *argv)
 
 /* --- asking --- */
 
-struct answer {
+struct asking {
 	CURL *easy;
-	bool streams;       /* a good one goes to standard output as it comes */
-	struct buffer text; /* else it is kept */
+	bool streams;    /* a good answer goes to standard output as it comes */
+	bool wants_json; /* else text */
+	bool is_sonde;   /* the answer says so */
+	struct flow_answer answer;
 };
 
+/* That is no HTTP, or none that Sonde speaks. */
+static bool curl_is_puzzled(CURLcode code)
+{
+	return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY ||
+	       code == CURLE_GOT_NOTHING || code == CURLE_BAD_CONTENT_ENCODING;
+}
+
+static size_t on_header(char *data, size_t one, size_t size, void *context)
+{
+	static const char server[] = "Server: " PAGES_SERVER "\r\n";
+	struct asking *asking = context;
+
+	asking->is_sonde |= one * size == sizeof(server) - 1 &&
+			    strncasecmp(data, server, sizeof(server) - 1) == 0;
+	return one * size;
+}
+
+/* Of refusals the text is kept, whatever was asked for. */
 static size_t on_body(char *data, size_t one, size_t size, void *context)
 {
-	struct answer *answer = context;
+	struct asking *asking = context;
+	struct flow_answer *answer = &asking->answer;
 	long status = 0;
 
-	curl.easy_getinfo(answer->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (answer->streams && status == 200)
-		return fwrite(data, one, size, stdout);
-	buffer_append(&answer->text, data, one * size);
-	return answer->text.failed ? 0 : one * size;
+	curl.easy_getinfo(asking->easy, CURLINFO_RESPONSE_CODE, &status);
+	answer->is_json = status == 200 && asking->wants_json;
+	answer->out = status == 200 && asking->streams ? stdout : NULL;
+	return asking->is_sonde && flow_answer_take(answer, data, one * size) ? one * size : 0;
 }
 
 /* Says what went wrong with the request, if anything. */
-static int judge(const struct command *command, const struct answer *answer, CURLcode code)
+static int judge(const struct command *command, struct asking *asking, CURLcode code)
 {
-	size_t length = answer->text.length;
-	const char *end = length ? memchr(answer->text.text, '\n', length) : NULL;
+	struct buffer *text = &asking->answer.text;
+	char server[URL_LEN];
 	long status = 0;
 
+	curl.easy_getinfo(asking->easy, CURLINFO_RESPONSE_CODE, &status);
+	utf8_copy(server, sizeof(server), command->server, strlen(command->server));
 	if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST) {
 		fprintf(stderr, "sonde: no Sonde answers at %s: start it with `sonde run`\n",
-			command->server);
-		return STATUS_FAILED;
-	}
-	if (code != CURLE_OK) {
-		fprintf(stderr, "sonde: %s: %s\n", command->server, curl.easy_strerror(code));
-		return STATUS_FAILED;
-	}
-	curl.easy_getinfo(answer->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status == 200)
+			server);
+	} else if (ferror(stdout)) {
+		fprintf(stderr, "sonde: cannot write to standard output: %s\n", strerror(errno));
+	} else if (code != CURLE_OK && code != CURLE_WRITE_ERROR && !curl_is_puzzled(code)) {
+		fprintf(stderr, "sonde: %s: %s\n", server, curl.easy_strerror(code));
+	} else if (code != CURLE_OK || !asking->is_sonde || !flow_answer_end(&asking->answer)) {
+		fprintf(stderr, "sonde: whatever listens at %s is not Sonde\n", server);
+	} else if (status != 200) {
+		buffer_append(text, "", 1);
+		fprintf(stderr, "sonde: %s answers %ld: %.*s\n", server, status,
+			text->failed ? 0 : (int)strcspn(text->text, "\n"), text->text);
+	} else {
 		return STATUS_OK;
-	if (end)
-		length = (size_t)(end - answer->text.text);
-	fprintf(stderr, "sonde: %s answers %ld: %.*s\n", command->server, status, (int)length,
-		answer->text.text ? answer->text.text : "");
+	}
 	return STATUS_FAILED;
 }
 
-static int ask(const struct command *command, struct answer *answer)
+static int ask(const struct command *command, struct asking *asking)
 {
 	char url[URL_LEN] = "";
 
 	flow_query_url(&command->query, command->server, url, sizeof(url));
-	answer->text.length = 0;
-	curl.easy_setopt(answer->easy, CURLOPT_URL, url);
-	curl.easy_setopt(answer->easy, CURLOPT_PROXY, "");
-	curl.easy_setopt(answer->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-	curl.easy_setopt(answer->easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl.easy_setopt(answer->easy, CURLOPT_WRITEDATA, answer);
-	return judge(command, answer, curl.easy_perform(answer->easy));
+	asking->answer.text.length = 0;
+	asking->answer.bytes = 0;
+	asking->is_sonde = false;
+	asking->wants_json = command->query.path == FLOW_PATH_CONNECTIONS &&
+			     command->query.format == FLOW_FORMAT_JSON;
+	curl.easy_setopt(asking->easy, CURLOPT_URL, url);
+	curl.easy_setopt(asking->easy, CURLOPT_PROXY, "");
+	curl.easy_setopt(asking->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	curl.easy_setopt(asking->easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl.easy_setopt(asking->easy, CURLOPT_HEADERDATA, asking);
+	curl.easy_setopt(asking->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl.easy_setopt(asking->easy, CURLOPT_WRITEDATA, asking);
+	return judge(command, asking, curl.easy_perform(asking->easy));
 }
 
 /* --- showing --- */
 
-static int show_once(const struct command *command, struct answer *answer)
+static int show_once(const struct command *command, struct asking *asking)
 {
-	answer->streams = true;
-	return ask(command, answer);
+	asking->streams = true;
+	return ask(command, asking);
 }
 
 /* Over what the last one left, from the top of the screen, so that nothing flickers. */
@@ -180,7 +215,7 @@ static void draw(const struct buffer *text, bool is_first)
 	fflush(stdout);
 }
 
-static int show_live(struct command *command, struct answer *answer)
+static int show_live(struct command *command, struct asking *asking)
 {
 	const struct timespec second = {.tv_sec = 1};
 	unsigned limit = command->query.limit;
@@ -193,11 +228,11 @@ static int show_live(struct command *command, struct answer *answer)
 			command->query.columns = size.ws_col;
 			command->query.limit = limit && limit < room ? limit : room;
 		}
-		int status = ask(command, answer);
+		int status = ask(command, asking);
 
 		if (status != STATUS_OK)
 			return status;
-		draw(&answer->text, is_first);
+		draw(&asking->answer.text, is_first);
 		nanosleep(&second, NULL);
 	}
 }
@@ -205,7 +240,7 @@ static int show_live(struct command *command, struct answer *answer)
 int flow_command_run(int argc, char *const *argv)
 {
 	struct command command = {.name = argv[0], .server = DEFAULT_URL};
-	struct answer answer = {0};
+	struct asking asking = {0};
 	char path[32], error[256];
 	int status;
 
@@ -220,16 +255,17 @@ int flow_command_run(int argc, char *const *argv)
 		fprintf(stderr, "sonde: %s\n", error);
 		return STATUS_FAILED;
 	}
-	answer.easy = curl.easy_init();
-	if (!answer.easy) {
+	asking.easy = curl.easy_init();
+	if (!asking.easy) {
 		fprintf(stderr, "sonde: no memory\n");
 		return STATUS_FAILED;
 	}
 	if (command.query.path == FLOW_PATH_FLOWS && !command.once && isatty(STDOUT_FILENO))
-		status = show_live(&command, &answer);
+		status = show_live(&command, &asking);
 	else
-		status = show_once(&command, &answer);
-	curl.easy_cleanup(answer.easy);
-	buffer_free(&answer.text);
+		status = show_once(&command, &asking);
+	curl.easy_cleanup(asking.easy);
+	buffer_free(&asking.answer.text);
+	buffer_free(&asking.answer.line);
 	return status;
 }

@@ -15,6 +15,7 @@
  */
 static const char *const common_headers[][2] = {
 	{MHD_HTTP_HEADER_CONNECTION, "close"},
+	{MHD_HTTP_HEADER_SERVER, PAGES_SERVER},
 	{"X-Content-Type-Options", "nosniff"},
 	{"X-Frame-Options", "DENY"},
 	{"Content-Security-Policy",

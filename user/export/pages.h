@@ -13,6 +13,7 @@
 
 #include <microhttpd.h>
 
+#define PAGES_SERVER      "Sonde" /* by which its commands know it */
 #define PAGES_REASON_LEN  256
 #define PAGES_LANDING_LEN 1024
 
