@@ -54,6 +54,9 @@ static const struct {
 	{"/dev/urandom", READ},
 };
 
+/* Where SIGHUP may begin a flow log, when there was none at the start. */
+static const char *const log_folders[] = {"/var/log", "/var/lib/sonde", "/tmp"};
+
 /* Variables of libraries that name a file or folder to be read. */
 static const char *const variables[] = {"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE",
 	"OPENSSL_CONF", "OTEL_EXPORTER_OTLP_CERTIFICATE"};
@@ -112,6 +115,9 @@ static int add_rules(const char *configuration, const char *flow_log)
 		result = allow(fixed[i].path, fixed[i].access);
 	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables) && !result; i++)
 		result = allow(getenv(variables[i]) ?: "", READ);
+	for (size_t i = 0; i < sizeof(log_folders) / sizeof(*log_folders) && !*flow_log && !result;
+		i++)
+		result = allow(log_folders[i], WRITE);
 	return result ?: allow_folder_of("/etc/resolv.conf", READ)
 			 ?: allow_folder_of(configuration, READ)
 			 ?: allow_folder_of(flow_log, WRITE);
