@@ -336,7 +336,7 @@ static int privileges_begin(const struct config *config)
 		.mode = config->privileges,
 		.user = config->user,
 		.configuration = config->config,
-		.flow_log = config->flow_log,
+		.flow_log = strcmp(config->flow_log, FLOW_LOG_STDOUT) ? config->flow_log : "",
 	};
 	char error[PRIVILEGE_ERROR_LEN];
 	int result = privilege_prepare(&options, error);
