@@ -294,14 +294,15 @@ __weak __noinline int conn_feed(conn_argument which)
 static __always_inline __u64 setup_ns(
 	const struct sock *sk, const struct socket_state *state, enum http_role role)
 {
-	__u64 key = (__u64)sk, *accepted;
+	const struct accepted *accepted;
 
 	if (!state->start_ns)
 		return 0;
 	if (role == HTTP_CLIENT)
 		return state->connect_ns;
-	accepted = bpf_map_lookup_elem(&accepts, &key);
-	return accepted && *accepted > state->start_ns ? *accepted - state->start_ns : 0;
+	accepted = accepted_find(sk);
+	return accepted && accepted->time_ns > state->start_ns ? accepted->time_ns - state->start_ns
+							       : 0;
 }
 
 /*

@@ -206,6 +206,7 @@ enum socket_flag {
 	SOCKET_LISTENS = 256,       /* or, on another one, is cloned from such a one as it was */
 	SOCKET_ENDED = 512,         /* what it was is over, and told */
 	SOCKET_LISTED = 1024,       /* in `listed_sockets` */
+	SOCKET_WAITS = 2048,        /* told as TCP_WAITS */
 };
 
 struct socket_state {
@@ -380,16 +381,37 @@ static __always_inline __u64 socket_id(struct sock *sk, const struct socket_stat
 	return socket_number(sk, state) | (__u64)state->lives << 48;
 }
 
+/* Whose a socket is. */
+struct owner {
+	__u32 workload;
+	__u32 tgid; /* in `accepts` 0: the socket knows */
+	char comm[COMM_LEN];
+};
+
+struct accepted {
+	__u64 time_ns;
+	struct owner owner;
+};
+
 /*
- * When sockets were accepted, by their address: known at the end of a system call (syscall.bpf.c),
- * where a socket is no more than an address. Addresses are used again, and their entries with them.
+ * When sockets were accepted and by whom, and of listeners who accepted from them last, by their
+ * address: known at the end of a system call (syscall.bpf.c), where a socket is no more than an
+ * address. Addresses are used again, and their entries with them.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, __u64);
-	__type(value, __u64);
+	__type(value, struct accepted);
 } accepts __weak SEC(".maps");
+
+/* NULL: not known. */
+static __always_inline struct accepted *accepted_find(const struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+
+	return bpf_map_lookup_elem(&accepts, &address);
+}
 
 static __always_inline void address_read(struct record_address *address, const struct sock *sk)
 {

@@ -261,7 +261,8 @@ enum tcp_reason {
 
 enum tcp_flag {
 	TCP_FIRST = 1, /* nothing was told of this connection before */
-	TCP_MPTCP = 2  /* a subflow */
+	TCP_MPTCP = 2, /* a subflow */
+	TCP_WAITS = 4  /* in its listener's queue: whose it is shows when it is accepted */
 };
 
 /* What a connection has counted. */

@@ -204,12 +204,24 @@ static __noinline void slow_tell(struct thread *thread, __u64 now, __u64 duratio
 	ring_output(SOURCE_SLOW_SYSCALL, &record, sizeof(record));
 }
 
-/* Notes when the socket behind a new descriptor was accepted. */
-static __noinline void accept_note(struct task_struct *task, long descriptor, __u64 now)
+/* Notes when the socket behind a new descriptor was accepted and by whom, also at its listener. */
+static __noinline void accept_note(
+	struct thread *thread, __u32 listener_descriptor, __u32 descriptor, __u64 now)
 {
+	struct task_struct *task = task_current();
+	struct accepted accepted = {.time_ns = now}, *before;
 	__u64 key = (__u64)socket_behind(task, descriptor);
+	__u64 listener = (__u64)socket_behind(task, listener_descriptor);
 
-	bpf_map_update_elem(&accepts, &key, &now, BPF_ANY);
+	if (!thread)
+		return;
+	accepted.owner.workload = thread->workload;
+	accepted.owner.tgid = bpf_get_current_pid_tgid() >> 32;
+	command_read(accepted.owner.comm);
+	bpf_map_update_elem(&accepts, &key, &accepted, BPF_ANY);
+	before = bpf_map_lookup_elem(&accepts, &listener);
+	if (!before || before->owner.workload != accepted.owner.workload)
+		bpf_map_update_elem(&accepts, &listener, &accepted, BPF_ANY);
 }
 
 static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
@@ -233,7 +245,7 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 		return 0;
 	}
 	if ((number == NR_ACCEPT4 || number == NR_ACCEPT) && result >= 0 && notes_accepts)
-		accept_note(task, result, now);
+		accept_note(thread, SYSCALL_FD(regs), result, now);
 
 	key = LATENCY_KEY(thread->workload & (WORKLOADS_MAX - 1),
 		bpf_get_smp_processor_id() & shard_mask, number);

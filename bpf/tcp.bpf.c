@@ -76,6 +76,7 @@ static __always_inline void listener_ends(struct sock *sk)
 	if (!state)
 		return;
 	if (tells_tcp) {
+		owner_accepts(sk, state);
 		listener_changed(&record, sk, state);
 		record.queue_length = 0;
 		ring_output(SOURCE_TCP, &record, sizeof(record));
@@ -96,6 +97,7 @@ static __always_inline void tell(
 
 	if (!tcp || !tells_tcp)
 		return;
+	owner_accepted(sk, state);
 	record_fill(&record, &now, sk, tcp, state);
 	record.event = event;
 	record.reason = reason;
@@ -258,9 +260,8 @@ static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
 	switch (to) {
 	case TCP_LISTEN:
 		socket_begins_again(sk, state);
-		owner_set(state, SOURCE_TCP);
+		owner_listens(sk, state);
 		state->flags |= SOCKET_LISTENS;
-		listener_note(sk, state);
 		break;
 	case TCP_SYN_SENT:
 		socket_begins_again(sk, state);
@@ -394,6 +395,8 @@ static __always_inline bool sweep_listener(struct sock *sk, struct socket_state 
 	struct record_tcp_listener record = {};
 	union tcp_swept *room;
 
+	if (owner_accepts(sk, state))
+		state->flags &= ~SOCKET_TOLD;
 	if (!listener_changed(&record, sk, state))
 		return true;
 	room = swept_room();
@@ -412,10 +415,13 @@ static __always_inline bool sweep_connection(
 	struct record_tcp record = {};
 	struct tcp_figures now = {};
 	union tcp_swept *room;
+	bool is_given;
 
 	begin_late(sk, state);
 	window_look(state, tcp);
-	if (tcp_sweep_mode == TCP_SWEEP_CHANGED && state->flags & SOCKET_TOLD &&
+	is_given = owner_accepted(sk, state) ||
+		   (state->flags & SOCKET_WAITS && !waits_for_accept(sk, state, false));
+	if (tcp_sweep_mode == TCP_SWEEP_CHANGED && state->flags & SOCKET_TOLD && !is_given &&
 		READ(tcp, segs_out) == state->told.sent_segments &&
 		READ(tcp, segs_in) == state->told.received_segments && !state->told.zero_windows)
 		return true;
@@ -508,7 +514,10 @@ static __always_inline struct socket *socket_of(struct file *file)
 #endif
 }
 
-/* Gives the sockets that were there before Sonde to the process that has them open. */
+/*
+ * Gives the sockets that were there before Sonde to the process that has them open, and those of
+ * one that has another number now to that.
+ */
 SEC("iter/task_file")
 int tcp_owners(struct bpf_iter__task_file *ctx)
 {
@@ -518,6 +527,7 @@ int tcp_owners(struct bpf_iter__task_file *ctx)
 	struct thread *thread;
 	struct socket *socket;
 	struct sock *sk;
+	__u32 workload;
 
 	if (!task || !file || task->tgid != task->pid)
 		return 0;
@@ -529,13 +539,18 @@ int tcp_owners(struct bpf_iter__task_file *ctx)
 		return 0;
 	state = socket_state_make(sk);
 	thread = thread_find(task);
-	if (!state || !thread || state->tgid)
+	if (!state || !thread || (state->tgid && state->tgid != (__u32)task->tgid))
 		return 0;
 	workload_give(task, thread);
+	workload = thread->workload;
+	if (state->tgid && state->workload == workload)
+		return 0;
 	state->tgid = task->tgid;
-	state->workload = thread->workload;
+	state->workload = workload;
 	BPF_CORE_READ_STR_INTO(&state->comm, task, comm);
-	if (READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+	if (READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
+		state->flags &= ~SOCKET_TOLD;
 		listener_note(sk, state);
+	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 #define SONDE_TCP_CONNECT_BPF_H
 
 #include "bytes.bpf.h"
+#include "workload.bpf.h"
 
 #define EPERM         1
 #define EACCES        13
@@ -83,7 +84,7 @@ static __noinline void connect_fails(
 	record.record.time_ns = bpf_ktime_get_ns();
 	record.address.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	record.tgid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(record.comm, COMM_LEN);
+	command_read(record.comm);
 	record.event = TCP_FAILED;
 	record.direction = TCP_OUTBOUND;
 	record.reason = TCP_ERROR;

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Whose a TCP socket is: of the process that listens or connects; of an accepted connection it is
- * the listener's, until a process uses it (http_hook.bpf.h). Part of tcp.bpf.c.
+ * Whose a TCP socket is: of the process that connects. A listener's is who listens, until another
+ * one accepts from it, which may have been handed it: systemd listens for services that it starts
+ * later. An accepted connection's is its listener's, then who accepted it, until a process uses it
+ * (http_hook.bpf.h). Part of tcp.bpf.c.
  */
 #ifndef SONDE_TCP_OWNER_BPF_H
 #define SONDE_TCP_OWNER_BPF_H
 
 #include "tcp_record.bpf.h"
 #include "workload.bpf.h"
-
-struct owner {
-	__u32 workload;
-	__u32 tgid;
-	char comm[COMM_LEN];
-};
 
 static __always_inline void owner_get(const struct socket_state *state, struct owner *owner)
 {
@@ -123,5 +119,51 @@ static __always_inline void owner_inherit(const struct sock *sk, struct socket_s
 }
 
 #endif
+
+/* A socket begins to listen: who accepted what was at its address before is nobody to it. */
+static __always_inline void owner_listens(const struct sock *sk, struct socket_state *state)
+{
+	__u64 address = (__u64)sk;
+
+	bpf_map_delete_elem(&accepts, &address);
+	owner_set(state, SOURCE_TCP);
+	listener_note(sk, state);
+}
+
+/*
+ * Gives a listener to who has accepted from it since it was last asked. True: it had another owner.
+ */
+static __always_inline bool owner_accepts(const struct sock *sk, struct socket_state *state)
+{
+	const struct accepted *last = accepted_find(sk);
+	__u32 before = state->workload;
+	__u64 address = (__u64)sk;
+
+	if (!last)
+		return false;
+	owner_put(state, &last->owner);
+	listener_note(sk, state);
+	bpf_map_delete_elem(&accepts, &address);
+	return state->workload != before;
+}
+
+/*
+ * Gives a connection that no process has used yet to who accepted it, once. True: it had another
+ * owner.
+ */
+static __always_inline bool owner_accepted(const struct sock *sk, struct socket_state *state)
+{
+	__u32 before = state->workload;
+	struct accepted *accepted;
+
+	if (!(state->flags & SOCKET_INHERITED))
+		return false;
+	accepted = accepted_find(sk);
+	if (!accepted || accepted->time_ns <= state->start_ns || !accepted->owner.tgid)
+		return false;
+	owner_put(state, &accepted->owner);
+	accepted->owner.tgid = 0;
+	return state->workload != before;
+}
 
 #endif

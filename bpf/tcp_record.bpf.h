@@ -13,6 +13,13 @@ struct tcp_sock___mptcp {
 	bool is_mptcp;
 } RELOCATED;
 
+static __always_inline bool is_subflow(const struct tcp_sock *tcp)
+{
+	const struct tcp_sock___mptcp *mptcp = (const void *)tcp;
+
+	return bpf_core_field_exists(mptcp->is_mptcp) && BPF_CORE_READ(mptcp, is_mptcp);
+}
+
 static __always_inline void figures_read(
 	struct tcp_figures *figures, const struct tcp_sock *tcp, const struct sock *sk)
 {
@@ -47,11 +54,22 @@ static __always_inline void figures_subtract(
 	growth->zero_windows = told->zero_windows;
 }
 
+/* A service that is started for a connection may take so long before it accepts. */
+#define ACCEPT_WAIT_NS 5000000000ULL
+
+/* In its listener's queue, and not for long. */
+static __always_inline bool waits_for_accept(
+	const struct sock *sk, const struct socket_state *state, bool is_mptcp)
+{
+	return state->direction == TCP_INBOUND && state->start_ns && !is_mptcp &&
+	       !READ(sk, sk_socket) && bpf_ktime_get_ns() - state->start_ns < ACCEPT_WAIT_NS;
+}
+
 /* Everything but what happened: event, reason, error. `now` becomes what the socket has counted. */
 static __always_inline void record_fill(struct record_tcp *record, struct tcp_figures *now,
-	struct sock *sk, const struct tcp_sock *tcp, const struct socket_state *state)
+	struct sock *sk, const struct tcp_sock *tcp, struct socket_state *state)
 {
-	const struct tcp_sock___mptcp *mptcp = (const void *)tcp;
+	bool is_mptcp = is_subflow(tcp);
 
 	record->record.type = RECORD_TCP;
 	record->record.workload = state->workload;
@@ -79,8 +97,13 @@ static __always_inline void record_fill(struct record_tcp *record, struct tcp_fi
 	record->closer = state->closer;
 	if (!(state->flags & SOCKET_TOLD))
 		record->flags |= TCP_FIRST;
-	if (bpf_core_field_exists(mptcp->is_mptcp) && BPF_CORE_READ(mptcp, is_mptcp))
+	if (is_mptcp)
 		record->flags |= TCP_MPTCP;
+	state->flags &= ~SOCKET_WAITS;
+	if (waits_for_accept(sk, state, is_mptcp)) {
+		record->flags |= TCP_WAITS;
+		state->flags |= SOCKET_WAITS;
+	}
 }
 
 /* The daemon knows now what the socket had counted. */

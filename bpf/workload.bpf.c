@@ -12,6 +12,7 @@ const volatile bool holds_cpu SETTING = false;
 __u32 own_tgid = 0; /* Sonde's, in the first pid namespace */
 
 __u32 workload_generation = 1;
+__u32 workload_moves = 0; /* changes of cgroups */
 __u32 workload_pass = 1;
 __u32 workload_denied = 0;
 __u32 workload_seen[WORKLOADS_MAX] = {};
@@ -105,7 +106,9 @@ __noinline int name_search(void)
 
 static __always_inline int on_workload_fork(struct task_struct *parent, struct task_struct *child)
 {
+	struct workload_scratch *scratch = workload_scratch_get();
 	struct thread *from = thread_find(parent);
+	__u32 generation = workload_generation;
 	struct thread *to;
 
 	if (!from)
@@ -119,6 +122,12 @@ static __always_inline int on_workload_fork(struct task_struct *parent, struct t
 	to->generation = from->generation;
 	to->name_hash = from->name_hash;
 	to->executable_hash = from->executable_hash;
+	/* born into another cgroup, by CLONE_INTO_CGROUP */
+	if (scratch && READ(child, cgroups) != READ(parent, cgroups)) {
+		name_recall(scratch, from->workload, from->name_hash);
+		to->workload = workload_find(child, to, scratch);
+		to->generation = generation;
+	}
 	return 0;
 }
 
@@ -164,11 +173,32 @@ int BPF_PROG(workload_thread_end, struct task_struct *task)
 }
 #endif
 
+static __always_inline int on_workload_move(void)
+{
+	__sync_fetch_and_add(&workload_generation, 1);
+	__sync_fetch_and_add(&workload_moves, 1);
+	return 0;
+}
+
+/* Somebody moves a process or a thread, */
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(workload_cgroup_changed)
 {
-	__sync_fetch_and_add(&workload_generation, 1);
-	return 0;
+	return on_workload_move();
+}
+
+/* or the kernel moves all of a cgroup, as its last CPU has gone, */
+SEC("tp_btf/cgroup_transfer_tasks")
+int BPF_PROG(workload_cgroup_emptied)
+{
+	return on_workload_move();
+}
+
+/* or a cgroup of version 1 gets another name. */
+SEC("tp_btf/cgroup_rename")
+int BPF_PROG(workload_cgroup_renamed)
+{
+	return on_workload_move();
 }
 
 /* --- the tasks that are there: at start-up, and to learn which numbers are still in use --- */

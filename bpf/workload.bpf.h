@@ -319,6 +319,26 @@ static __noinline __u32 workload_find(
 /* Looks for the name that the current process was started under, into the scratch. */
 int name_search(void);
 
+/* A name of which only the hash is known. */
+static __always_inline void name_forget(struct process_name *name, __u64 hash)
+{
+	name->hash = hash;
+	name->source = NAME_NONE;
+	name->text[0] = 0;
+}
+
+/* Takes the text of a name out of the description of a number, if it is there. */
+static __always_inline bool name_described(struct process_name *name, __u32 number)
+{
+	struct workload *workload = number ? bpf_map_lookup_elem(&workloads, &number) : NULL;
+
+	if (!workload || workload->key.name_hash != name->hash)
+		return false;
+	name->source = workload->name_source;
+	bpf_probe_read_kernel_str(name->text, NAME_LEN, workload->text);
+	return true;
+}
+
 /*
  * The text of a name that goes with a hash: the description of the number that the thread had has
  * it, or else the process's memory, as long as nobody has written over it. If neither has, the
@@ -326,25 +346,12 @@ int name_search(void);
  */
 static __always_inline void name_recall(struct workload_scratch *scratch, __u32 number, __u64 hash)
 {
-	struct workload *workload = number ? bpf_map_lookup_elem(&workloads, &number) : NULL;
-	struct process_name *name = &scratch->name;
-
-	name->hash = hash;
-	name->source = NAME_NONE;
-	name->text[0] = 0;
-	if (!hash)
+	name_forget(&scratch->name, hash);
+	if (!hash || name_described(&scratch->name, number))
 		return;
-	if (workload && workload->key.name_hash == hash) {
-		name->source = workload->name_source;
-		bpf_probe_read_kernel_str(name->text, NAME_LEN, workload->text);
-		return;
-	}
 	name_search();
-	if (name->hash == hash)
-		return;
-	name->hash = hash;
-	name->source = NAME_NONE;
-	name->text[0] = 0;
+	if (scratch->name.hash != hash)
+		name_forget(&scratch->name, hash);
 }
 
 /*
@@ -377,17 +384,19 @@ __weak __noinline int workload_refresh(void)
 	return 0;
 }
 
-/* Gives a number to a thread from before Sonde, which has done nothing yet; for iterators. */
+/*
+ * Gives a number to a thread that has done nothing since it might have changed; for iterators. What
+ * is not described yet of its name the daemon has read.
+ */
 static __always_inline void workload_give(struct task_struct *task, struct thread *thread)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
 	__u32 generation = workload_generation;
 
-	if (!scratch || thread->generation)
+	if (!scratch || thread->generation == generation)
 		return;
-	scratch->name.hash = thread->name_hash;
-	scratch->name.source = NAME_NONE;
-	scratch->name.text[0] = 0; /* the daemon has read it */
+	name_forget(&scratch->name, thread->name_hash);
+	name_described(&scratch->name, thread->workload);
 	thread->workload = workload_find(task, thread, scratch);
 	thread->generation = generation;
 }
@@ -406,6 +415,14 @@ static __always_inline struct thread *thread_current(enum source source)
 	return thread;
 }
 
+/* The command of the current process: that of its first thread, as others name themselves. */
+static __always_inline void command_read(char comm[COMM_LEN])
+{
+	struct task_struct *leader = READ(task_current(), group_leader);
+
+	bpf_probe_read_kernel_str(comm, COMM_LEN, leader->comm);
+}
+
 /* The current process becomes the owner of a socket; what goes wrong counts under `source`. */
 static __always_inline void owner_set(struct socket_state *state, enum source source)
 {
@@ -413,7 +430,7 @@ static __always_inline void owner_set(struct socket_state *state, enum source so
 
 	state->workload = thread ? thread->workload : 0;
 	state->tgid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(state->comm, COMM_LEN);
+	command_read(state->comm);
 }
 
 #endif

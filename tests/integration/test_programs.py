@@ -108,7 +108,8 @@ def test_without_any_source_it_ends():
 def test_check_measures_what_each_program_costs():
     """The traffic of that second is made by `sonde check` itself, through every hook."""
     measured = re.findall(r"^    (\w+) .* (\d+) +(\d+)$", sonde_once("check").stdout, re.M)
-    unused = {"tcp_owners", "workload_tasks", "workload_cgroup_changed", "http_uring",
+    unused = {"tcp_owners", "workload_tasks", "workload_cgroup_changed",
+              "workload_cgroup_emptied", "workload_cgroup_renamed", "http_uring",
               "http_sweep_other", "http_sweep", "tcp_sweep"}  # at the start, or of rarer things
     assert set(PROGRAMS) - unused <= {name for name, _, _ in measured}
     assert all(int(runs) > 0 and int(ns) > 0 for _, runs, ns in measured)

@@ -121,7 +121,8 @@ static void programs_apply(struct probes *probes)
 		programs_lists_sockets(&probes->programs) &&
 		programs_has(&probes->programs, program_find("tcp_forget"));
 	skeleton->rodata_settings->notes_accepts =
-		programs_has_source(&probes->programs, SOURCE_HTTP);
+		programs_has_source(&probes->programs, SOURCE_HTTP) ||
+		programs_has_source(&probes->programs, SOURCE_TCP);
 }
 
 static uint32_t shards_plan(void)

@@ -38,7 +38,7 @@ enum program_when {
 	WHEN_THERE    /* the kernel has its target; where it has not, there is nothing to miss */
 };
 
-#define PROGRAMS            52
+#define PROGRAMS            54
 #define PROGRAM_TARGETS_MAX 3
 #define PROGRAM_REASON_LEN  192
 #define PROGRAMS_ERROR_LEN  640

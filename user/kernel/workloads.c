@@ -58,6 +58,7 @@ struct workloads {
 	__u64 short_ns;      /* since when numbers are short; 0: they are not */
 	__u64 last_short_ns; /* when one was last missing */
 	__u32 denied;        /* as of the last collection */
+	__u32 moves;         /* between cgroups, when the owners of sockets were last looked at */
 	struct number numbers[WORKLOADS_MAX];
 };
 
@@ -336,6 +337,19 @@ static void short_note(struct workloads *workloads, __u64 now, bool were_denied)
 		workloads->short_ns = now;
 }
 
+/* Processes that were moved to another cgroup take their sockets along, unless numbers are short.
+ */
+static void owners_look(struct workloads *workloads)
+{
+	const struct bpf_program *owners = workloads->skeleton->progs.tcp_owners;
+	__u32 moves = workloads->skeleton->bss->workload_moves;
+
+	if (workloads->moves == moves || workloads->short_ns || bpf_program__fd(owners) < 0)
+		return;
+	workloads->moves = moves;
+	iterator_run_once(owners);
+}
+
 void workloads_collect(struct workloads *workloads,
 	void (*retire)(void *context, const bool *retired), void *context)
 {
@@ -366,4 +380,5 @@ void workloads_collect(struct workloads *workloads,
 	skeleton->data->workload_pass = collection.pass + 1;
 	if (collection.retires || collection.idle_ns || were_denied)
 		generation_move(workloads);
+	owners_look(workloads);
 }

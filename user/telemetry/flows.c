@@ -245,19 +245,36 @@ static void list_move(struct flows *flows, struct flow_entry *entry, int list)
 		DL_APPEND(flows->to_forget, entry);
 }
 
+static bool is_in_queue(const struct flow_entry *entry)
+{
+	return entry && entry->flow.is_waiting && !entry->flow.end_ns;
+}
+
+/*
+ * One that waits to be accepted may come to be another service's: a service is started when
+ * somebody comes to its socket. Until then the other end does not know its peer either.
+ */
+static bool is_premature(const struct flows *flows, const struct flow_entry *entry)
+{
+	return is_in_queue(entry) ||
+	       is_in_queue(flow_table_find_mirror(&flows->table, &entry->flow.address));
+}
+
 /*
  * Settles what is to be settled. What has ended is forgotten one time later, as another CPU may
  * tell late how it began.
  */
 static void settle_all(struct flows *flows)
 {
-	struct flow_entry *entry;
+	struct flow_entry *entry, *next;
 
 	while ((entry = flows->to_forget) != NULL) {
 		list_move(flows, entry, NOWHERE);
 		entry_free(flows, entry);
 	}
-	while ((entry = flows->to_settle) != NULL) {
+	DL_FOREACH_SAFE(flows->to_settle, entry, next) {
+		if (is_premature(flows, entry))
+			continue;
 		settle(flows, entry);
 		list_move(
 			flows, entry, entry->flow.end_ns || !entry->is_known ? TO_FORGET : NOWHERE);
@@ -308,6 +325,7 @@ static void flow_update(struct flow *flow, const struct record_tcp *record)
 	flow->closer = record->closer;
 	flow->error = record->error;
 	flow->is_mptcp = record->flags & TCP_MPTCP;
+	flow->is_waiting = record->flags & TCP_WAITS;
 	if (record->direction != TCP_UNKNOWN)
 		flow->direction = record->direction;
 }

@@ -55,6 +55,7 @@ struct flow {
 	uint8_t closer;      /* enum tcp_closer */
 	uint8_t reason;      /* enum tcp_reason */
 	bool is_mptcp;       /* a subflow */
+	bool is_waiting;     /* to be accepted; for some seconds only */
 	bool has_failed;     /* never was established */
 	uint16_t error;      /* errno, or 0 */
 };
