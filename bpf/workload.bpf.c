@@ -3,6 +3,7 @@
  * Keeps every thread's workload number right: at fork, at exec, when a cgroup changes, and for the
  * tasks that were there before. See workload.bpf.h for the idea.
  */
+#include "command.bpf.h"
 #include "workload.bpf.h"
 
 const volatile __u32 ring_mask SETTING = 0;
@@ -66,23 +67,23 @@ __noinline int environment_step(void)
 	struct workload_scratch *scratch = workload_scratch_get();
 	long length;
 
-	if (!scratch || scratch->environment >= scratch->environment_end)
+	if (!scratch || scratch->strings >= scratch->strings_end)
 		return 1;
 	length = bpf_probe_read_user_str(
-		scratch->entry, sizeof(scratch->entry), (void *)scratch->environment);
+		scratch->entry, sizeof(scratch->entry), (void *)scratch->strings);
 	if (length <= 0)
 		return 1;
 	if (!scratch->continued && length > (long)NAME_VARIABLE_LEN + 1 &&
 		names_service(scratch->entry)) {
 		scratch->name.source = NAME_ENVIRONMENT;
-		bpf_probe_read_user_str(scratch->name.text, NAME_LEN,
-			(void *)scratch->environment + NAME_VARIABLE_LEN);
+		bpf_probe_read_user_str(
+			scratch->name.text, NAME_LEN, (void *)scratch->strings + NAME_VARIABLE_LEN);
 		name_hash();
 		return 1;
 	}
 	/* a full buffer: the entry goes on, and its rest begins no variable */
 	scratch->continued = length == sizeof(scratch->entry);
-	scratch->environment += length - scratch->continued;
+	scratch->strings += length - scratch->continued;
 	return 0;
 }
 
@@ -95,8 +96,8 @@ __noinline int name_search(void)
 		return 0;
 	scratch->name.hash = 0;
 	scratch->name.source = NAME_NONE;
-	scratch->environment = BPF_CORE_READ(task, mm, env_start);
-	scratch->environment_end = BPF_CORE_READ(task, mm, env_end);
+	scratch->strings = BPF_CORE_READ(task, mm, env_start);
+	scratch->strings_end = BPF_CORE_READ(task, mm, env_end);
 	scratch->continued = 0;
 	for (int i = 0; i < ENVIRONMENT_ENTRIES; i++)
 		if (environment_step())
@@ -148,6 +149,8 @@ static __always_inline int on_workload_exec(struct task_struct *task)
 		return 0;
 	}
 	name_search(); /* of the program that is executed: it is the current one already */
+	if (!scratch->name.hash)
+		name_from_command(task, scratch);
 	thread->name_hash = scratch->name.hash;
 	thread->executable_hash = 0;
 	thread->workload = workload_find(task, thread, scratch);

@@ -15,6 +15,7 @@
 #ifndef SONDE_WORKLOAD_BPF_H
 #define SONDE_WORKLOAD_BPF_H
 
+#include "command.h"
 #include "kept.bpf.h"
 #include "share.bpf.h"
 #include "table.h"
@@ -62,9 +63,10 @@ struct {
 struct workload_scratch {
 	struct workload workload;
 	struct process_name name;
-	__u64 environment; /* what is left of one to be searched: its begin, */
-	__u64 environment_end;
-	__u32 continued; /* and whether that begins in the middle of an entry */
+	struct command command;
+	__u64 strings; /* what is left to be searched of the environment, or of the arguments */
+	__u64 strings_end;
+	__u32 continued;                             /* they begin in the middle of one */
 	char entry[256] __attribute__((aligned(8))); /* of an environment */
 };
 
@@ -292,7 +294,8 @@ static __noinline __u32 workload_find(
 		workload_mark(*known);
 		return *known;
 	}
-	number = workload_allot(workload_holder(task, cgroup), key.name_hash);
+	number = workload_allot(workload_holder(task, cgroup),
+		key.name_hash && scratch->name.source != NAME_COMMAND);
 	if (!number) {
 		__sync_fetch_and_add(&workload_denied, 1);
 		count(SOURCE_WORKLOAD, OUTCOME_TABLE_FULL);
@@ -316,7 +319,7 @@ static __noinline __u32 workload_find(
 	return number;
 }
 
-/* Looks for the name that the current process was started under, into the scratch. */
+/* Looks for OTEL_SERVICE_NAME in the environment of the current process, into the scratch. */
 int name_search(void);
 
 /* A name of which only the hash is known. */

@@ -4,15 +4,18 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <unistd.h>
+
 #include "clock.h"
 #include "kernel/proc_read.h"
+#include "kernel/process_command.h"
 #include "log.h"
 #include "startup.h"
-#include "table.h"
 
 #define NAME_VARIABLE "OTEL_SERVICE_NAME="
 
@@ -24,9 +27,10 @@
 
 struct scan {
 	uint64_t until_ns;
-	int64_t unread; /* processes */
-	__u32 example;  /* one of them */
-	char environment[PROC_READ_MAX];
+	int64_t unread;                  /* processes */
+	__u32 example;                   /* one of them */
+	char environment[PROC_READ_MAX]; /* or arguments */
+	char folder[PATH_MAX];
 };
 
 bool process_name_find(const char *environment, size_t size, char name[SERVICE_NAME_LEN])
@@ -105,12 +109,55 @@ static bool process_look(struct scan *scan, const char *process, char name[SERVI
 	return found;
 }
 
+/* Where a link of the process leads to; "": not known. */
+static void link_read(const char *process, const char *link, char path[PATH_MAX])
+{
+	char from[64];
+	ssize_t length;
+
+	snprintf(from, sizeof(from), "/proc/%.10s/%s", process, link);
+	length = readlink(from, path, PATH_MAX - 1);
+	path[length > 0 ? length : 0] = '\0';
+}
+
+/* What the process executes, if it is an interpreter. */
+static bool command_look_up(struct scan *scan, const char *process, char name[NAME_LEN])
+{
+	char path[PATH_MAX], *executable, *deleted;
+	ssize_t size;
+
+	link_read(process, "exe", path);
+	deleted = strstr(path, " (deleted)"); /* of the link, not of the name */
+	if (deleted && !deleted[strlen(" (deleted)")])
+		*deleted = '\0';
+	executable = strrchr(path, '/');
+	if (!executable || !process_command_has(++executable))
+		return false;
+	snprintf(scan->folder, sizeof(scan->folder), "/proc/%.10s/cmdline", process);
+	size = proc_read(scan->folder, scan->environment, sizeof(scan->environment));
+	if (size <= 0)
+		return false;
+	link_read(process, "cwd", scan->folder);
+	return process_command_find(
+		executable, scan->environment, (size_t)size, scan->folder, name);
+}
+
+static bool name_look(struct scan *scan, const char *process, struct process_name *name)
+{
+	memset(name, 0, sizeof(*name));
+	name->source = NAME_ENVIRONMENT;
+	if (process_look(scan, process, name->text))
+		return true;
+	name->source = NAME_COMMAND;
+	return command_look_up(scan, process, name->text);
+}
+
 void process_names_scan(
-	void (*found)(void *context, __u32 tgid, const char name[SERVICE_NAME_LEN]), void *context)
+	void (*found)(void *context, __u32 tgid, const struct process_name *name), void *context)
 {
 	struct scan *scan = calloc(1, sizeof(*scan));
 	DIR *processes = opendir("/proc");
-	char name[SERVICE_NAME_LEN];
+	struct process_name name;
 	struct dirent *entry;
 	__u32 tgid;
 
@@ -124,8 +171,8 @@ void process_names_scan(
 		if (clock_monotonic_ns() > scan->until_ns) {
 			scan->unread++;
 			scan->example = tgid;
-		} else if (process_look(scan, entry->d_name, name)) {
-			found(context, tgid, name);
+		} else if (name_look(scan, entry->d_name, &name)) {
+			found(context, tgid, &name);
 		}
 	}
 	if (scan->unread)

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OTEL_SERVICE_NAME of the processes that are there, from /proc; at the start only. */
+/*
+ * The names that the processes that are there were started with, from /proc; at the start only:
+ * OTEL_SERVICE_NAME, or what an interpreter was told to execute.
+ */
 #ifndef SONDE_PROCESS_NAMES_H
 #define SONDE_PROCESS_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "record.h"
+#include "table.h"
 
 /*
  * Calls `found` for each process that has a name, until all were looked at, the time for it is up,
  * or the start is stopped. Those that could not be read are told in one log line.
  */
 void process_names_scan(
-	void (*found)(void *context, __u32 tgid, const char name[SERVICE_NAME_LEN]), void *context);
+	void (*found)(void *context, __u32 tgid, const struct process_name *name), void *context);
 
 /* Finds the name in `size` bytes of an environment: of as many entries as the probes look at. */
 bool process_name_find(const char *environment, size_t size, char name[SERVICE_NAME_LEN]);

@@ -98,19 +98,18 @@ void workloads_free(struct workloads *workloads)
 
 /* --- the tasks that are there --- */
 
-static void name_hand_over(void *context, __u32 tgid, const char text[SERVICE_NAME_LEN])
+static void name_hand_over(void *context, __u32 tgid, const struct process_name *found)
 {
 	struct workloads *workloads = context;
-	struct process_name name = {.source = NAME_ENVIRONMENT};
+	struct process_name name = *found;
 
-	memcpy(name.text, text, SERVICE_NAME_LEN);
 	name.hash = name_table_hash(&name);
 	name_table_put(workloads->names, &name);
 	if (bpf_map__update_elem(workloads->skeleton->maps.workload_names, &tgid, sizeof(tgid),
 		    &name.hash, sizeof(name.hash), BPF_ANY))
 		log_warn("a process's name found no room in the start-up table: it is looked for "
 			 "again when it does something",
-			log_int("pid", tgid), log_str("service_name", text));
+			log_int("pid", tgid), log_str("name", name.text));
 }
 
 int workloads_scan(struct workloads *workloads)
