@@ -222,6 +222,25 @@ static void test_both_ends_on_a_node_have_each_other_as_peers(void **state)
 		"sonde_tcp_connect_duration_seconds{shop,outbound,bank,80} 1 3000\n");
 }
 
+/* What listens for a service starts it when somebody comes: neither end is settled before. */
+static void test_connection_that_waits_to_be_accepted_is_of_who_accepts_it(void **state)
+{
+	struct record_tcp waiting = server(1, TCP_OPENED);
+
+	(void)state;
+	waiting.record.workload = SHOP;
+	waiting.flags |= TCP_WAITS;
+	take_tcp(client(1, TCP_OPENED));
+	take_tcp(waiting);
+	sweep_ends();
+	assert_series("sonde_tcp_connections_total", "");
+	take_bytes(server(1, TCP_PROGRESS), 20, 10);
+	sweep_ends();
+	assert_series("sonde_tcp_connections_total",
+		"sonde_tcp_connections_total{shop,outbound,bank,80,established} 1\n"
+		"sonde_tcp_connections_total{bank,inbound,shop,80,established} 1\n");
+}
+
 static void test_an_address_elsewhere_has_the_name_of_the_longest_prefix(void **state)
 {
 	struct record_tcp outside = client(3, TCP_OPENED), office = client(4, TCP_OPENED);
@@ -619,6 +638,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
 	const struct CMUnitTest tests[] = {
 		TEST(both_ends_on_a_node_have_each_other_as_peers),
+		TEST(connection_that_waits_to_be_accepted_is_of_who_accepts_it),
 		TEST(an_address_elsewhere_has_the_name_of_the_longest_prefix),
 		TEST(a_connection_that_ended_is_open_no_more),
 		TEST(a_beginning_told_after_the_end_counts_once),
