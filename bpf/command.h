@@ -10,7 +10,7 @@
  * command_keep(); and where a name says too little (`main.py`, `app.jar`), and no folder of its
  * path says more, command_folder() for the working directory and those around it. What looks like
  * data
- * (`tmp81734.sh`) is no name.
+ * (`20240101.sh`, `tmp81734.sh`) is no name.
  *
  * Used by the probe at exec (command.bpf.h) and by the daemon for processes that were there before
  * (process_command.c), so that both give the same name. Arguments are a program's own: all is
@@ -76,10 +76,9 @@ struct command {
 	 * While an argument is looked through. Volatile: the verifier follows what is in a register
 	 * from one character to the next, each value by itself, and not what is in memory.
 	 */
-	volatile __u32 begin, used;            /* of a part, its beginning, and bytes of the word */
-	volatile __u32 is_stem;                /* the word goes on, up to the first point */
-	volatile __u32 digits, hex, has_digit; /* in a row */
-	volatile __u32 is_data;
+	volatile __u32 begin, used;    /* of a part, its beginning, and bytes of the word */
+	volatile __u32 is_stem;        /* the word goes on, up to the first point */
+	volatile __u32 digits, others; /* of the word; the latter are none of a hash or UUID */
 	volatile __u32 best, best_end; /* the last part that says something; the end is 0: none */
 	volatile __u32 at, end, colon, is_path;
 	volatile __u64 ending;
@@ -290,27 +289,33 @@ COMMAND_INLINE void part_begin(struct command *command, __u32 at)
 	command->used = 0;
 	command->is_stem = 1;
 	command->word[0] = command->word[1] = 0;
-	command->digits = command->hex = command->has_digit = command->is_data = 0;
+	command->digits = command->others = 0;
 }
 
 COMMAND_INLINE void part_add(struct command *command, char c)
 {
-	command->digits = command_is_digit(c) ? command->digits + 1 : 0;
-	if (command_is_digit(c) || (c >= 'a' && c <= 'f')) {
-		command->hex++;
-		command->has_digit |= command_is_digit(c);
-	} else {
-		command->hex = command->has_digit = 0;
-	}
-	if (command->digits >= 5 || (command->hex >= 8 && command->has_digit))
-		command->is_data = 1;
 	if (c == '.' && command->used)
 		command->is_stem = 0;
 	if (command->is_stem) {
+		if (command_is_digit(c))
+			command->digits = command->digits + 1;
+		else if (!(c >= 'a' && c <= 'f') && c != '-' && c != '_')
+			command->others = 1;
 		if (command->used < WORD_LEN)
 			((char *)command->word)[command->used & (WORD_LEN - 1)] = c;
 		command->used++;
 	}
+}
+
+/* A number, a hash, a date, a UUID, or what is made for once. */
+COMMAND_INLINE bool is_data(const struct command *command)
+{
+	const char *word = (const char *)command->word;
+
+	if (word[0] == 't' && word[1] == 'm' && word[2] == 'p')
+		return true;
+	return command->digits && !command->others &&
+	       (command->used >= 8 || command->used == command->digits);
 }
 
 /* What the part that was added says, which is in `meaning` then. */
@@ -320,8 +325,7 @@ COMMAND_INLINE int command_part(struct command *command)
 	int known;
 
 	command->meaning = PART_GENERAL;
-	if (command->is_data || (command->used == 1 && word[0] == '.') ||
-		(word[0] == 't' && word[1] == 'm' && word[2] == 'p'))
+	if (is_data(command) || (command->used == 1 && word[0] == '.'))
 		return 0;
 	known = COMMAND_FIND(command, command_parts, true);
 	if (known < 0 || command->used > WORD_LEN)
@@ -436,8 +440,7 @@ COMMAND_INLINE void command_choose(struct command *command)
 	part_begin(command, command->from);
 	EACH_CHARACTER(command, path_character)
 	end = command->end;
-	if (!end || end == NAME_LEN - 1 || command->begin == end || command->is_data ||
-		(command->word[0] & 0xffffff) == ('t' | 'm' << 8 | 'p' << 16))
+	if (!end || end == NAME_LEN - 1 || command->begin == end || is_data(command))
 		return; /* cut off, or a folder, or data */
 	meaning = PART_MEANING(command);
 	if (meaning == PART_GENERAL && command->best_end) {

@@ -81,7 +81,7 @@ def test_what_is_no_script_keeps_the_interpreters_name(sonde, tmp_path):
     """Secrets of a command line are in no name, and neither is what looks like data."""
     secret = unique("secret")
     shell = shutil.copy("/bin/bash", tmp_path / "bash")
-    data = write(tmp_path, "job-1700000000.sh", "exit 0\n")
+    data = write(tmp_path, "1700000000.sh", "exit 0\n")
     before = sonde.metrics().sum(STARTS, service_name="bash")
     for command in ((shell, "-c", f": {secret}"), (shell, "-s"), (shell, data)):
         subprocess.run(command, input=b"", check=True, env=clean_environment())

@@ -163,10 +163,11 @@ static void test_what_looks_like_data_is_no_name(void **state)
 {
 	(void)state;
 	ASSERT_LINES({"bash", "bash /tmp/tmp.Xy12Zw", NULL, NULL},
-		{"bash", "bash /tmp/jenkins8347238472.sh", NULL, NULL},
+		{"bash", "bash /tmp/8347238472.sh", NULL, NULL},
+		{"bash", "bash /srv/orders-0d444a51b1f0.sh", "orders-0d444a51b1f0.sh", NULL},
 		{"bash", "bash /home/runner/_temp/3b1e9f70-0d44-4a51-b1f0-0c1d2e3f4a5b.sh", NULL,
 			NULL},
-		{"python3", "python3 /srv/job-20240101.py", NULL, NULL},
+		{"python3", "python3 /srv/2024-01-01.py", NULL, NULL},
 		{"python3", "python3 /srv/facade.py", "facade.py", NULL},
 		{"python3", "python3 /srv/v2.py", "v2.py", NULL});
 }
