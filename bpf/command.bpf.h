@@ -117,6 +117,7 @@ static __always_inline void name_from_command(
 	if (!command->name[0])
 		return;
 	scratch->name.source = NAME_COMMAND;
+	__builtin_memset(scratch->name.text, 0, NAME_LEN);
 	bpf_probe_read_kernel_str(scratch->name.text, NAME_LEN, command->name);
 	name_hash();
 }

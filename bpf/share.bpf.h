@@ -17,7 +17,10 @@ extern struct shares shares;
 static __always_inline bool share_take(enum share share, __u32 holder, __u32 times)
 {
 	struct share_figures *figures = &shares.of[share];
-	__u32 *taken = &figures->taken[holder & (HOLDERS_MAX - 1)];
+	__u32 *taken;
+
+	barrier_var(holder); /* or the compiler drops the mask, which older verifiers need */
+	taken = &figures->taken[holder & (HOLDERS_MAX - 1)];
 
 	if ((__s32)figures->left <= 0 || *taken >= times * figures->left)
 		return false;
@@ -30,6 +33,7 @@ static __always_inline void share_return(enum share share, __u32 holder)
 {
 	struct share_figures *figures = &shares.of[share];
 
+	barrier_var(holder);
 	__sync_fetch_and_add(&figures->taken[holder & (HOLDERS_MAX - 1)], -1);
 	__sync_fetch_and_add(&figures->left, 1);
 }

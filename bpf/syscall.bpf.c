@@ -83,43 +83,69 @@ static __always_inline __u32 latency_allot(__u32 key)
 	return fresh;
 }
 
-/*
- * The histogram of a key that is not at its first place; made if need be. Two CPUs may make it at
- * once: the second finds its place taken, and gives its own back. If they find different places,
- * there are two, which are told one by one and added up.
- */
-static __noinline __u32 latency_find(__u32 key)
+/* What lies at one of the places of a key; its histogram is `key`'s own, or another one's. */
+static __always_inline __u32 *latency_place(__u32 key, __u32 try)
 {
-	__u32 holder = shares.holder[LATENCY_WORKLOAD(key) & (WORKLOADS_MAX - 1)];
-	__u32 fresh = 0, which = 0;
-	struct latency *latency;
-	__u32 *place;
+	return &latency_places[(LATENCY_PLACE(key) + try) & (LATENCY_PLACES - 1)];
+}
+
+static __always_inline bool latency_is_of(__u32 which, __u32 key)
+{
+	struct latency *latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
+
+	return latency && latency->key == key;
+}
+
+/* Puts a histogram to the first place of its key that is free. Returns which one is there then. */
+__noinline __u32 latency_settle(__u32 key, __u32 fresh)
+{
+	__u32 there;
 
 	for (int i = 0; i < LATENCY_TRIES; i++) {
-		place = &latency_places[(LATENCY_PLACE(key) + i) & (LATENCY_PLACES - 1)];
-		which = *(volatile __u32 *)place;
-		latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
-		if (latency && latency->key == key)
+		there = exchange_if(latency_place(key, i), 0, fresh);
+		if (!there)
+			return fresh;
+		if (latency_is_of(there, key))
+			return there; /* the other CPU's */
+	}
+	return 0;
+}
+
+/* The histogram of a key where it is not at the first place; 0: there is none. */
+__noinline __u32 latency_look(__u32 key)
+{
+	__u32 which;
+
+	for (int i = 0; i < LATENCY_TRIES; i++) {
+		which = *(volatile __u32 *)latency_place(key, i);
+		if (latency_is_of(which, key))
 			return which;
 	}
-	if (!share_take(SHARE_LATENCIES, holder, SHARE_TIMES))
-		return 0;
+	return 0;
+}
+
+/*
+ * The histogram of a key, made if need be. Two CPUs may make it at once: the second finds its place
+ * taken, and gives its own back. If they find different places, there are two, which are told one
+ * by one and added up. It and the two above are global, so that the verifier goes through each
+ * once.
+ */
+__noinline __u32 latency_find(__u32 key)
+{
+	__u32 holder = shares.holder[workload_index(LATENCY_WORKLOAD(key))];
+	__u32 which = latency_look(key), fresh;
+	struct latency *latency;
+
+	if (which || !share_take(SHARE_LATENCIES, holder, SHARE_TIMES))
+		return which;
 	fresh = latency_allot(key);
-	for (int i = 0; fresh && i < LATENCY_TRIES; i++) {
-		place = &latency_places[(LATENCY_PLACE(key) + i) & (LATENCY_PLACES - 1)];
-		which = exchange_if(place, 0, fresh);
-		if (!which)
-			return fresh;
-		latency = bpf_map_lookup_elem(&latencies, &which);
-		if (latency && latency->key == key)
-			break; /* the other CPU's */
-		which = 0;
-	}
+	which = fresh ? latency_settle(key, fresh) : 0;
+	if (which && which == fresh)
+		return fresh;
 	share_return(SHARE_LATENCIES, holder);
-	if (fresh) {
-		latency = bpf_map_lookup_elem(&latencies, &fresh);
-		if (latency)
-			latency->key = 0;
+	latency = fresh ? bpf_map_lookup_elem(&latencies, &fresh) : NULL;
+	if (latency) {
+		latency->key = 0;
 		bpf_map_push_elem(&latencies_free, &fresh, BPF_ANY);
 	}
 	return which;
@@ -131,7 +157,7 @@ static __noinline void error_count(__u32 workload, __u32 number, long result)
 	__u64 *known = bpf_map_lookup_elem(&syscall_errors, &key), zero = 0;
 
 	if (!known) {
-		__u32 holder = shares.holder[workload & (WORKLOADS_MAX - 1)];
+		__u32 holder = shares.holder[workload_index(workload)];
 
 		if (share_take(SHARE_ERRORS, holder, SHARE_TIMES) &&
 			bpf_map_update_elem(&syscall_errors, &key, &zero, BPF_NOEXIST))

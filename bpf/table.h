@@ -102,14 +102,22 @@ struct process_name {
 	__u64 hash;   /* of source and text; 0: none */
 	__u32 source; /* enum name_source */
 	__u32 reserved;
-	char text[NAME_LEN]; /* "": only the daemon knows it */
+	char text[NAME_LEN]; /* filled up with zeros; "": only the daemon knows it */
 };
 
 #define PROCESS_NAMES_MAX 8192 /* processes that had one before Sonde was */
 
-/* FNV-1a, 64 bits (Fowler, Noll, Vo): tells names apart within a key. */
-#define HASH_BEGIN             0xcbf29ce484222325ULL
-#define HASH_ADD_BYTE(h, byte) (((h) ^ (__u8)(byte)) * 0x100000001b3ULL)
+/*
+ * Tells texts apart within a key: after FNV (Fowler, Noll, Vo), but by words, up to the first that
+ * is 0, as the verifier goes through each step. So a text ends with zeros that fill its room.
+ */
+#define HASH_BEGIN 0xcbf29ce484222325ULL
+
+static inline __u64 hash_add(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0x100000001b3ULL;
+	return hash ^ hash >> 32;
+}
 
 /* The executable counts by its name: one that is built again is the same service. */
 struct workload_key {

@@ -24,30 +24,32 @@ struct shares shares = {};
 #define NAME_VARIABLE     "OTEL_SERVICE_NAME="
 #define NAME_VARIABLE_LEN (sizeof(NAME_VARIABLE) - 1)
 
+#define ENVIRONMENT_ROUND 16
+
+static __always_inline __u64 words_hash(__u64 hash, const char *text)
+{
+	const __u64 *words = (const __u64 *)text;
+
+	for (__u32 i = 0; i < NAME_LEN / sizeof(*words) && words[i]; i++)
+		hash = hash_add(hash, words[i]);
+	return hash;
+}
+
 /* Both are global, so that the verifier goes through their loops once. */
 __noinline __u64 text_hash(void)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
-	__u64 hash = HASH_BEGIN;
 
-	if (!scratch)
-		return 0;
-	for (__u32 i = 0; i < sizeof(scratch->entry) && scratch->entry[i]; i++)
-		hash = HASH_ADD_BYTE(hash, scratch->entry[i]);
-	return hash;
+	return scratch ? words_hash(HASH_BEGIN, scratch->entry) : 0;
 }
 
 __noinline int name_hash(void)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
-	__u64 hash = HASH_BEGIN;
 
-	if (!scratch)
-		return 0;
-	hash = HASH_ADD_BYTE(hash, scratch->name.source);
-	for (int i = 0; i < NAME_LEN && scratch->name.text[i]; i++)
-		hash = HASH_ADD_BYTE(hash, scratch->name.text[i]);
-	scratch->name.hash = hash;
+	if (scratch)
+		scratch->name.hash =
+			words_hash(hash_add(HASH_BEGIN, scratch->name.source), scratch->name.text);
 	return 0;
 }
 
@@ -76,14 +78,25 @@ __noinline int environment_step(void)
 	if (!scratch->continued && length > (long)NAME_VARIABLE_LEN + 1 &&
 		names_service(scratch->entry)) {
 		scratch->name.source = NAME_ENVIRONMENT;
+		__builtin_memset(scratch->name.text, 0, NAME_LEN);
 		bpf_probe_read_user_str(
 			scratch->name.text, NAME_LEN, (void *)scratch->strings + NAME_VARIABLE_LEN);
-		name_hash();
+		scratch->name.hash =
+			words_hash(hash_add(HASH_BEGIN, scratch->name.source), scratch->name.text);
 		return 1;
 	}
 	/* a full buffer: the entry goes on, and its rest begins no variable */
 	scratch->continued = length == sizeof(scratch->entry);
 	scratch->strings += length - scratch->continued;
+	return 0;
+}
+
+/* Several of them; nested for the verifier's sake. */
+__noinline int environment_steps(void)
+{
+	for (int i = 0; i < ENVIRONMENT_ROUND; i++)
+		if (environment_step())
+			return 1;
 	return 0;
 }
 
@@ -99,8 +112,8 @@ __noinline int name_search(void)
 	scratch->strings = BPF_CORE_READ(task, mm, env_start);
 	scratch->strings_end = BPF_CORE_READ(task, mm, env_end);
 	scratch->continued = 0;
-	for (int i = 0; i < ENVIRONMENT_ENTRIES; i++)
-		if (environment_step())
+	for (int i = 0; i < ENVIRONMENT_ENTRIES / ENVIRONMENT_ROUND; i++)
+		if (environment_steps())
 			break;
 	return 0;
 }
@@ -221,7 +234,7 @@ static __always_inline int on_workload_task(struct task_struct *task)
 {
 	struct thread *thread;
 	__u64 *name;
-	__u32 tgid;
+	__u32 tgid, index;
 
 	own_tgid = bpf_get_current_pid_tgid() >> 32; /* who reads the iterator */
 	if (!task)
@@ -239,9 +252,9 @@ static __always_inline int on_workload_task(struct task_struct *task)
 		return 0;
 	}
 	/* one that has slept since may have a number that is another's by now */
-	if (thread->workload < WORKLOADS_MAX &&
-		(__s32)(thread->generation - workload_born[thread->workload]) >= 0)
-		workload_seen[thread->workload] = workload_pass;
+	index = workload_index(thread->workload);
+	if ((__s32)(thread->generation - workload_born[index]) >= 0)
+		workload_seen[index] = workload_pass;
 	return 0;
 }
 

@@ -34,10 +34,17 @@ extern __u32 workload_seen[WORKLOADS_MAX];
 extern __u32 workload_used[WORKLOADS_MAX];
 extern __u32 workload_born[WORKLOADS_MAX]; /* the generation in which it was given out */
 
+/* Of a number in an array; by a mask that older verifiers see, and the compiler must not drop. */
+static __always_inline __u32 workload_index(__u32 number)
+{
+	barrier_var(number);
+	return number & (WORKLOADS_MAX - 1);
+}
+
 static __always_inline void workload_mark(__u32 number)
 {
-	if (number && number < WORKLOADS_MAX)
-		workload_used[number] = workload_pass;
+	if (number)
+		workload_used[workload_index(number)] = workload_pass;
 }
 
 struct {
@@ -248,10 +255,8 @@ static __always_inline __u32 workload_allot(__u32 holder, bool has_name)
 		share_return(SHARE_WORKLOADS, holder);
 		return 0;
 	}
-	if (number >= WORKLOADS_MAX)
-		return 0;
-	shares.holder[number] = holder;
-	workload_born[number] = workload_generation;
+	shares.holder[workload_index(number)] = holder;
+	workload_born[workload_index(number)] = workload_generation;
 	workload_mark(number);
 	return number;
 }
@@ -261,8 +266,9 @@ static __always_inline void executable_read(
 {
 	const void *name = executable_name(task);
 
-	if (!name || bpf_probe_read_kernel_str(scratch->entry, NAME_LEN, name) < 0)
-		scratch->entry[0] = 0;
+	__builtin_memset(scratch->entry, 0, sizeof(scratch->entry));
+	if (name)
+		bpf_probe_read_kernel_str(scratch->entry, NAME_LEN, name);
 	thread->executable_hash = text_hash();
 }
 
@@ -308,9 +314,8 @@ static __noinline __u32 workload_find(
 	/* described before it is published: who finds the number finds its description */
 	bpf_map_update_elem(&workloads, &number, workload, BPF_ANY);
 	if (bpf_map_update_elem(&workload_numbers, &key, &number, BPF_NOEXIST)) {
-		if (number < WORKLOADS_MAX)
-			workload_used[number] = 0;
-		share_return(SHARE_WORKLOADS, shares.holder[number & (WORKLOADS_MAX - 1)]);
+		workload_used[workload_index(number)] = 0;
+		share_return(SHARE_WORKLOADS, shares.holder[workload_index(number)]);
 		bpf_map_push_elem(&workload_free, &number, BPF_ANY);
 		known = bpf_map_lookup_elem(&workload_numbers, &key);
 		return known ? *known : 0;

@@ -3,6 +3,7 @@
 #include "kernel/name_table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <uthash.h>
 
@@ -35,10 +36,14 @@ void name_table_free(struct name_table *table)
 
 __u64 name_table_hash(const struct process_name *name)
 {
-	__u64 hash = HASH_ADD_BYTE(HASH_BEGIN, name->source);
+	__u64 hash = hash_add(HASH_BEGIN, name->source), word;
 
-	for (size_t i = 0; i < NAME_LEN && name->text[i]; i++)
-		hash = HASH_ADD_BYTE(hash, name->text[i]);
+	for (size_t at = 0; at < NAME_LEN; at += sizeof(word)) {
+		memcpy(&word, name->text + at, sizeof(word));
+		if (!word)
+			break;
+		hash = hash_add(hash, word);
+	}
 	return hash;
 }
 

@@ -101,8 +101,9 @@ void workloads_free(struct workloads *workloads)
 static void name_hand_over(void *context, __u32 tgid, const struct process_name *found)
 {
 	struct workloads *workloads = context;
-	struct process_name name = *found;
+	struct process_name name = {.source = found->source};
 
+	memcpy(name.text, found->text, strnlen(found->text, NAME_LEN - 1));
 	name.hash = name_table_hash(&name);
 	name_table_put(workloads->names, &name);
 	if (bpf_map__update_elem(workloads->skeleton->maps.workload_names, &tgid, sizeof(tgid),
