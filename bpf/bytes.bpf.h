@@ -169,13 +169,16 @@ static __always_inline bool remote_read(struct record_address *address, __u64 fr
 	return to.sin_family == AF_INET || to.sin_family == AF_UNSPEC; /* the same to a send */
 }
 
-/* True within splice(), whose bytes go to a pipe. */
-static __always_inline bool in_splice(void)
+/*
+ * True within a call that receives in a way that no receive shows: splice(), whose bytes go to a
+ * pipe, and getsockopt(TCP_ZEROCOPY_RECEIVE), which maps them.
+ */
+static __always_inline bool in_silent_receive(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 number = SYSCALL_NUMBER((struct pt_regs *)bpf_task_pt_regs(task));
 
-	return SYSCALL_NUMBER((struct pt_regs *)bpf_task_pt_regs(task)) == NR_SPLICE &&
-	       !is_compat(task);
+	return (number == NR_SPLICE || number == NR_GETSOCKOPT) && !is_compat(task);
 }
 
 /* Before Linux 5.14 the kind shares its member with the direction, and before 6.4 the list has

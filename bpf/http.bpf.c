@@ -9,6 +9,7 @@
 
 const volatile bool tells_http SETTING = true;
 const volatile bool tells_dns SETTING = true;
+const volatile __u64 tick_ns SETTING = 0; /* a jiffy; 0: not known */
 
 /* --- sends and receives --- */
 
@@ -48,11 +49,11 @@ int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
 	return HELD(on_http_receive(sk, result, flags));
 }
 
-/* In each receive and splice; only the latter shows nowhere else. */
+/* In each receive, of which some show nowhere else. */
 static __always_inline int on_http_splice(struct sock *sk)
 {
-	if (in_splice())
-		splice_ends(sk);
+	if (in_silent_receive())
+		silent_receive_ends(sk);
 	return 0;
 }
 
@@ -111,7 +112,8 @@ static __always_inline bool sends_are_over(struct sock *sk, struct conn *conn)
 
 	if (!tcp || (state && state->sending && state->send_thread != bpf_get_current_pid_tgid()))
 		return true;
-	return conn_catch_up(sk, conn, DIRECTION_SEND, READ(tcp, write_seq), bpf_ktime_get_ns());
+	return conn_catch_up(sk, conn, DIRECTION_SEND, READ(tcp, write_seq),
+		silent_by(tcp, DIRECTION_SEND, bpf_ktime_get_ns()));
 }
 
 /* This side closes, for sends only or for both. False: the connection has lost its place. */

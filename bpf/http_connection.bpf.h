@@ -57,7 +57,10 @@ enum conn_flag {
 	CONN_UNIX = 4,
 	/* Open before Sonde, and no answer yet: what seems to be requests may be part of a body */
 	CONN_TENTATIVE = 8,
-	CONN_RESET = 16 /* by its peer; but a send, or what had come before, is to be taken first */
+	CONN_RESET =
+		16, /* by its peer; but a send, or what had come before, is to be taken first */
+	CONN_PREAMBLE = 32, /* the PROXY protocol came first, */
+	CONN_PROXIED = 64   /* with `origin` */
 };
 
 /*
@@ -79,6 +82,7 @@ struct conn {
 	__u32 reported; /* number + 1 of the request that was last told as open for long */
 	__u8 role;      /* enum http_role */
 	__u8 flags;     /* enum conn_flag */
+	struct http_origin origin; /* CONN_PROXIED */
 };
 
 _Static_assert(sizeof(struct conn) + 72 <= 1024, "with the kernel's header it takes 1 KiB");

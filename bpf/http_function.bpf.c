@@ -47,7 +47,7 @@ int BPF_PROG(http_fexit_splice, struct socket *socket)
 	struct sock *sk = READ(socket, sk);
 
 	if (sk)
-		splice_ends(sk);
+		silent_receive_ends(sk);
 	return 0;
 }
 

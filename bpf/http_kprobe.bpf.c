@@ -127,7 +127,7 @@ int BPF_KRETPROBE(http_kretprobe_splice)
 	struct call call;
 
 	if (call_take(&call))
-		splice_ends(READ((struct socket *)call.socket, sk));
+		silent_receive_ends(READ((struct socket *)call.socket, sk));
 	return 0;
 }
 

@@ -10,11 +10,12 @@
 #ifndef SONDE_HTTP_MESSAGE_BPF_H
 #define SONDE_HTTP_MESSAGE_BPF_H
 
-#include "http_text.bpf.h"
+#include "http_preamble.bpf.h"
 
 /* What http_request.bpf.h does with what is found here. */
 int request_begin(conn_argument which, scratch_argument where, __u32 line, __u32 length);
 int request_traceparent(conn_argument which, scratch_argument where, __u32 value);
+int request_host(conn_argument which, scratch_argument where, __u32 value, __u32 end);
 int request_end(conn_argument which);
 int response_begin(conn_argument which); /* 0: nothing was asked */
 int response_end(conn_argument which, __u32 flags);
@@ -47,6 +48,10 @@ static __always_inline bool start_line(struct conn *conn, struct http_scratch *s
 		stream->head_bytes = 0;
 		return true;
 	}
+	if (feed->message == REQUEST && preamble_may_come(conn) &&
+		preamble_line_begins(scratch, at))
+		return complete &&
+		       preamble_line(conn_pass(conn), scratch_pass(scratch), at, length);
 	if (feed->message == REQUEST) {
 		if (!request_line(scratch, at, length, complete))
 			return false;
@@ -77,34 +82,44 @@ static __always_inline void length_take(struct stream *stream, __u64 length)
 	stream->remaining = length;
 }
 
-static __always_inline void header_line(struct conn *conn, struct http_scratch *scratch,
-	struct stream *stream, __u32 at, __u32 length)
+/* Called for each header that matters, so for the verifier's sake a function by itself. */
+__weak __noinline int header_line(
+	conn_argument which, scratch_argument where, __u32 at, __u32 length, bool complete)
 {
-	struct feed *feed = &scratch->feed;
-	__u64 first = load8(scratch, at) | LOWER, second = load8(scratch, at + 8) | LOWER;
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = scratch_of(where);
+	struct stream *stream;
+	struct feed *feed;
+	__u64 first, second;
 	__u32 end = at + length;
 
+	if (!conn || !scratch)
+		return 0;
+	feed = &scratch->feed;
+	stream = feed->message == REQUEST ? &conn->streams[REQUEST] : &conn->streams[RESPONSE];
+	first = load8(scratch, at) | LOWER;
+	second = load8(scratch, at + 8) | LOWER;
 	if (first == WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
 		if ((second & FIRST(6)) != WORD('l', 'e', 'n', 'g', 't', 'h', 0, 0))
-			return;
+			return 0;
 		/* a space before the colon makes some see this header, and others not */
 		if (is_space(scratch->data[DATA(at + 14)]))
 			stream->flags |= STREAM_INVALID;
 		if (scratch->data[DATA(at + 14)] == ':')
-			length_take(stream,
-				number_parse(scratch_pass(scratch),
-					spaces_skip(scratch_pass(scratch), at + 15), end, 10));
+			length_take(stream, number_parse(scratch_pass(scratch),
+						    spaces_skip(scratch_pass(scratch), at + 15),
+						    spaces_trim(scratch_pass(scratch), end), 10));
 	} else if (first == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
 		if (second != WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') ||
 			(scratch->data[DATA(at + 16)] | 0x20) != 'g')
-			return;
+			return 0;
 		if (is_space(scratch->data[DATA(at + 17)]))
 			stream->flags |= STREAM_INVALID;
 		if (scratch->data[DATA(at + 17)] != ':')
-			return;
+			return 0;
 		at = spaces_skip(scratch_pass(scratch), at + 18);
 		if ((load8(scratch, at) | LOWER) == WORD('i', 'd', 'e', 'n', 't', 'i', 't', 'y'))
-			return; /* of RFC 2616: no coding */
+			return 0; /* of RFC 2616: no coding */
 		stream->flags = (stream->flags & ~STREAM_CHUNKED) | STREAM_CODED;
 		end = spaces_trim(scratch_pass(scratch), end);
 		/* the last coding is what frames the body */
@@ -113,12 +128,15 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 			!is_a(scratch->data[DATA(end - 8)], IN_TOKEN)) /* its name begins there */
 			stream->flags |= STREAM_CHUNKED;
 	} else if (feed->message != REQUEST) {
-		return;
+		return 0;
 	} else if (first == WORD('t', 'r', 'a', 'c', 'e', 'p', 'a', 'r') &&
 		   (second & FIRST(4)) == WORD('e', 'n', 't', ':', 0, 0, 0, 0)) {
 		at = spaces_skip(scratch_pass(scratch), at + 12);
 		if (at + TRACEPARENT_LEN <= end)
 			request_traceparent(conn_pass(conn), scratch_pass(scratch), at);
+	} else if ((first & FIRST(5)) == HOST) {
+		if (feed->wants_host) /* a value without its end is too long a name */
+			request_host(which, where, at + 5, complete ? end : 0);
 	} else if ((first & FIRST(7)) == WORD('e', 'x', 'p', 'e', 'c', 't', ':', 0)) {
 		at = spaces_skip(scratch_pass(scratch), at + 7);
 		first = load8(scratch, at) | LOWER;
@@ -127,6 +145,7 @@ static __always_inline void header_line(struct conn *conn, struct http_scratch *
 			(second & FIRST(4)) == WORD('i', 'n', 'u', 'e', 0, 0, 0, 0))
 			stream->flags |= STREAM_EXPECTS;
 	}
+	return 0;
 }
 
 static __always_inline void message_end(
@@ -224,34 +243,55 @@ static __always_inline bool request_follows(
 }
 
 /*
- * A declined body comes all the same: the line at hand belongs to it, and `stream->bytes` of it
- * have come. Its request has been told, so nothing but its end matters. False: there is no line to
- * be taken any more; else it is a chunk's, or a request's, which begins behind the body.
+ * What the line at hand is, after a declined body: of a request; or that body comes all the same,
+ * `stream->bytes` of it by now. Its request has been told, so nothing but its end matters. Returns
+ * how many bytes of the line belong to the body: none of a chunk's line; -1: all of them do.
  */
-static __always_inline bool body_resume(
-	struct conn *conn, struct feed *feed, struct stream *stream, __u32 *at, __u32 *length)
+__weak __noinline int declined_line(
+	conn_argument which, scratch_argument where, __u32 at, __u32 length, bool complete)
 {
-	__u64 body = stream->remaining, over = stream->bytes - body;
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = scratch_of(where);
+	struct stream *stream;
+	__u64 body, over;
 
+	if (!conn || !scratch || request_follows(scratch, at, length, complete))
+		return 0;
+	stream = &conn->streams[REQUEST];
 	stream->flags &= ~STREAM_DECLINED;
 	if (stream->flags & STREAM_CHUNKED) {
 		stream->state = STREAM_CHUNK_SIZE;
-		return true;
+		return 0;
 	}
-	stream->state = STREAM_BODY;
+	stream->carried = 0;
+	body = stream->remaining;
+	over = stream->bytes - body;
 	if (stream->bytes < body) {
+		stream->state = STREAM_BODY;
 		stream->remaining -= stream->bytes;
-		stream->carried = 0;
-		return false;
+		return -1;
 	}
 	message_end(conn, REQUEST, stream);
-	stream->carried = 0;
-	if (body >= *length)
+	if (body >= length)
+		return -1; /* but for the line's end, which begins nothing */
+	stream->bytes = stream->head_bytes = over;
+	stream->first_ns = scratch->feed.first_ns;
+	return body;
+}
+
+/* Passes over a declined body. False: it is all that there is. */
+static __always_inline bool declined_skip(struct conn *conn, struct http_scratch *scratch,
+	const struct stream *stream, __u32 *at, __u32 *length, bool complete)
+{
+	int body;
+
+	if (!(stream->flags & STREAM_DECLINED))
+		return true;
+	body = declined_line(conn_pass(conn), scratch_pass(scratch), *at, *length, complete);
+	if (body < 0)
 		return false;
 	*at += body;
 	*length -= body;
-	stream->bytes = stream->head_bytes = over;
-	stream->first_ns = feed->first_ns;
 	return true;
 }
 
@@ -264,7 +304,7 @@ static __always_inline bool line_take(struct conn *conn, struct http_scratch *sc
 	case STREAM_HEADERS:
 		if (!length)
 			return head_end(conn, scratch, stream);
-		header_line(conn, scratch, stream, at, length);
+		header_line(conn_pass(conn), scratch_pass(scratch), at, length, complete);
 		return true;
 	case STREAM_CHUNK_SIZE:
 		stream->remaining = number_parse(scratch_pass(scratch), at, at + length, 16);
@@ -280,17 +320,6 @@ static __always_inline bool line_take(struct conn *conn, struct http_scratch *sc
 		return true;
 	}
 	return true;
-}
-
-static __always_inline void consume(struct feed *feed, struct stream *stream, __u64 offset)
-{
-	__u64 bytes = offset - feed->offset;
-
-	if (stream->state <= STREAM_HEADERS)
-		stream->head_bytes += bytes;
-	stream->bytes += bytes;
-	stream->last_ns = feed->last_ns;
-	feed->offset = offset;
 }
 
 /* Reads the next window; the carried beginning of the line under way goes before it. */
@@ -315,26 +344,9 @@ static __always_inline bool window_read(
 	}
 	feed->window = feed->offset;
 	feed->carried = carried;
-	feed->filled = got ? carried + got : 0;
+	feed->filled = feed->read = got ? carried + got : 0;
 	line_begin(feed, 0);
 	return true;
-}
-
-/* Keeps the beginning of a line whose rest is in an operation to come. */
-static __always_inline void line_carry(struct conn *conn, struct http_scratch *scratch,
-	struct stream *stream, __u32 at, __u32 length)
-{
-	struct feed *feed = &scratch->feed;
-
-	if (feed->message == REQUEST) {
-		bpf_probe_read_kernel(conn->carry_request, length & (CARRY_REQUEST - 1),
-			scratch->data + DATA(at));
-		barrier(); /* two calls, as of one the verifier would mix up the lengths */
-	} else {
-		bpf_probe_read_kernel(conn->carry_response, length & (CARRY_RESPONSE - 1),
-			scratch->data + DATA(at));
-	}
-	stream->carried = length;
 }
 
 /* The line under way, whose end is not in the window. */
@@ -350,8 +362,7 @@ static __always_inline bool line_continue(
 	feed->filled = 0;
 	if (end < feed->length && at)
 		return true; /* there is more: read again, from where the line begins */
-	if (stream->flags & STREAM_DECLINED && !request_follows(scratch, at, length, false) &&
-		!body_resume(conn, feed, stream, &at, &length))
+	if (!declined_skip(conn, scratch, stream, &at, &length, false))
 		return true;
 	if (!skip && length > most) {
 		/* a line this long: its beginning tells what there is to know */
@@ -406,10 +417,22 @@ static __always_inline bool lines_step(
 	} else if (stream->state == STREAM_START && !stream->head_bytes) {
 		stream->first_ns = feed->first_ns; /* the final response, after an interim one */
 	}
+	if (stream->state == STREAM_START && feed->message == REQUEST && preamble_may_come(conn) &&
+		scratch->data[DATA(feed->line)] == '\r') {
+		enum preamble preamble = preamble_take(conn_pass(conn), scratch_pass(scratch));
+
+		if (preamble != PREAMBLE_NONE)
+			return preamble == PREAMBLE_TAKEN;
+	}
 	feed->skips = stream->state == STREAM_HEADERS && !(stream->flags & STREAM_SKIP_LINE) &&
 		      feed->line >= feed->carried;
 	end = line_find(scratch_pass(scratch));
 	at = feed->line;
+	if (feed->host_end) {
+		request_host(
+			conn_pass(conn), scratch_pass(scratch), feed->host + 5, feed->host_end);
+		feed->host_end = 0;
+	}
 	if (feed->skips)
 		consume(feed, stream, feed->window + at - feed->carried);
 	if (end == LINE_UNKNOWN)
@@ -427,8 +450,7 @@ static __always_inline bool lines_step(
 		stream->flags &= ~STREAM_SKIP_LINE;
 		return true;
 	}
-	if (stream->flags & STREAM_DECLINED && !request_follows(scratch, at, length, true) &&
-		!body_resume(conn, feed, stream, &at, &length))
+	if (!declined_skip(conn, scratch, stream, &at, &length, true))
 		return true;
 	return line_take(conn, scratch, stream, at, length, true);
 }

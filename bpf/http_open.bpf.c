@@ -13,14 +13,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct unix_record);
+	__type(value, struct long_record);
 } http_report SEC(".maps");
 
 /* Tells once of a request that is open for long. False: the reader has no room, and will come
  * again. */
 static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u64 now)
 {
-	struct unix_record *record;
+	struct long_record *record;
 	__u32 zero = 0, line, size;
 
 	record = bpf_map_lookup_elem(&http_report, &zero);
@@ -32,9 +32,7 @@ static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u6
 	record->http.record.time_ns = now;
 	record->http.flags |= HTTP_OPEN;
 	response_progress(&record->http, &conn->streams[RESPONSE]);
-	if (conn->flags & CONN_UNIX)
-		record->http.path_length = unix_path_read(conn, record->http.line + line);
-	size = HTTP_LINE_AT + line + record->http.path_length;
+	size = HTTP_LINE_AT + current_extend(record, conn, line);
 	size = (size + 7) & ~7U;
 	if (size > sizeof(*record) || bpf_seq_write(seq, record, size))
 		return false;

@@ -199,6 +199,9 @@ __weak __noinline int operation_begins(void)
 			return BEGINS_UNKNOWN;
 		got += more;
 	}
+	scratch->feed.read = got;
+	if (signature_begins(scratch, 0, got))
+		return BEGINS_REQUEST;
 	for (int i = 0; i < EMPTY_LINES_MAX * 2 && begin < got; i++, begin++)
 		if (scratch->data[DATA(begin)] != '\r' && scratch->data[DATA(begin)] != '\n')
 			break;
@@ -240,6 +243,8 @@ static __always_inline void feed_begin(
 	feed->arrival_ns = transfer->arrival_ns;
 	feed->arrival_end = transfer->arrival_end;
 	feed->message = message_of(conn, transfer->direction);
+	feed->wants_host =
+		feed->message == REQUEST && conn->role == HTTP_CLIENT && !(conn->flags & CONN_UNIX);
 	if (feed->message == REQUEST) {
 		thread = thread_current(SOURCE_HTTP);
 		feed->workload = thread ? thread->workload : 0;
@@ -306,6 +311,17 @@ static __always_inline __u64 setup_ns(
 }
 
 /*
+ * A connection shows no request. It speaks something else, which is nobody's business; or it began
+ * with HTTP that is wrong, which is counted.
+ */
+static __always_inline void begin_miss(struct socket_state *state, bool is_looked_at)
+{
+	if (is_looked_at && !state->http_misses && state->start_ns && version_seen())
+		count(SOURCE_HTTP, OUTCOME_UNPARSABLE);
+	state->http_misses++;
+}
+
+/*
  * An operation that begins no request, on a connection without any. It may be no HTTP; or its
  * requests cannot be read, so that all that tells of one is the answer to it.
  */
@@ -320,7 +336,7 @@ static __always_inline void request_missing(
 		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
 		state->flags = (state->flags & ~SOCKET_UNREAD) | SOCKET_ANSWERS;
 	} else if (!(state->flags & SOCKET_ANSWERS)) {
-		state->http_misses++;
+		begin_miss(state, begins == BEGINS_NOTHING);
 	}
 }
 
@@ -401,7 +417,7 @@ static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 	if (conn->asked || !(conn->flags & CONN_OPAQUE))
 		return conn;
 	if (state) /* it only looked like a request */
-		state->http_misses++;
+		begin_miss(state, true);
 	conn_forget(sk);
 	return NULL;
 }
@@ -435,12 +451,48 @@ static __always_inline bool stream_ends(struct stream *stream, __u64 length, __u
 	return true;
 }
 
+/* When bytes had moved that no operation showed: a time, and how well that is known. */
+struct silent {
+	__u64 last_ns;
+	enum http_end end;
+};
+
+/* By a hook that told of them, though not of their bytes. */
+static __always_inline struct silent seen_at(__u64 now)
+{
+	return (struct silent){now, HTTP_END_SEEN};
+}
+
+/* Some time before other bytes did, which by now are what the socket knows the time of. */
+static __always_inline struct silent silent_before(__u64 now)
+{
+	return (struct silent){now, HTTP_END_UNKNOWN};
+}
+
+extern const volatile __u64 tick_ns;
+
+/*
+ * The last bytes of this direction: no later than now, and not long after their last segment, of
+ * which the socket keeps the time in ticks.
+ */
+static __always_inline struct silent silent_by(
+	const struct tcp_sock *tcp, enum direction direction, __u64 now)
+{
+	__u32 then = direction == DIRECTION_RECEIVE ? READ(tcp, inet_conn.icsk_ack.lrcvtime)
+						    : READ(tcp, lsndtime);
+	__u32 ago = (__u32)bpf_jiffies64() - then;
+
+	if (!tick_ns || !then)
+		return silent_before(now);
+	return (struct silent){now - ago * tick_ns, HTTP_END_ESTIMATED};
+}
+
 /*
  * Takes bytes up to `position` as moved that moved in a way that shows none, such as splice, or in
  * an operation that the kernel left out. False when the connection cannot be followed any more.
  */
-static __always_inline bool conn_catch_up(
-	struct sock *sk, struct conn *conn, enum direction direction, __u32 position, __u64 now)
+static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
+	enum direction direction, __u32 position, struct silent silent)
 {
 	enum message message = message_of(conn, direction);
 	struct stream *stream = stream_of(conn, direction);
@@ -449,16 +501,53 @@ static __always_inline bool conn_catch_up(
 	if (!stream->position || (__s32)gap <= 0)
 		return true;
 	stream->position = position;
-	stream->flags &= ~STREAM_EXPECTS; /* nobody sends a head in such a way */
-	if (stream_skip(stream, gap, now))
+	stream->flags &= ~STREAM_EXPECTS;     /* nobody sends a head in such a way */
+	if (silent.last_ns < stream->last_ns) /* a tick is coarse */
+		silent.last_ns = stream->last_ns;
+	if (stream_skip(stream, gap, silent.last_ns))
 		return true;
-	if (stream_ends(stream, gap, now)) {
+	if (stream_ends(stream, gap, silent.last_ns)) {
+		if (message == RESPONSE)
+			conn->current.end = silent.end;
 		message_end(conn, message, stream);
 		return true;
 	}
 	conn_lose(conn, message);
 	conn_leave(sk, NULL, direction);
 	return false;
+}
+
+/* Up to where bytes were received. The FIN, read along with the last bytes, counts as one. */
+static __always_inline __u32 position_read(const struct sock *sk, const struct tcp_sock *tcp)
+{
+	__u32 position = READ(tcp, copied_seq);
+
+	if (READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1 && position == READ(tcp, rcv_nxt))
+		position--;
+	return position;
+}
+
+/*
+ * The next request begins, so the answer before it has come or gone, and if what is missing of that
+ * moved unseen, now is the time to ask when: the next answer has not come yet.
+ */
+static __always_inline void answer_settle(struct sock *sk, struct conn *conn)
+{
+	struct stream *answer = &conn->streams[RESPONSE];
+	bool is_client = conn->role == HTTP_CLIENT;
+	enum direction direction = is_client ? DIRECTION_RECEIVE : DIRECTION_SEND;
+	struct tcp_sock *tcp;
+	__u32 position;
+
+	if (answer->state != STREAM_BODY || conn->streams[REQUEST].bytes)
+		return;
+	tcp = tcp_place(sk);
+	if (!tcp)
+		return;
+	position = is_client ? position_read(sk, tcp) : READ(tcp, write_seq);
+	if (position - answer->position == answer->remaining)
+		conn_catch_up(sk, conn, direction, position,
+			silent_by(tcp, direction, bpf_ktime_get_ns()));
 }
 
 #endif

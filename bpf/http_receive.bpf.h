@@ -54,16 +54,6 @@ static __always_inline void arrival_settle(
 
 /* --- receives --- */
 
-/* Up to where bytes were received. The FIN, read along with the last bytes, counts as one. */
-static __always_inline __u32 position_read(const struct sock *sk, const struct tcp_sock *tcp)
-{
-	__u32 position = READ(tcp, copied_seq);
-
-	if (READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1 && position == READ(tcp, rcv_nxt))
-		position--;
-	return position;
-}
-
 /* How many of the bytes from `position` on had come at the last arrival. */
 static __always_inline __u64 arrived(
 	const struct socket_state *state, const struct tcp_sock *tcp, __u32 position)
@@ -83,8 +73,8 @@ static __always_inline bool awaits_request(const struct conn *conn)
 	return conn->role == HTTP_SERVER && (!stream->bytes || stream->flags & STREAM_EXPECTS);
 }
 
-/* Bytes went to a pipe. */
-static __always_inline void splice_ends(struct sock *sk)
+/* Bytes were received where no receive shows. */
+static __always_inline void silent_receive_ends(struct sock *sk)
 {
 	struct conn *conn = conn_find(sk);
 	struct tcp_sock *tcp = tcp_place(sk);
@@ -93,7 +83,7 @@ static __always_inline void splice_ends(struct sock *sk)
 	if (!conn || !tcp || conn->flags & CONN_OPAQUE)
 		return;
 	now = bpf_ktime_get_ns();
-	if (conn_catch_up(sk, conn, DIRECTION_RECEIVE, position_read(sk, tcp), now) &&
+	if (conn_catch_up(sk, conn, DIRECTION_RECEIVE, position_read(sk, tcp), seen_at(now)) &&
 		awaits_request(conn))
 		arrival_settle(sk, socket_state_find(sk), tcp);
 }
@@ -107,7 +97,7 @@ static __always_inline bool receives_are_over(struct sock *sk, struct conn *conn
 	struct tcp_sock *tcp = tcp_place(sk);
 
 	return !tcp || conn_catch_up(sk, conn, DIRECTION_RECEIVE, position_read(sk, tcp),
-			       bpf_ktime_get_ns());
+			       silent_by(tcp, DIRECTION_RECEIVE, bpf_ktime_get_ns()));
 }
 
 /* A receive that brought nothing: the end of the other side's bytes, or an error. */
@@ -169,12 +159,15 @@ static __always_inline void receive_ends(
 		state = socket_state_find(sk);
 	}
 	now = bpf_ktime_get_ns();
+	if (conn && conn->role == HTTP_SERVER && state && !state->sending)
+		answer_settle(sk, conn);
 	if (!conn || (conn->role == HTTP_CLIENT && conn->asked == conn->answered))
 		conn = send_take(sk, conn, now);
 	tcp = tcp_place(sk);
 	position = tcp ? position_read(sk, tcp) : 0;
 	if (conn) {
-		if (tcp && !conn_catch_up(sk, conn, DIRECTION_RECEIVE, position - result, now))
+		if (tcp && !conn_catch_up(sk, conn, DIRECTION_RECEIVE, position - result,
+				   silent_before(now)))
 			return;
 		stream_of(conn, DIRECTION_RECEIVE)->position = position;
 		if (stream_skip(stream_of(conn, DIRECTION_RECEIVE), result, now))

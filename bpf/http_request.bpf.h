@@ -84,7 +84,8 @@ static __always_inline void request_fill(struct record_http *record, struct conn
 	record->tgid = scratch->transfer.thread >> 32;
 	record->tid = scratch->transfer.thread;
 	record->role = conn->role;
-	record->flags = conn->flags & CONN_UNIX ? HTTP_UNIX : 0;
+	record->flags = (conn->flags & CONN_UNIX ? HTTP_UNIX : 0) |
+			(conn->flags & CONN_PROXIED ? HTTP_PROXIED : 0);
 	record->error = HTTP_OK;
 	record->path_length = 0;
 	record->status = 0;
@@ -93,6 +94,8 @@ static __always_inline void request_fill(struct record_http *record, struct conn
 	record->request_bytes = 0;
 	record->request_head_bytes = 0;
 	record->response_head_bytes = 0;
+	record->host_length = record->host_lines = 0;
+	record->end = HTTP_END_SEEN;
 	record->reserved = 0;
 	record->response_bytes = 0;
 	record->response_first_ns = 0;
@@ -155,6 +158,56 @@ __weak __noinline int request_traceparent(conn_argument which, scratch_argument 
 	return 0;
 }
 
+#define HOST_SPACES_MAX 3 /* before the value, and CR and spaces behind it */
+
+/*
+ * Keeps Host, whose value lies from `value` up to `end`, behind the line: where there is no room
+ * for both, of the line there is less. Of two nobody knows which one counts.
+ */
+__weak __noinline int request_host(
+	conn_argument which, scratch_argument where, __u32 value, __u32 end)
+{
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = scratch_of(where);
+	struct record_http *record;
+	__u32 length, line;
+
+	if (!conn || !scratch)
+		return 0;
+	record = request_open(conn);
+	if (!record)
+		return 0;
+	if (record->host_lines) {
+		record->host_lines = 2;
+		record->host_length = 0;
+		return 0;
+	}
+	record->host_lines = 1;
+	for (int i = 0; i < HOST_SPACES_MAX && is_space(scratch->data[DATA(value)]); i++)
+		value++;
+	for (int i = 0; i < HOST_SPACES_MAX && end && scratch->data[DATA(end - 1)] <= ' '; i++)
+		end--;
+	length = end - value;
+	if (end <= value || length > HTTP_HOST_LEN)
+		return 0;
+	line = record->line_length;
+	if (line > HTTP_LINE_LEN - length) {
+		line = HTTP_LINE_LEN - length;
+		record->line_length = line;
+		record->flags |= HTTP_LINE_TRUNCATED;
+	}
+	record->host_length = length;
+	if (line <= HTTP_LINE_LEN / 2) {
+		bpf_probe_read_kernel(
+			record->line + line, length & HTTP_HOST_LEN, scratch->data + DATA(value));
+		return 0;
+	}
+	for (__u32 i = 0; i < HTTP_HOST_LEN && i < length;
+		i++) /* as nobody else can know its end */
+		record->line[(line + i) & (HTTP_LINE_LEN - 1)] = scratch->data[DATA(value + i)];
+	return 0;
+}
+
 static __always_inline void request_progress(
 	struct record_http *record, const struct stream *stream)
 {
@@ -213,16 +266,16 @@ __weak __noinline int response_begin(conn_argument which)
 
 #define HTTP_LINE_AT __builtin_offsetof(struct record_http, line)
 
-/* A record of a Unix socket, with the path after its line. */
-struct unix_record {
+/* A record with more after its line than is kept of it. */
+struct long_record {
 	struct record_http http;
-	char room[UNIX_PATH_LEN];
+	char room[UNIX_PATH_LEN + sizeof(struct http_origin)];
 };
 
-/* What is kept of the current request, and zeros behind its line; returns the line's length. */
-static __always_inline __u32 current_copy(struct unix_record *record, const struct conn *conn)
+/* What is kept of the current request, and zeros behind it; returns the length of line and Host. */
+static __always_inline __u32 current_copy(struct long_record *record, const struct conn *conn)
 {
-	__u32 length = conn->current.line_length;
+	__u32 length = conn->current.line_length + conn->current.host_length;
 
 	if (length > HTTP_LINE_LEN) /* which cannot be, but the verifier does not know */
 		length = HTTP_LINE_LEN;
@@ -256,23 +309,44 @@ static __always_inline __u32 unix_path_read(const struct conn *conn, char *to)
 }
 
 /*
- * Tells the current request of a Unix socket. The record is made in the ring itself: it is longer
- * than what is kept of a connection.
+ * Puts what is not kept with each request of a connection behind the `length` bytes of its line;
+ * returns how long it all is.
  */
-static __always_inline void unix_tell(struct conn *conn)
+static __always_inline __u32 current_extend(
+	struct long_record *record, const struct conn *conn, __u32 length)
+{
+	barrier_var(length);
+	if (length > HTTP_LINE_LEN)
+		return length;
+	if (conn->flags & CONN_UNIX) {
+		record->http.path_length =
+			unix_path_read(conn, (char *)record + HTTP_LINE_AT + length);
+		length += record->http.path_length;
+	}
+	barrier_var(length);
+	if (record->http.flags & HTTP_PROXIED && length <= HTTP_LINE_LEN + UNIX_PATH_LEN) {
+		bpf_probe_read_kernel((char *)record + HTTP_LINE_AT + length, sizeof(conn->origin),
+			&conn->origin);
+		length += sizeof(conn->origin);
+	}
+	return length;
+}
+
+/*
+ * Tells the current request of a Unix socket or behind a proxy. The record is made in the ring
+ * itself: it is longer than what is kept of a connection.
+ */
+static __always_inline void long_tell(struct conn *conn)
 {
 	struct ring_place place = ring_place();
-	struct unix_record *record;
-	__u32 length;
+	struct long_record *record;
 
 	record = place.ring ? bpf_ringbuf_reserve(place.ring, sizeof(*record), 0) : NULL;
 	if (!record) {
 		ring_count(&place, SOURCE_HTTP, false);
 		return;
 	}
-	length = current_copy(record, conn);
-	if (length <= HTTP_LINE_LEN)
-		record->http.path_length = unix_path_read(conn, record->http.line + length);
+	current_extend(record, conn, current_copy(record, conn));
 	bpf_ringbuf_submit(record, place.flags);
 	ring_count(&place, SOURCE_HTTP, true);
 }
@@ -318,10 +392,11 @@ __weak __noinline int request_finish(conn_argument which, __u32 flags, enum http
 	record->error = error;
 	/* the end of an answer is now: another reading of the clock would tell no more */
 	record->record.time_ns = error ? bpf_ktime_get_ns() : response->last_ns;
-	if (conn->flags & CONN_UNIX)
-		unix_tell(conn);
+	if (conn->flags & (CONN_UNIX | CONN_PROXIED))
+		long_tell(conn);
 	else
-		ring_output(SOURCE_HTTP, record, HTTP_LINE_AT + (record->line_length & 511));
+		ring_output(SOURCE_HTTP, record,
+			HTTP_LINE_AT + ((record->line_length + record->host_length) & 511));
 	return 0;
 }
 

@@ -39,12 +39,26 @@ struct feed {
 	__u64 window;      /* offset of the bytes in data[carried … filled) */
 	__u32 carried;     /* bytes before them, from earlier operations */
 	__u32 filled;      /* 0: there is no window */
+	__u32 read;        /* what `filled` was when the window was read */
 	__u32 line;        /* index in data at which the line under way begins */
 	__u32 at;          /* from where on its end is looked for */
 	__u32 skips;       /* whether lines that do not matter are passed over */
-	__u32 message;     /* enum message */
-	__u32 workload;    /* of the thread that moves them */
-	__u32 lost;        /* enum outcome, when the connection can no longer be followed */
+	__u32 wants_host;  /* whether Host matters */
+	__u32 host;        /* the line of one that was passed over, and its end; 0: there is none */
+	__u32 host_end;
+	__u32 message;  /* enum message */
+	__u32 workload; /* of the thread that moves them */
+	__u32 lost;     /* enum outcome, when the connection can no longer be followed */
+};
+
+/* An address as text, and how far it was read. */
+struct address_text {
+	__u32 at;
+	__u32 value;  /* of the part under way, */
+	__u32 digits; /* of which there were so many */
+	__u32 parts;
+	__u32 gap; /* how many of them stand before "::" */
+	__u32 is_ipv4;
 };
 
 static __always_inline void line_begin(struct feed *feed, __u32 at)
@@ -57,7 +71,10 @@ static __always_inline void line_begin(struct feed *feed, __u32 at)
  * so it need not try all of them.
  */
 struct http_scratch {
-	struct rewind rewind;
+	union {
+		struct rewind rewind;
+		struct address_text text; /* and then it is clear where the bytes are */
+	};
 	union {
 		struct {
 			struct feed feed;

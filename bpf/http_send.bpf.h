@@ -99,13 +99,15 @@ static __always_inline void send_settle(struct sock *sk, struct socket_state *st
 
 	if (conn && conn->flags & CONN_OPAQUE)
 		return;
+	if (conn && conn->role == HTTP_CLIENT)
+		answer_settle(sk, conn);
 	if (result == -EPIPE && is_unix(sk))
 		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
 	if (sending == SENDING_TAKEN)
 		offset = state->send_length;
 	else if (sending && conn && tcp && result > 0 &&
-		 !conn_catch_up(
-			 sk, conn, DIRECTION_SEND, state->send_position, state->send_begin_ns))
+		 !conn_catch_up(sk, conn, DIRECTION_SEND, state->send_position,
+			 silent_before(state->send_begin_ns)))
 		return;
 	if (result > 0 && offset < (__u32)result)
 		conn = send_end(sk, conn, state, offset, result, sending, way, message);

@@ -20,6 +20,8 @@ static __always_inline __u64 load8(const struct http_scratch *scratch, __u32 at)
 
 #define HTTP_1 WORD('H', 'T', 'T', 'P', '/', '1', '.', 0)
 
+#define HOST WORD('h', 'o', 's', 't', ':', 0, 0, 0)
+
 /* A header that frames a body or names a trace, or the empty line at their end. */
 static __always_inline bool line_matters(const struct http_scratch *scratch, __u32 at)
 {
@@ -53,7 +55,7 @@ static __always_inline __u32 newline_in(__u64 bytes)
  * Finds the end of the line that begins at `feed.line`; with `feed.skips`, of the first one from
  * there on that matters, to which that is moved. Returns the index of its newline, or `feed.filled`
  * when there is none before, or LINE_UNKNOWN: to be asked again. One function for both, as each
- * call costs as much as ten comparisons.
+ * call costs as much as ten comparisons; and so Host, which most requests have, is only noted.
  */
 __weak __noinline __u32 line_find(scratch_argument where)
 {
@@ -75,6 +77,12 @@ __weak __noinline __u32 line_find(scratch_argument where)
 			continue;
 		if (!feed->skips || line_matters(scratch, feed->line))
 			return feed->at;
+		if (feed->wants_host && ((load8(scratch, feed->line) | LOWER) & FIRST(5)) == HOST) {
+			if (feed->host_end)
+				return feed->at;
+			feed->host = feed->line;
+			feed->host_end = feed->at;
+		}
 		line_begin(feed, feed->at + 1);
 		if (feed->at >= feed->filled)
 			return feed->filled;
@@ -84,12 +92,16 @@ __weak __noinline __u32 line_find(scratch_argument where)
 
 /* What a character may be. */
 enum character {
-	IN_TOKEN = 1, /* tchar of RFC 9110, 5.6.2: of a method or a header's name */
-	HEXDIG = 2    /* RFC 9110, 2.1 */
+	IN_TOKEN = 1,   /* tchar of RFC 9110, 5.6.2: of a method or a header's name */
+	HEXDIG = 2,     /* RFC 9110, 2.1 */
+	BEHIND_SIZE = 4 /* of a chunk: spaces, or an extension */
 };
 
 /* Looked up, not compared: the verifier goes each way of a comparison at each round of a loop. */
 static const __u8 characters[256] = {
+	['\t'] = BEHIND_SIZE,
+	[' '] = BEHIND_SIZE,
+	[';'] = BEHIND_SIZE,
 	['!'] = IN_TOKEN,
 	['#' ... '\''] = IN_TOKEN,
 	['*' ... '+'] = IN_TOKEN,
@@ -139,6 +151,19 @@ static __always_inline bool version_begins(__u64 word, __u32 length)
 	return ((word ^ HTTP_1) & (length < 7 ? FIRST(length) : FIRST(7))) == 0;
 }
 
+#define VERSION_STEPS 128
+
+/* True when a version of HTTP stands in the first bytes that were read. */
+__weak __noinline int version_seen(void)
+{
+	struct http_scratch *scratch = http_scratch_get();
+
+	for (__u32 i = 0; scratch && i < VERSION_STEPS && i < scratch->feed.read; i++)
+		if ((load8(scratch, i) & FIRST(7)) == HTTP_1)
+			return 1;
+	return 0;
+}
+
 /* OWS of RFC 9110, 5.6.3 */
 static __always_inline bool is_space(__u8 c)
 {
@@ -171,13 +196,23 @@ static __always_inline __u32 status_parse(
 
 #define SPACES_MAX 8 /* passed over before or after a value; one is what people write */
 
+/* Index of the first byte of a value that begins at `at` or after spaces. */
+__weak __noinline __u32 spaces_skip(scratch_argument where, __u32 at)
+{
+	struct http_scratch *scratch = scratch_of(where);
+
+	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
+		at++;
+	return at;
+}
+
 #define NUMBER_INVALID (~0ULL)
 #define DIGITS_MAX     24           /* leading zeros among them */
 #define NUMBER_MAX     (1ULL << 58) /* so that another digit does not overflow */
 
 /*
- * The number that a line's rest is: of base 10 with nothing behind it but spaces, and of base 16, a
- * chunk's size, with an extension. NUMBER_INVALID when it is none, such as "-1", "+5", "5 6" or "".
+ * The number that a line's rest is: of base 10 with nothing behind it, and of base 16, a chunk's
+ * size, with an extension. NUMBER_INVALID when it is none, such as "-1", "+5", "5 6" or "".
  */
 __weak __noinline __u64 number_parse(scratch_argument where, __u32 at, __u32 end, __u32 base)
 {
@@ -199,21 +234,9 @@ __weak __noinline __u64 number_parse(scratch_argument where, __u32 at, __u32 end
 	}
 	if (at == begin)
 		return NUMBER_INVALID;
-	for (int i = 0; i < SPACES_MAX && at < end && is_space(scratch->data[DATA(at)]); i++)
-		at++;
-	if (at < end && (base == 10 || scratch->data[DATA(at)] != ';'))
+	if (at < end && (base == 10 || !is_a(scratch->data[DATA(at)], BEHIND_SIZE)))
 		return NUMBER_INVALID;
 	return value;
-}
-
-/* Index of the first byte of a value that begins at `at` or after spaces. */
-__weak __noinline __u32 spaces_skip(scratch_argument where, __u32 at)
-{
-	struct http_scratch *scratch = scratch_of(where);
-
-	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
-		at++;
-	return at;
 }
 
 /* End of a value that ends at `end` or before spaces. */

@@ -38,6 +38,7 @@
 #define CGROUP_LEVELS    6
 #define ARGUMENTS_LEN    256
 #define HTTP_LINE_LEN    256
+#define HTTP_HOST_LEN    127  /* a longer one is not kept */
 #define UNIX_PATH_LEN    108  /* sizeof(sockaddr_un.sun_path) */
 #define TRACEPARENT_LEN  55   /* W3C trace context, version 00 */
 #define DNS_BYTES_LEN    1232 /* of a UDP message that fits any path: what most servers keep to */
@@ -141,7 +142,8 @@ enum http_flag {
 	HTTP_UPGRADED = 4,        /* 101, or CONNECT with 2xx: what follows is opaque */
 	HTTP_REQUEST_PARTIAL = 8, /* the response was complete before the request's body was */
 	HTTP_UNIX = 16,           /* over a Unix socket: a path in place of addresses */
-	HTTP_OPEN = 32            /* not its end: a report of a request that is open for long */
+	HTTP_OPEN = 32,           /* not its end: a report of a request that is open for long */
+	HTTP_PROXIED = 64         /* the PROXY protocol told whose connection it is */
 };
 
 /* The methods that the semantic conventions know. */
@@ -168,6 +170,13 @@ enum http_error {
 	HTTP_RESET,           /* RST */
 	HTTP_TIMED_OUT,       /* the kernel gave up */
 	HTTP_RESPONSE_INVALID /* what came back was no HTTP */
+};
+
+/* How well the time of a response's last byte is known. */
+enum http_end {
+	HTTP_END_SEEN,
+	HTTP_END_ESTIMATED, /* it moved unseen, a tick or so after its segment did */
+	HTTP_END_UNKNOWN    /* it moved unseen, some time before this */
 };
 
 struct record_address {
@@ -202,7 +211,10 @@ struct record_http {
 	__u16 line_length; /* bytes of the request line that are kept */
 	__u32 request_head_bytes;
 	__u32 response_head_bytes; /* of the final response, without interim (1xx) ones */
-	__u32 reserved;
+	__u8 host_length; /* of a client: bytes of Host's value, which stand after the line */
+	__u8 host_lines;  /* how many there were, up to 2: of two neither is kept */
+	__u8 end;         /* enum http_end */
+	__u8 reserved;
 	__u64 request_bytes;  /* head and body, as transferred (chunk framing included) */
 	__u64 response_bytes; /* the same, interim responses included */
 	__u64 request_first_ns;
@@ -217,9 +229,18 @@ struct record_http {
 	__u64 queue_ns;
 	__u64 setup_ns;
 	char traceparent[TRACEPARENT_LEN + 1]; /* as it stood in the head, or "" */
-	/* Request line without its end; only line_length bytes travel, and after them the path. A
-	 * path that begins with a NUL is an abstract name. */
+	/*
+	 * Request line without its end, and Host, which together have this room: of a longer line
+	 * the end is left out. Only so many bytes travel, and right after them the path (one that
+	 * begins with a NUL is an abstract name), and, with HTTP_PROXIED, struct http_origin.
+	 */
 	char line[HTTP_LINE_LEN];
+};
+
+/* Who made the connection to a proxy, as that says by the PROXY protocol. */
+struct http_origin {
+	__u8 address[16];
+	__u16 port;
 };
 
 /* Requests of one workload that were open at a sweep; told when one of the figures changed. */

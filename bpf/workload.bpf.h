@@ -428,6 +428,7 @@ static __always_inline void command_read(char comm[COMM_LEN])
 {
 	struct task_struct *leader = READ(task_current(), group_leader);
 
+	__builtin_memset(comm, 0, COMM_LEN); /* no end of a longer one stays behind it */
 	bpf_probe_read_kernel_str(comm, COMM_LEN, leader->comm);
 }
 

@@ -19,4 +19,13 @@ static inline uint64_t clock_monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+/* How long one of the kernel's ticks is (1 s / CONFIG_HZ): the step of the clocks that move by it.
+ */
+static inline uint64_t clock_tick_ns(void)
+{
+	struct timespec tick;
+
+	return clock_getres(CLOCK_MONOTONIC_COARSE, &tick) ? 0 : (uint64_t)tick.tv_nsec;
+}
+
 #endif

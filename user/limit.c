@@ -27,8 +27,7 @@ static const struct limit_description limits[LIMITS] = {
 		"a service uses more routes than can be learned: the route of others is /*",
 		"name its routes in http-routes, or raise routes-per-service-limit"},
 	[LIMIT_WORKLOADS] = {"workloads",
-		"no number is left for new programs: they count as _other until some are taken "
-		"back",
+		"no number is left for new programs: they count as _other until others end",
 		"run programs that belong together under one OTEL_SERVICE_NAME or unit"},
 	[LIMIT_PROBE_TABLES] = {"probe_tables",
 		"a table of the probes is full: some events of a source are not counted until room "
@@ -39,6 +38,10 @@ static const struct limit_description limits[LIMITS] = {
 		"a service has more DNS names as peers than its share: the peer of others is "
 		"external",
 		"name networks in peer-names, or raise peers-per-service-limit"},
+	[LIMIT_HTTP_HOSTS] = {"http_hosts",
+		"a service asks more hosts than its share: the server_address of others is the "
+		"address",
+		"raise peers-per-service-limit"},
 	[LIMIT_PORTS] = {"ports",
 		"a service has more ports than its share: those that are met less often are told "
 		"as `other`",

@@ -25,6 +25,7 @@ enum limit {
 	LIMIT_WORKLOADS,
 	LIMIT_PROBE_TABLES, /* in the kernel, of a source */
 	LIMIT_PEERS,
+	LIMIT_HTTP_HOSTS, /* that clients ask */
 	LIMIT_PORTS,
 	LIMIT_DNS_NAMES,
 	LIMIT_DNS_LOOKUPS,

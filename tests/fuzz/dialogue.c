@@ -144,14 +144,17 @@ static bool has_open_end(const struct dialogue *dialogue, int direction)
  */
 static size_t told_length(const struct record_http *record)
 {
-	return record->line_length -
-	       (record->line_length == HTTP_LINE_LEN && record->line[HTTP_LINE_LEN - 1] == '\r');
+	size_t length = record->line_length;
+
+	return length - (length + record->host_length == HTTP_LINE_LEN && length &&
+				record->line[length - 1] == '\r');
 }
 
 static int told_flags(const struct record_http *record)
 {
-	return record->line_length >= HTTP_LINE_LEN - 1 ? record->flags & ~HTTP_LINE_TRUNCATED
-							: record->flags;
+	return record->line_length + record->host_length >= HTTP_LINE_LEN - 1
+		       ? record->flags & ~HTTP_LINE_TRUNCATED
+		       : record->flags;
 }
 
 static void compare_runs(const struct run *whole, const struct run *cut)
@@ -164,6 +167,11 @@ static void compare_runs(const struct run *whole, const struct run *cut)
 		EXPECT(i, "index", found->index, wanted->index);
 		EXPECT(i, "line length", told_length(found), told_length(wanted));
 		EXPECT(i, "line", memcmp(found->line, wanted->line, told_length(wanted)), 0);
+		EXPECT(i, "Host's length", found->host_length, wanted->host_length);
+		EXPECT(i, "Host",
+			memcmp(found->line + found->line_length, wanted->line + wanted->line_length,
+				wanted->host_length),
+			0);
 		EXPECT(i, "traceparent", strcmp(found->traceparent, wanted->traceparent), 0);
 		EXPECT(i, "flags", told_flags(found), told_flags(wanted));
 		EXPECT(i, "error", found->error, wanted->error);
@@ -385,6 +393,33 @@ static void expect_time(const struct run *run, int i, const char *what, uint64_t
 	EXPECT(i, what, time_ns / OPERATION_NS, run->operations[direction][offset]);
 }
 
+/* What a client's record has of Host: as much as is kept, or nothing. */
+static size_t host_kept(const struct dialogue *dialogue, const struct message *request)
+{
+	return dialogue->role == HTTP_CLIENT && request->host_length <= HTTP_HOST_LEN
+		       ? request->host_length
+		       : 0;
+}
+
+/* The client that a proxy names is the same for all requests of its connection. */
+static void compare_origin(const struct dialogue *dialogue, const struct run *run, int i)
+{
+	const struct record_http *record = &run->records[i];
+	struct http_origin origin;
+	struct preamble preamble;
+
+	reference_preamble(dialogue->streams[TO_SERVER], dialogue->lengths[TO_SERVER], &preamble);
+	EXPECT(i, "proxied", !!(record->flags & HTTP_PROXIED), preamble.has_address);
+	if (!preamble.has_address)
+		return;
+	memcpy(&origin,
+		run->raw[i] + offsetof(struct record_http, line) + record->line_length +
+			record->host_length,
+		sizeof(origin));
+	EXPECT(i, "client's address", memcmp(origin.address, preamble.address, 16), 0);
+	EXPECT(i, "client's port", origin.port, preamble.port);
+}
+
 static void compare_request(const struct dialogue *dialogue, const struct expectation *expectation,
 	const struct run *run, int i)
 {
@@ -398,12 +433,14 @@ static void compare_request(const struct dialogue *dialogue, const struct expect
 	size_t head_end = request->head_end && request->head_end < end ? request->head_end : end;
 
 	EXPECT(i, "index", record->index, (uint32_t)i);
+	compare_origin(dialogue, run, i);
 	EXPECT(i, "role", record->role, dialogue->role);
-	EXPECT(i, "line length", told_length(record), line < HTTP_LINE_LEN ? line : HTTP_LINE_LEN);
+	size_t room = HTTP_LINE_LEN - record->host_length;
+
+	EXPECT(i, "line length", told_length(record), line < room ? line : room);
 	EXPECT(i, "line", memcmp(record->line, stream + request->line, told_length(record)), 0);
-	if (line != HTTP_LINE_LEN && line != HTTP_LINE_LEN - 1)
-		EXPECT(i, "truncated", !!(record->flags & HTTP_LINE_TRUNCATED),
-			line > HTTP_LINE_LEN);
+	if (line > room || line < HTTP_LINE_LEN - 1)
+		EXPECT(i, "truncated", !!(record->flags & HTTP_LINE_TRUNCATED), line > room);
 	EXPECT(i, "pipelined", !!(record->flags & HTTP_PIPELINED),
 		was_pipelined(dialogue, expectation, i));
 	EXPECT(i, "partial", !!(record->flags & HTTP_REQUEST_PARTIAL), partial);
@@ -414,6 +451,11 @@ static void compare_request(const struct dialogue *dialogue, const struct expect
 	expect_time(run, i, "last byte's time", record->request_last_ns, TO_SERVER, end - 1);
 	if (partial)
 		return;
+	EXPECT(i, "Host's length", record->host_length, host_kept(dialogue, request));
+	EXPECT(i, "Host",
+		memcmp(record->line + record->line_length, stream + request->host,
+			record->host_length),
+		0);
 	if (!request->traceparent)
 		EXPECT(i, "traceparent", record->traceparent[0], 0);
 	else if (request->traceparent_length >= TRACEPARENT_LEN)
@@ -468,9 +510,17 @@ static void compare_reference(const struct dialogue *dialogue,
 static bool begins_as_http(const struct dialogue *dialogue)
 {
 	const char *stream = dialogue->streams[TO_SERVER];
+	struct preamble preamble;
+	size_t length;
 
-	return dialogue->turn_count && dialogue->turns[0].direction == TO_SERVER &&
-	       reference_request_line(stream, dialogue->turns[0].length) > 0 && method_fits(stream);
+	if (!dialogue->turn_count || dialogue->turns[0].direction != TO_SERVER)
+		return false;
+	length = dialogue->turns[0].length;
+	if (!reference_preamble(stream, length, &preamble))
+		return false;
+	stream += preamble.length;
+	length -= preamble.length;
+	return reference_request_line(stream, length) > 0 && method_fits(stream);
 }
 
 void dialogue_check(const struct dialogue *dialogue, uint64_t seed)

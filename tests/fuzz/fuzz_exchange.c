@@ -4,6 +4,7 @@
  * body, or who speaks next. So the fuzzer gets to what it would not write by itself, and the
  * reference has an opinion on all of it.
  */
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -76,8 +77,9 @@ static const char *choose_newline(void)
 
 static void write_header(struct text *text)
 {
-	static const char *const names[] = {"Host", "Cookie", "cache-control", "Content-Type",
-		"Connection", "TE", "t", "c", "Content-Language", "Traceparents", "X"};
+	static const char *const names[] = {"Host", "host", "Cookie", "cache-control",
+		"Content-Type", "Connection", "TE", "t", "c", "Content-Language", "Traceparents",
+		"X"};
 	static const char *const spaces[] = {" ", "", "  ", "\t"};
 
 	write_text(text, "%s:%s", PICK(names), PICK(spaces));
@@ -203,6 +205,60 @@ static void write_response(struct text *text, const char *method)
 		status != 204 && status != 304 && strcmp(method, "HEAD") != 0, NULL);
 }
 
+/* A number below 65536, which is often short. */
+static unsigned choose_group(void)
+{
+	return choose(3) ? choose(256) << 8 | choose(256) : choose(2);
+}
+
+static void write_ipv6(struct text *text)
+{
+	struct in6_addr address;
+	char written[INET6_ADDRSTRLEN];
+
+	for (int i = 0; i < 16; i += 2) {
+		unsigned group = choose_group();
+
+		address.s6_addr[i] = (uint8_t)(group >> 8);
+		address.s6_addr[i + 1] = (uint8_t)group;
+	}
+	write_text(text, "%s", inet_ntop(AF_INET6, &address, written, sizeof(written)));
+}
+
+/* What a proxy says of its client, with what some add behind that. */
+static void write_preamble(struct text *text)
+{
+	static const char signature[] = "\r\n\r\n\0\r\nQUIT\n";
+	static const struct {
+		uint8_t command, family;
+		unsigned length;
+	} kinds[] = {
+		{0x21, 0x11, 12}, {0x21, 0x21, 36}, {0x21, 0x31, 216}, {0x20, 0, 0}, {0x21, 0, 0}};
+	unsigned kind = choose(8);
+	size_t more;
+
+	if (kind == 5) {
+		write_text(text, "PROXY TCP4 %u.%u.%u.%u 192.0.2.1 %u 80\r\n", choose(256),
+			choose(256), choose(256), choose(256), choose_group());
+	} else if (kind == 6) {
+		write_text(text, "PROXY TCP6 ");
+		write_ipv6(text);
+		write_text(text, " ::1 %u 80\r\n", choose_group());
+	} else if (kind == 7) {
+		write_text(text, "PROXY UNKNOWN%s\r\n", choose(2) ? " 1 2 3" : "");
+	} else {
+		more = choose(2) ? choose_length() : 0;
+		write_bytes(text, signature, 12);
+		write_bytes(text, (const char *)&kinds[kind].command, 1);
+		write_bytes(text, (const char *)&kinds[kind].family, 1);
+		write_repeated(text, (char)((kinds[kind].length + more) >> 8), 1);
+		write_repeated(text, (char)(kinds[kind].length + more), 1);
+		for (unsigned i = 0; i < kinds[kind].length; i++)
+			write_repeated(text, (char)choose(256), 1);
+		write_body(text, more);
+	}
+}
+
 /* Sends what there is of answers, but for the last `keep` bytes. */
 static void answer(struct dialogue *dialogue, struct text *answers, size_t keep)
 {
@@ -267,6 +323,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (choose(2))
 		dialogue.role = HTTP_CLIENT;
 	seed = choose(256) * 0x9e3779b97f4a7c15;
+	if (choose(4) == 3) {
+		static struct text preamble;
+
+		preamble.length = 0;
+		write_preamble(&preamble);
+		dialogue_add(&dialogue, TO_SERVER, preamble.bytes, preamble.length);
+	}
 	for (int i = 0; i < EXCHANGES_MAX && choices < choices_end; i++)
 		exchange(&dialogue, &answers);
 	if (size % 4)

@@ -232,6 +232,11 @@ __u64 bpf_ktime_get_ns(void)
 	return kernel_clock++;
 }
 
+__u64 bpf_jiffies64(void)
+{
+	return 0;
+}
+
 __u64 bpf_get_current_pid_tgid(void)
 {
 	return 1ULL << 32 | 1;

@@ -14,12 +14,12 @@ const volatile bool holds_cpu = false;
 const volatile bool lists_sockets = false;
 const volatile __u64 ring_threshold = 4096;
 __u32 workload_generation = 0; /* so every thread is up to date, and its workload is 0 */
-
-/* Of no use then. */
-__u32 own_tgid, workload_denied, workload_pass;
-__u32 workload_seen[WORKLOADS_MAX], workload_used[WORKLOADS_MAX], workload_born[WORKLOADS_MAX];
+__u32 workload_used[WORKLOADS_MAX], workload_seen[WORKLOADS_MAX], workload_born[WORKLOADS_MAX];
+__u32 workload_pass = 1, workload_denied = 0;
 struct shares shares;
+__u32 own_tgid = 0;
 
+/* Of workloads, which nobody asks for here. */
 __u64 text_hash(void)
 {
 	return 0;
@@ -30,7 +30,7 @@ int name_search(void)
 	return 0;
 }
 
-static struct task_struct task;
+static struct task_struct task = {.group_leader = &task};
 static struct pt_regs regs;
 static struct net net;
 static unsigned char scratch_fill;

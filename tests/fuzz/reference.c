@@ -2,7 +2,9 @@
 /* The strict HTTP/1 framer. It shares nothing with the one that it judges. */
 #include "reference.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -19,6 +21,7 @@ struct framing {
 	bool expects;
 	size_t length;
 	struct text traceparent;
+	struct text host;
 };
 
 static bool is_token(struct text text)
@@ -119,6 +122,11 @@ static bool header_take(struct text line, struct framing *framing)
 		framing->has_length = true;
 		return true;
 	}
+	if (equals(name, "host")) {
+		if (framing->host.at)
+			return false;
+		framing->host = value;
+	}
 	if (equals(name, "expect"))
 		framing->expects = equals(value, "100-continue");
 	if (equals(name, "traceparent")) {
@@ -198,6 +206,10 @@ static bool head_take(const char *stream, size_t length, size_t at, struct frami
 		message->traceparent = (size_t)(framing->traceparent.at - stream);
 		message->traceparent_length = framing->traceparent.length;
 	}
+	if (framing->host.length) {
+		message->host = (size_t)(framing->host.at - stream);
+		message->host_length = framing->host.length;
+	}
 	return true;
 }
 
@@ -250,14 +262,78 @@ static bool fate_follow(struct message *message, enum body_fate fate)
 	return fate != BODY_AMBIGUOUS;
 }
 
+static bool address_take(const char *text, bool ipv6, struct preamble *out)
+{
+	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	out->has_address = true;
+	if (ipv6)
+		return inet_pton(AF_INET6, text, out->address) == 1;
+	memcpy(out->address, mapped, sizeof(mapped));
+	return inet_pton(AF_INET, text, out->address + sizeof(mapped)) == 1;
+}
+
+static bool preamble_line(const char *stream, size_t length, struct preamble *out)
+{
+	char text[128] = "", family, from[64], to[64], behind;
+	struct text line;
+	unsigned to_port;
+
+	out->length = line_take(stream, length, 0, &line);
+	if (!out->length || line.length > 105 || memchr(line.at, '\0', line.length))
+		return false;
+	memcpy(text, line.at, line.length);
+	if (strcmp(text, "PROXY UNKNOWN") == 0 || strncmp(text, "PROXY UNKNOWN ", 14) == 0)
+		return true;
+	return sscanf(text, "PROXY TCP%c %63s %63s %5u %5u%c", &family, from, to, &out->port,
+		       &to_port, &behind) == 5 &&
+	       out->port <= 65535 && (family == '4' || family == '6') &&
+	       address_take(from, family == '6', out);
+}
+
+bool reference_preamble(const char *stream, size_t length, struct preamble *out)
+{
+	static const char signature[] = "\r\n\r\n\0\r\nQUIT\n";
+	const unsigned char *head = (const unsigned char *)stream;
+	char text[INET6_ADDRSTRLEN];
+
+	*out = (struct preamble){0};
+	if (length >= 6 && memcmp(stream, "PROXY ", 6) == 0)
+		return preamble_line(stream, length, out);
+	if (!length || stream[0] != '\r')
+		return true;
+	if (memcmp(stream, signature, length < 12 ? length : 12) != 0)
+		return true;
+	if (length < 16)
+		return false;
+	out->length = 16 + (size_t)(head[14] << 8 | head[15]);
+	if (out->length > length || (head[12] != 0x20 && head[12] != 0x21))
+		return false;
+	if (head[12] == 0x21 && head[13] == 0x11 && out->length >= 28) {
+		out->port = (unsigned)(head[24] << 8 | head[25]);
+		return inet_ntop(AF_INET, head + 16, text, sizeof(text)) &&
+		       address_take(text, false, out);
+	}
+	if (head[12] == 0x21 && head[13] == 0x21 && out->length >= 52) {
+		out->port = (unsigned)(head[48] << 8 | head[49]);
+		out->has_address = true;
+		memcpy(out->address, head + 16, 16);
+	}
+	return true;
+}
+
 int reference_requests(const char *stream, size_t length, struct message *found, int most,
 	body_fate_ask ask, const void *context)
 {
+	struct preamble preamble;
 	struct framing framing;
 	struct text line;
-	size_t at = 0;
 	int count = 0;
+	size_t at;
 
+	if (!reference_preamble(stream, length, &preamble))
+		return -1;
+	at = preamble.length;
 	while (at < length) {
 		struct message *message = &found[count];
 		size_t next = line_take(stream, length, at, &line);

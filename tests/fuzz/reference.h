@@ -25,7 +25,20 @@ struct message {
 	int status;
 	size_t traceparent; /* 0: none */
 	size_t traceparent_length;
+	size_t host; /* 0: none */
+	size_t host_length;
 };
+
+/* What a proxy says before the first request. */
+struct preamble {
+	size_t length; /* 0: there is none */
+	bool has_address;
+	unsigned char address[16]; /* of its client; IPv4 mapped */
+	unsigned port;
+};
+
+/* False: what begins so is none, and no request either, or its end has not come. */
+bool reference_preamble(const char *stream, size_t length, struct preamble *out);
 
 /* What became of a body for which a client was to wait. */
 enum body_fate { BODY_CAME, BODY_DECLINED, BODY_AMBIGUOUS };

@@ -17,7 +17,7 @@ enum cut {
 /* What lies in the probe's scratch before an operation is of no meaning, and is one of these. */
 enum { FILL_ZEROS, FILL_PATTERN, FILLS };
 
-#define RAW_MAX ((sizeof(struct record_http) + UNIX_PATH_LEN + 7) & ~7UL)
+#define RAW_MAX (sizeof(struct record_http) + 128)
 
 /* Times are OPERATION_NS times the number of an operation, and some more within it. */
 #define OPERATION_NS 1000

@@ -75,6 +75,7 @@ def expect_lookups(sonde, service, answers, losses=()):
     with contextlib.suppress(AssertionError):
         wait_until(lambda: shown(sonde, service) == wanted, "lookups", TIMEOUT_SECONDS + 10)
     assert shown(sonde, service) == wanted
+    assert sonde.metrics().losses("dns") == {}
     if hasattr(sonde, "expected"):
         sonde.expected[service] = wanted
 

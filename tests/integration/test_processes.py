@@ -51,6 +51,8 @@ def test_each_of_2000_brief_processes_counts_under_its_own_name(sonde, calls):
                  (ERRORS, {"service_name": name, "syscall": "close", "errno": "EBADF"}, 300)]
     expect(sonde, *each, (FORKS, {"service_name": spawner}, 2000),
            (STARTS, {"service_name": spawner}, 1), *exits(spawner, success=1))
+    assert sonde.metrics().dropped("process") == 0
+    assert sonde.metrics().dropped("workload") == 0
 
 
 def test_300_names_one_after_another_keep_their_figures(sonde, calls):

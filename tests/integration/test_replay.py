@@ -56,6 +56,7 @@ def record(tmp_path, path, *flags):
             assert len(access_log(log)) == REQUESTS + 1
         time.sleep(2.5)  # after the last sweep that finds their connections, nothing moves any more
         metrics = sonde.metrics()
+        assert metrics.dropped("http") + metrics.dropped("tcp") + metrics.dropped("process") == 0
         assert sonde.stop() == 0, sonde.log()
     os.chmod(path, 0o644)  # a recording is for its owner until he says otherwise
     return Recording(path, services, series(metrics, services))

@@ -25,6 +25,7 @@ def test_two_services_of_one_executable_have_exact_counts_each(sonde, calls):
         (one, calls, ["getppid=100000", "openat=5000", "close=1234"]),
         (two, calls, ["close=77", "openat=4321", "getppid=60007"]))
     expect(sonde, *syscall_figures(one, 100000, 5000, 1234), *syscall_figures(two, 60007, 4321, 77))
+    assert sonde.metrics().dropped("syscall") == 0
 
 
 def test_two_executables_without_a_name_have_exact_counts_each(

@@ -35,6 +35,7 @@ def test_bytes_and_connections_are_exact(sonde, place, count, requests, response
     server, client = unique("tcp-server"), unique("tcp-client")
     with moved(place, server, client, count, requests, responses):
         expect(sonde, *tcp_figures(server, client, count, requests, responses))
+    assert sonde.metrics().dropped("tcp") == 0
 
 
 def test_bytes_of_programs_that_ended_at_once_are_exact(sonde, place):

@@ -201,6 +201,41 @@ static void test_any_bytes_stay_within_the_line(void **state)
 #define TRACE  "0af7651916cd43dd8448eb211c80319c"
 #define PARENT "b7ad6b7169203331"
 
+static void test_hosts_are_names_or_addresses_with_a_port(void **state)
+{
+	static const struct {
+		const char *text, *name;
+		uint16_t port;
+	} good[] = {
+		{"shop.example", "shop.example", 0},
+		{"Shop.Example:8080", "Shop.Example", 8080},
+		{"localhost:", "localhost", 0},
+		{"192.0.2.1:80", "192.0.2.1", 80},
+		{"[2001:db8::1]:65535", "2001:db8::1", 65535},
+		{"[::1]", "::1", 0},
+		{"my_service.default.svc.cluster.local.", "my_service.default.svc.cluster.local",
+			0},
+		{"xn--bcher-kva.example", "xn--bcher-kva.example", 0},
+	};
+	static const char *const bad[] = {"", ":80", "a b", "a..b", ".a", "..", ".", "a:b", "a:0",
+		"a:65536", "a:99999999999999999999", "user@host", "user:pw@host:80", "a/b", "a\"b",
+		"a\nb", "a,b", "a:80:80", "[::1", "[]", "[zz]", "[::1]x", "b\xc3\xbc",
+		"\xe2\x80\xae", "a{b}", "%61", "2001:db8::1", "-1:-1"};
+	struct http1_host host;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(http1_parse_host(good[i].text, strlen(good[i].text), &host));
+		assert_int_equal(host.name.length, strlen(good[i].name));
+		assert_memory_equal(host.name.text, good[i].name, host.name.length);
+		assert_int_equal(host.port, good[i].port);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (http1_parse_host(bad[i], strlen(bad[i]), &host))
+			fail_msg("\"%s\" is taken for a host", bad[i]);
+	assert_false(http1_parse_host("a\0b", 3, &host));
+}
+
 static void test_traceparent_gives_ids_and_flags(void **state)
 {
 	uint8_t trace[16], parent[8];
@@ -275,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_request_line_is_refused),
 		cmocka_unit_test(test_truncated_line_keeps_what_is_there),
 		cmocka_unit_test(test_any_bytes_stay_within_the_line),
+		cmocka_unit_test(test_hosts_are_names_or_addresses_with_a_port),
 		cmocka_unit_test(test_traceparent_gives_ids_and_flags),
 		cmocka_unit_test(test_later_traceparent_is_read_by_its_beginning),
 		cmocka_unit_test(test_invalid_traceparent_is_refused),

@@ -140,6 +140,27 @@ static void test_lengths_fit_both_their_field_and_the_record(void **state)
 	any.http.path_length = UNIX_PATH_LEN + 1;
 	assert_invalid();
 
+	begin(RECORD_HTTP); /* Host shares the room of the line */
+	any.http.role = HTTP_CLIENT;
+	any.http.line_length = HTTP_LINE_LEN - HTTP_HOST_LEN;
+	any.http.host_length = HTTP_HOST_LEN;
+	assert_true(record_is_valid(&any.record, line + HTTP_LINE_LEN));
+	assert_false(record_is_valid(&any.record, line + HTTP_LINE_LEN - 1));
+	any.http.line_length++;
+	assert_invalid();
+	any.http.line_length = 10;
+	any.http.host_length++;
+	assert_invalid();
+	any.http.host_length = 1;
+	any.http.role = HTTP_SERVER;
+	assert_invalid();
+
+	begin(RECORD_HTTP);
+	any.http.flags = HTTP_PROXIED;
+	any.http.line_length = 10;
+	assert_true(record_is_valid(&any.record, line + 10 + sizeof(struct http_origin)));
+	assert_false(record_is_valid(&any.record, line + 10 + sizeof(struct http_origin) - 1));
+
 	begin(RECORD_EXEC);
 	any.exec.arguments_length = ARGUMENTS_LEN;
 	assert_true(record_is_valid(&any.record, arguments + ARGUMENTS_LEN));
@@ -218,7 +239,7 @@ static void test_enums_and_numbers_are_in_range(void **state)
 	assert_range(RECORD_EVENTS, events.source, SOURCES - 1, SOURCES);
 	assert_range(RECORD_EVENTS, events.outcome, OUTCOMES - 1, OUTCOMES);
 	assert_range(RECORD_HTTP, http.role, HTTP_CLIENT, HTTP_CLIENT + 1);
-	assert_range(RECORD_HTTP, http.flags, 63, 64);
+	assert_range(RECORD_HTTP, http.flags, 127, 128);
 	assert_range(RECORD_HTTP, http.error, HTTP_RESPONSE_INVALID, HTTP_RESPONSE_INVALID + 1);
 	assert_range(RECORD_HTTP, http.status, 999, 1000);
 	assert_range(RECORD_HTTP_ACTIVE, http_active.role, HTTP_CLIENT, HTTP_CLIENT + 1);

@@ -24,6 +24,7 @@ static int number_of(enum syscall_number number)
 	case NR_ACCEPT: return __NR_accept;
 	case NR_SENDTO: return __NR_sendto;
 	case NR_RECVFROM: return __NR_recvfrom;
+	case NR_GETSOCKOPT: return __NR_getsockopt;
 	case NR_SENDMSG: return __NR_sendmsg;
 	case NR_RECVMSG: return __NR_recvmsg;
 	case NR_SPLICE: return __NR_splice;

@@ -17,6 +17,8 @@
 #include "kernel/record_check.h"
 #include "limit.h"
 #include "log.h"
+#include "address.h"
+#include "kernel/record_check.h"
 #include "series_listing.h"
 #include "telemetry/route.h"
 #include "telemetry/telemetry.h"
@@ -37,6 +39,7 @@ static struct {
 	struct span span; /* the last, with these strings of it kept */
 	char path[HTTP_LINE_LEN + 1];
 	char socket_path[UNIX_PATH_LEN + 1];
+	char client_address[ADDRESS_TEXT_LEN];
 } spans;
 
 static void keep_span(void *context, const struct span *span)
@@ -47,6 +50,8 @@ static void keep_span(void *context, const struct span *span)
 	strcpy(spans.path, span->path);
 	if (span->socket_path)
 		strcpy(spans.socket_path, span->socket_path);
+	if (span->client_address)
+		strcpy(spans.client_address, span->client_address);
 }
 
 /* All series that there are. */
@@ -151,11 +156,26 @@ static void put_on_unix_socket(struct request *request, const char *path, size_t
 		path, length);
 }
 
+static void put_behind_line(struct request *request, const void *bytes, size_t length)
+{
+	memcpy((char *)request + offsetof(struct record_http, line) + request->http.line_length +
+			request->http.host_length,
+		bytes, length);
+}
+
+static struct request request_to(const char *line, const char *host)
+{
+	struct request request = request_of(HTTP_CLIENT, line);
+
+	put_behind_line(&request, host, strlen(host));
+	request.http.host_length = (__u8)strlen(host);
+	return request;
+}
+
 /* As it travels: in memory of exactly its size, so that the sanitizer sees each byte too many. */
 static void take_request(const struct request *request)
 {
-	size_t size = offsetof(struct record_http, line) + request->http.line_length +
-		      request->http.path_length;
+	size_t size = record_size(&request->http.record, sizeof(*request));
 	struct record *record = malloc(size);
 
 	assert_non_null(record);
@@ -238,6 +258,102 @@ static void test_a_made_request_has_each_time_that_is_known(void **state)
 		"sonde_http_client_time_to_first_byte_seconds{shop,GET,10.0.0.2,50000} 1 15000000\n"
 		"sonde_http_client_connect_duration_seconds{shop,10.0.0.2,50000} 1 500000\n");
 	assert_int_equal(spans.span.setup_ns, 500 * MICROSECOND);
+}
+
+static void allow_hosts(uint64_t count)
+{
+	struct config config = roomy;
+
+	config.peers_per_service_max = count;
+	assert_int_equal(telemetry_configure(telemetry, &config), 0);
+}
+
+static bool is_truncated; /* the line of the next request */
+
+static void assert_server(const char *line, const char *host, const char *address, const char *port)
+{
+	struct request request = request_to(line, host);
+	char expected[512];
+
+	assert_int_equal(end(NULL), 0);
+	assert_int_equal(begin(NULL), 0);
+	allow_hosts(10);
+	if (is_truncated)
+		request.http.flags |= HTTP_LINE_TRUNCATED;
+	take_request(&request);
+	snprintf(expected, sizeof(expected),
+		"http_client_request_duration_seconds{shop,GET,200,/a,,%s,%s} 1 20000000\n"
+		"sonde_http_client_time_to_first_byte_seconds{shop,GET,%s,%s} 1 15000000\n%s",
+		address, port, address, port,
+		is_truncated ? "sonde_http_truncated_requests_total{shop} 1\n" : "");
+	assert_series(expected);
+	assert_int_equal(spans.span.server_host != NULL, strcmp(address, "10.0.0.2") != 0);
+	assert_string_equal(spans.span.remote_address, "10.0.0.2");
+}
+
+static void test_the_server_is_the_host_that_is_asked(void **state)
+{
+	(void)state;
+	assert_server("GET /a HTTP/1.1", "Shop.Example", "shop.example", "50000");
+	assert_server("GET /a HTTP/1.1", "shop.example:81", "shop.example", "81");
+	assert_server("GET /a HTTP/1.1", "[2001:DB8:0::1]:82", "2001:db8::1", "82");
+	assert_server(
+		"GET http://target.example/a HTTP/1.1", "x.example", "target.example", "50000");
+	assert_server("GET /a HTTP/1.1", "", "10.0.0.2", "50000");
+	is_truncated = true;
+	assert_server("GET /a", "shop.example", "shop.example", "50000");
+	assert_server("GET http://target.example/a", "x.example", "target.example", "50000");
+	is_truncated = false;
+	assert_server("GET /a HTTP/1.1", "a..b", "10.0.0.2", "50000");
+	assert_server("GET http://u:p@[::g]/a HTTP/1.1", "x.example", "10.0.0.2", "50000");
+}
+
+static void test_a_service_has_so_many_hosts(void **state)
+{
+	static const char *const hosts[] = {"one.example", "two.example"};
+
+	(void)state;
+	allow_hosts(1);
+	for (int i = 0; i < 2; i++) {
+		struct request request = request_to("GET /a HTTP/1.1", hosts[i]);
+
+		take_request(&request);
+	}
+	assert_series(
+		"http_client_request_duration_seconds{shop,GET,200,/a,,one.example,50000} 1 "
+		"20000000\n"
+		"http_client_request_duration_seconds{shop,GET,200,/a,,10.0.0.2,50000} 1 20000000\n"
+		"sonde_http_client_time_to_first_byte_seconds{shop,GET,one.example,50000} 1 "
+		"15000000\n"
+		"sonde_http_client_time_to_first_byte_seconds{shop,GET,10.0.0.2,50000} 1 "
+		"15000000\n");
+}
+
+static void test_the_client_is_whom_a_proxy_names(void **state)
+{
+	struct request request = request_of(HTTP_SERVER, "GET /a HTTP/1.1");
+	struct http_origin origin = {.port = 40001};
+
+	(void)state;
+	set_address(origin.address, 9);
+	request.http.flags |= HTTP_PROXIED;
+	put_behind_line(&request, &origin, sizeof(origin));
+	take_request(&request);
+	assert_string_equal(spans.client_address, "10.0.0.9");
+	assert_int_equal(spans.span.client_port, 40001);
+	assert_string_equal(spans.span.remote_address, "10.0.0.2");
+}
+
+static void test_a_request_whose_end_nobody_saw_counts_apart(void **state)
+{
+	struct request request = request_of(HTTP_SERVER, "GET /a HTTP/1.1");
+
+	(void)state;
+	request.http.end = HTTP_END_UNKNOWN;
+	take_request(&request);
+	assert_series("sonde_http_server_time_to_first_byte_seconds{shop,GET,/a} 1 15000000\n"
+		      "sonde_http_untimed_requests_total{shop} 1\n");
+	assert_int_equal(spans.span.end, HTTP_END_UNKNOWN);
 }
 
 static void test_times_that_are_not_known_are_not_counted(void **state)
@@ -578,6 +694,10 @@ int main(void)
 		TEST(test_a_request_line_that_was_cut_is_counted),
 		TEST(test_a_unix_client_names_the_socket_it_was_connected_to),
 		TEST(test_a_unix_server_has_its_path_on_the_span),
+		TEST(test_the_server_is_the_host_that_is_asked),
+		TEST(test_a_service_has_so_many_hosts),
+		TEST(test_the_client_is_whom_a_proxy_names),
+		TEST(test_a_request_whose_end_nobody_saw_counts_apart),
 		TEST(test_any_path_of_a_unix_socket_becomes_safe_text),
 		TEST(test_open_requests_of_a_service_are_those_of_all_its_workloads),
 		TEST(test_open_requests_fall_and_stay_at_zero),

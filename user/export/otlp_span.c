@@ -37,13 +37,24 @@ static void span_name(struct text *text, const struct span *span)
 	}
 }
 
+/* The server as a client sees it. */
+static const char *server_address(const struct span *span)
+{
+	return span->server_host ? span->server_host : span->remote_address;
+}
+
+static uint16_t server_port(const struct span *span)
+{
+	return span->server_host ? span->server_port : span->remote_port;
+}
+
 /*
- * The host that a client asked for is not in the record, so the URL names the peer's address; the
- * path of a Unix socket in escapes, as a host may be written.
+ * With the host that the client asked, or else the peer's address; the path of a Unix socket in
+ * escapes, as a host may be written.
  */
 static void span_url(struct text *text, const struct span *span)
 {
-	bool ipv6 = strchr(span->remote_address, ':') != NULL;
+	bool ipv6 = strchr(server_address(span), ':') != NULL;
 
 	text_clear(text);
 	text_put(text, "http://");
@@ -51,9 +62,9 @@ static void span_url(struct text *text, const struct span *span)
 		text_put_escaped(text, span->socket_path);
 	} else {
 		text_put(text, ipv6 ? "[" : "");
-		text_put(text, span->remote_address);
+		text_put(text, server_address(span));
 		text_put(text, ipv6 ? "]:" : ":");
-		text_put_number(text, span->remote_port);
+		text_put_number(text, server_port(span));
 	}
 	if (span->path[0] == '/') /* neither `*` nor an authority is a path */
 		text_put(text, span->path);
@@ -81,8 +92,12 @@ static void span_server_attributes(struct attributes *to, const struct span *spa
 	attribute_string(to, "http.route", span->route);
 	attribute_endpoint(
 		to, "server.address", span->local_address, "server.port", span->local_port);
-	attribute_endpoint(
-		to, "client.address", span->remote_address, "client.port", span->remote_port);
+	if (span->client_address)
+		attribute_endpoint(to, "client.address", span->client_address, "client.port",
+			span->client_port);
+	else
+		attribute_endpoint(to, "client.address", span->remote_address, "client.port",
+			span->remote_port);
 }
 
 static void span_client_attributes(struct attributes *to, const struct span *span)
@@ -95,7 +110,7 @@ static void span_client_attributes(struct attributes *to, const struct span *spa
 	}
 	attribute_string(to, "url.template", span->route);
 	attribute_endpoint(
-		to, "server.address", span->remote_address, "server.port", span->remote_port);
+		to, "server.address", server_address(span), "server.port", server_port(span));
 }
 
 static void span_result_attributes(struct attributes *to, const struct span *span)
@@ -172,6 +187,9 @@ static void span_request_attributes(struct attributes *to, const struct span *sp
 	attribute_string(to, "server.address", span->socket_path);
 	if (span->truncated)
 		attribute_boolean(to, "sonde.truncated", true);
+	if (span->end != HTTP_END_SEEN)
+		attribute_string(to, "sonde.http.end",
+			span->end == HTTP_END_ESTIMATED ? "estimated" : "unknown");
 	span_result_attributes(to, span);
 	span_time_attributes(to, span);
 	span_network_attributes(to, span);
@@ -251,7 +269,8 @@ static const size_t strings[] = {offsetof(struct span, method),
 	offsetof(struct span, method_original), offsetof(struct span, route),
 	offsetof(struct span, path), offsetof(struct span, query),
 	offsetof(struct span, error_type), offsetof(struct span, protocol_version),
-	offsetof(struct span, socket_path), offsetof(struct span, dns_name),
+	offsetof(struct span, socket_path), offsetof(struct span, server_host),
+	offsetof(struct span, client_address), offsetof(struct span, dns_name),
 	offsetof(struct span, dns_type), offsetof(struct span, dns_answers)};
 
 const struct otlp_signal otlp_spans = {

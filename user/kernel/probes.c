@@ -142,6 +142,7 @@ static int tables_plan(struct probes *probes, const struct probes_options *optio
 	skeleton->rodata_settings->ring_threshold = ring_bytes / RING_WAKE_PART;
 	skeleton->rodata_settings->shard_mask = shards - 1;
 	skeleton->bss->own_tgid = (uint32_t)getpid(); /* until an iterator knows better */
+	skeleton->rodata_settings->tick_ns = clock_tick_ns();
 	for (unsigned number = 0; number < SYSCALLS_MAX; number++)
 		skeleton->rodata_settings->syscall_waits[number] =
 			(uint8_t)options->syscall_wait(number);

@@ -49,16 +49,24 @@ static bool workload_is_valid(const struct record_workload *workload)
 	       has_end(workload->service_name, SERVICE_NAME_LEN);
 }
 
+static size_t http_length(const struct record_http *http)
+{
+	return (size_t)http->line_length + http->host_length + http->path_length +
+	       (http->flags & HTTP_PROXIED ? sizeof(struct http_origin) : 0);
+}
+
 static bool http_is_valid(const struct record_http *http)
 {
 	const unsigned flags = HTTP_LINE_TRUNCATED | HTTP_PIPELINED | HTTP_UPGRADED |
-			       HTTP_REQUEST_PARTIAL | HTTP_UNIX | HTTP_OPEN;
+			       HTTP_REQUEST_PARTIAL | HTTP_UNIX | HTTP_OPEN | HTTP_PROXIED;
+	const bool has_host = http->role == HTTP_CLIENT && !(http->flags & HTTP_UNIX);
 
 	return http->role <= HTTP_CLIENT && (http->flags & ~flags) == 0 &&
-	       http->line_length <= HTTP_LINE_LEN &&
+	       http->line_length + http->host_length <= HTTP_LINE_LEN &&
+	       http->host_length <= (has_host ? HTTP_HOST_LEN : 0) && http->host_lines <= 2 &&
 	       http->path_length <= (http->flags & HTTP_UNIX ? UNIX_PATH_LEN : 0) &&
-	       http->error <= HTTP_RESPONSE_INVALID && http->status <= 999 &&
-	       has_end(http->traceparent, sizeof(http->traceparent));
+	       http->end <= HTTP_END_UNKNOWN && http->error <= HTTP_RESPONSE_INVALID &&
+	       http->status <= 999 && has_end(http->traceparent, sizeof(http->traceparent));
 }
 
 static bool syscall_is_valid(const struct record_syscall *syscall)
@@ -84,9 +92,8 @@ size_t record_size(const struct record *record, size_t size)
 	size_t length = 0, length_max = 0; /* of the part that varies */
 	switch ((enum record_type)record->type) {
 	case RECORD_HTTP:
-		length = (size_t)((const struct record_http *)self)->line_length +
-			 ((const struct record_http *)self)->path_length;
-		length_max = HTTP_LINE_LEN + UNIX_PATH_LEN;
+		length = http_length(self);
+		length_max = HTTP_LINE_LEN + UNIX_PATH_LEN + sizeof(struct http_origin);
 		break;
 	case RECORD_EXEC:
 		length = ((const struct record_exec *)self)->arguments_length;

@@ -161,6 +161,56 @@ static int hex_digit(char digit)
 	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
+static bool is_host_char(char c)
+{
+	return is_alphanumeric(c) || c == '-' || c == '.' || c == '_';
+}
+
+/* `:8080` or nothing. */
+static bool parse_port(const char *at, const char *end, uint16_t *port)
+{
+	unsigned value = 0;
+
+	*port = 0;
+	if (at == end)
+		return true;
+	if (*at++ != ':')
+		return false;
+	if (at == end) /* RFC 3986, 3.2.3: an empty one is that of the scheme */
+		return true;
+	for (; at < end && value <= UINT16_MAX; at++) {
+		if (*at < '0' || *at > '9')
+			return false;
+		value = value * 10 + (unsigned)(*at - '0');
+	}
+	*port = (uint16_t)value;
+	return value > 0 && value <= UINT16_MAX;
+}
+
+bool http1_parse_host(const char *text, size_t length, struct http1_host *out)
+{
+	const char *at = text, *end = text + length;
+
+	*out = (struct http1_host){0};
+	if (length && *text == '[') {
+		at = find(text, end, ']');
+		out->name = part(text + 1, at);
+		out->is_address = true;
+		for (const char *c = text + 1; c < at; c++)
+			if (hex_digit((char)(*c | 0x20)) < 0 && *c != ':' && *c != '.')
+				return false;
+		return at < end && out->name.length && parse_port(at + 1, end, &out->port);
+	}
+	while (at < end && is_host_char(*at))
+		at++;
+	out->name = part(text, at);
+	if (out->name.length && at[-1] == '.') /* the root of all names */
+		out->name.length--;
+	/* an empty label, such as in "a..b" */
+	return out->name.length && *text != '.' && !memmem(text, out->name.length, "..", 2) &&
+	       text[out->name.length - 1] != '.' && parse_port(at, end, &out->port);
+}
+
 /* Reads `size` bytes written as digits; returns what follows them, or NULL. Stops at a NUL. */
 static const char *parse_hex(const char *text, uint8_t *bytes, size_t size)
 {

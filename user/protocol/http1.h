@@ -33,6 +33,13 @@ struct http1_line {
 	bool target_truncated;       /* path or query goes on where the capture ended */
 };
 
+/* What a client asks: `shop.example`, `192.0.2.1` or `2001:db8::1`, and the port or 0. */
+struct http1_host {
+	struct http1_part name;
+	uint16_t port;
+	bool is_address; /* IPv6, which stands in brackets */
+};
+
 /* As the conventions write it: "GET", …, or "_OTHER". Constant. */
 const char *http1_method_name(enum http_method method);
 
@@ -43,6 +50,12 @@ const char *http1_method_name(enum http_method method);
  * control characters. Returns 0, or -EINVAL for what is no request line of HTTP/1.
  */
 int http1_parse_line(const char *line, size_t length, bool truncated, struct http1_line *out);
+
+/*
+ * Reads a value of `Host`, or an authority: a name of letters, digits, `-`, `_` and dots, or an
+ * address, and a port. False: it is none, such as one with a user, or with anything hostile.
+ */
+bool http1_parse_host(const char *text, size_t length, struct http1_host *out);
 
 /*
  * Reads a header `00-<trace id>-<parent id>-<flags>` by W3C Trace Context: lower-case digits, no id

@@ -2,11 +2,14 @@
 /* See http_telemetry.h. */
 #include "telemetry/http_telemetry.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
+#include "limit.h"
 #include "log.h"
 #include "utf8.h"
 
@@ -35,13 +38,20 @@ static void number_text(char *text, unsigned number)
 	*text = '\0';
 }
 
-/* Abstract names begin with a NUL and may hold more of them; ss shows each as an @, too. */
-static void socket_path_text(char text[UNIX_PATH_LEN + 1], const struct record_http *record)
+/* What follows the line and Host; past the end of the struct's own room for it, perhaps. */
+static const char *behind_line(const struct record_http *record)
 {
 	const char *line = (const char *)record + offsetof(struct record_http, line);
+
+	return line + record->line_length + record->host_length;
+}
+
+/* Abstract names begin with a NUL and may hold more of them; ss shows each as an @, too. */
+static void socket_path_text(char text[HTTP_HOST_LEN + 1], const struct record_http *record)
+{
 	size_t length = record->path_length;
 
-	memcpy(text, line + record->line_length, length);
+	memcpy(text, behind_line(record), length);
 	if (length && !text[0])
 		for (size_t i = 0; i < length; i++)
 			if (!text[i])
@@ -49,8 +59,63 @@ static void socket_path_text(char text[UNIX_PATH_LEN + 1], const struct record_h
 	utf8_copy(text, UNIX_PATH_LEN + 1, text, length);
 }
 
+/* --- the host that a client asks --- */
+
+/* As a label value: names in lower case, addresses as they are written. False: it is none. */
+static bool host_text(char text[HTTP_HOST_LEN + 1], const struct http1_host *host)
+{
+	char written[HTTP_HOST_LEN + 1];
+	struct in6_addr address;
+
+	if (host->name.length > HTTP_HOST_LEN)
+		return false;
+	for (size_t i = 0; i < host->name.length; i++)
+		written[i] = (char)tolower((unsigned char)host->name.text[i]);
+	written[host->name.length] = '\0';
+	if (!host->is_address) {
+		strcpy(text, written);
+		return true;
+	}
+	if (inet_pton(AF_INET6, written, &address) != 1)
+		return false;
+	address_text(text, address.s6_addr);
+	return true;
+}
+
+/*
+ * What the target names counts before `Host` (RFC 9112, 3.2.2). Without either, or when the service
+ * has too many others, the server is where the client is connected to.
+ */
+static void host_read(struct http_request *request, struct label_values *hosts, size_t hosts_max)
+{
+	const struct record_http *record = request->record;
+	struct http1_part asked = request->line.authority;
+	char name[HTTP_HOST_LEN + 1];
+	struct http1_host host;
+
+	if (asked.text && asked.text + asked.length == record->line + record->line_length)
+		return; /* where the line was cut: the name may go on */
+	if (!asked.text && record->host_length)
+		asked = (struct http1_part){
+			record->line + record->line_length, record->host_length};
+	if (!asked.text || !http1_parse_host(asked.text, asked.length, &host) ||
+		!host_text(name, &host))
+		return;
+	if (strcmp(name, request->server_address) != 0 &&
+		!label_values_admit(hosts, request->service->name, name, hosts_max, 1,
+			record->record.time_ns)) {
+		limit_met(LIMIT_HTTP_HOSTS, request->service->name);
+		return;
+	}
+	strcpy(request->server_address, name);
+	request->has_host = true;
+	if (host.port)
+		number_text(request->server_port, host.port);
+}
+
 int http_request_read(struct http_request *request, const struct record_http *record,
-	const struct service *service, struct routes *routes)
+	const struct service *service, struct routes *routes, struct label_values *hosts,
+	size_t hosts_max)
 {
 	unsigned first_error = record->role == HTTP_SERVER ? 500 : 400;
 	bool is_answered = !(record->flags & HTTP_OPEN);
@@ -87,11 +152,13 @@ int http_request_read(struct http_request *request, const struct record_http *re
 			record->response_first_ns - record->request_first_ns;
 
 	request->server_address[0] = request->server_port[0] = '\0';
+	request->has_host = false;
 	if (record->flags & HTTP_UNIX) {
 		socket_path_text(request->server_address, record);
 	} else if (record->role == HTTP_CLIENT) {
 		address_text(request->server_address, record->address.remote);
 		number_text(request->server_port, record->address.remote_port);
+		host_read(request, hosts, hosts_max);
 	}
 	return 0;
 }
@@ -171,9 +238,22 @@ void http_span_make(struct span *span, struct http_span_room *room,
 		span->local_port = record->address.local_port;
 		span->remote_port = record->address.remote_port;
 	}
+	if (request->has_host) {
+		span->server_host = request->server_address;
+		span->server_port = (uint16_t)strtoul(request->server_port, NULL, 10);
+	}
+	if (record->flags & HTTP_PROXIED) {
+		struct http_origin origin;
+
+		memcpy(&origin, behind_line(record) + record->path_length, sizeof(origin));
+		address_text(room->client_address, origin.address);
+		span->client_address = room->client_address;
+		span->client_port = origin.port;
+	}
 	span->time_to_first_byte_ns = request->time_to_first_byte_ns;
 	span->queue_ns = record->queue_ns;
 	span->setup_ns = record->setup_ns;
+	span->end = record->end;
 	span->truncated = request->line.target_truncated;
 }
 

@@ -46,11 +46,16 @@ struct span {
 	char remote_address[46];
 	uint16_t local_port;
 	uint16_t remote_port;
+	const char *server_host;        /* that a client asked; NULL: where it was connected to */
+	uint16_t server_port;           /* with it */
+	const char *client_address;     /* that a proxy told of; NULL: who connected */
+	uint16_t client_port;           /* with it */
 	const char *socket_path;        /* of a Unix socket, or ""; NULL: it is TCP */
 	uint64_t time_to_first_byte_ns; /* start to first response byte; 0: none */
 	uint64_t queue_ns;              /* these two as in struct record_http */
 	uint64_t setup_ns;
-	bool truncated; /* the target was longer than kept */
+	enum http_end end; /* how well end_unix_ns is known */
+	bool truncated;    /* the target was longer than kept */
 };
 
 /*

@@ -27,10 +27,14 @@ struct workload_shares {
 	} http[HTTP_CLIENT + 1][HTTP_METHODS];
 };
 
+#define HOSTS_MAX 4096 /* names of all services together */
+
 struct telemetry {
 	struct identity *identity;
 	struct routes *routes;
 	struct peers *peers;
+	struct label_values *hosts; /* that clients ask, by service */
+	size_t hosts_max;
 	struct dns_lookups *dns;
 	struct flows *flows;
 	struct slow_calls *slow_calls;
@@ -60,13 +64,14 @@ struct telemetry *telemetry_new(const struct config *config)
 	telemetry->identity = identity_new();
 	telemetry->routes = routes_new(config->routes_per_service_max);
 	telemetry->peers = peers_new();
+	telemetry->hosts = label_values_new(HOSTS_MAX);
 	telemetry->slow_calls = slow_calls_new();
 	telemetry->metrics = metrics_new(config->series_max, config->series_per_service_max);
 	telemetry->flows = flows_new(
 		telemetry->families, telemetry->identity, telemetry->peers, telemetry->dns);
-	if (!telemetry->identity || !telemetry->routes || !telemetry->peers || !telemetry->dns ||
-		!telemetry->slow_calls || !telemetry->flows || !telemetry->metrics ||
-		telemetry_configure(telemetry, config)) {
+	if (!telemetry->identity || !telemetry->routes || !telemetry->peers || !telemetry->hosts ||
+		!telemetry->dns || !telemetry->slow_calls || !telemetry->flows ||
+		!telemetry->metrics || telemetry_configure(telemetry, config)) {
 		telemetry_free(telemetry);
 		return NULL;
 	}
@@ -83,6 +88,7 @@ void telemetry_free(struct telemetry *telemetry)
 	slow_calls_free(telemetry->slow_calls);
 	flows_free(telemetry->flows);
 	peers_free(telemetry->peers);
+	label_values_free(telemetry->hosts);
 	metrics_free(telemetry->metrics);
 	dns_lookups_free(telemetry->dns);
 	routes_free(telemetry->routes);
@@ -96,6 +102,7 @@ int telemetry_configure(struct telemetry *telemetry, const struct config *config
 	metrics_set_ttl(telemetry->metrics, config->series_ttl_ns);
 	routes_set_limit(telemetry->routes, config->routes_per_service_max);
 	telemetry->dns_spans = config->dns_spans;
+	telemetry->hosts_max = config->peers_per_service_max;
 	return peers_configure(telemetry->peers, config->peer_names, config->peer_name_count,
 		       config->peers_per_service_max)
 		       ?: routes_configure(
@@ -156,15 +163,26 @@ static void take_event(
 
 /* --- HTTP --- */
 
+/* A duration that is only known to be no longer than it looks would spoil the others: it counts
+ * apart. */
+static bool is_timed(struct telemetry *telemetry, const struct http_request *request)
+{
+	if (request->record->end != HTTP_END_UNKNOWN)
+		return true;
+	metric_add(SERIES(telemetry->families, FAMILY_HTTP_UNTIMED, request->service->name), 1);
+	return false;
+}
+
 static void take_http_served(struct telemetry *telemetry, const struct http_request *request)
 {
 	const char *name = request->service->name;
 	const char *method = http1_method_name(request->line.method);
 	const struct record_http *record = request->record;
 
-	metric_record(SERIES(telemetry->families, FAMILY_HTTP_SERVER, name, method, request->status,
-			      request->route, request->error_type),
-		request->duration_ns);
+	if (is_timed(telemetry, request))
+		metric_record(SERIES(telemetry->families, FAMILY_HTTP_SERVER, name, method,
+				      request->status, request->route, request->error_type),
+			request->duration_ns);
 	if (record->response_first_ns)
 		metric_record(SERIES(telemetry->families, FAMILY_HTTP_SERVER_FIRST_BYTE, name,
 				      method, request->route),
@@ -183,10 +201,11 @@ static void take_http_made(struct telemetry *telemetry, const struct http_reques
 	const char *method = http1_method_name(request->line.method);
 	const struct record_http *record = request->record;
 
-	metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT, name, method, request->status,
-			      request->route, request->error_type, request->server_address,
-			      request->server_port),
-		request->duration_ns);
+	if (is_timed(telemetry, request))
+		metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT, name, method,
+				      request->status, request->route, request->error_type,
+				      request->server_address, request->server_port),
+			request->duration_ns);
 	if (record->response_first_ns)
 		metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT_FIRST_BYTE, name,
 				      method, request->server_address, request->server_port),
@@ -201,7 +220,8 @@ static void take_http(struct telemetry *telemetry, const struct record_http *rec
 	const struct service *service)
 {
 	struct http_request request;
-	bool is_valid = !http_request_read(&request, record, service, telemetry->routes);
+	bool is_valid = !http_request_read(&request, record, service, telemetry->routes,
+		telemetry->hosts, telemetry->hosts_max);
 
 	if (record->flags & HTTP_OPEN) { /* it counts at its end */
 		if (is_valid)

@@ -82,6 +82,7 @@ void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags);
 void bpf_ringbuf_submit(void *data, __u64 flags);
 __u64 bpf_ringbuf_query(void *ring, __u64 flags);
 __u64 bpf_ktime_get_ns(void);
+__u64 bpf_jiffies64(void);
 __u64 bpf_get_current_pid_tgid(void);
 long bpf_get_current_comm(void *to, __u32 size);
 __u32 bpf_get_smp_processor_id(void);

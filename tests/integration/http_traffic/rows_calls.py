@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows about the system calls that move the bytes."""
+import time
+
 from . import ways
 from .row import DIVISOR, Row, response
-from .rows_bodies import text, upload
+from .rows_bodies import download, text, upload
+
+IDLE_SECONDS = 0.3
 
 SEND = ["send", "write", "writev", "writev_bytes", "sendmsg", "sendmmsg", "send_more", "zerocopy",
         "sendfile", "splice_out"]
 RECEIVE = ["recv", "read", "recv_waitall", "recv_into", "recvfrom_into", "readv", "readv_bytes",
-           "recvmsg_into", "recvmmsg", "recv_after_peek", "discard", "splice_in"]
+           "recvmsg_into", "recvmmsg", "recv_after_peek", "discard", "splice_in",
+           "zerocopy_receive"]
 
 
 class Ways(Row, abstract=True):
@@ -31,3 +36,16 @@ for way in SEND:
     add("send", way)
 for way in RECEIVE:
     add("receive", way)
+
+
+class ZerocopyReceiveThenIdle(Row):
+    """What is mapped is received by then, not when the connection is next used, or ends."""
+    receive = {"client": ways.zerocopy_receive, "server": ways.recv}
+
+    def said(self):
+        return [[download(i, text(size)) for i, size in enumerate((100_000, 40, 5000))]]
+
+    def ask(self, wire, said):
+        for e in said:
+            super().ask(wire, [e])
+            time.sleep(IDLE_SECONDS)

@@ -6,6 +6,7 @@ or None where the data went by unseen. Calls that move nothing out of or into th
 the filling of a pipe) it makes itself.
 """
 import ctypes
+import mmap
 import os
 import socket
 
@@ -15,6 +16,9 @@ PIECE_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 MSG_ZEROCOPY = 0x4000000
 SO_ZEROCOPY = 60
+TCP_ZEROCOPY_RECEIVE = 35
+PAGE = mmap.PAGESIZE
+ZEROCOPY_BYTES = 64 * PAGE
 
 
 def count_of(result):
@@ -209,3 +213,41 @@ def splice_in(sock, count):
     os.close(from_pipe)
     os.close(into_pipe)
     return data
+
+
+class ZerocopyReceive(ctypes.Structure):
+    """struct tcp_zerocopy_receive"""
+    _fields_ = [("address", ctypes.c_uint64), ("length", ctypes.c_uint32),
+                ("recv_skip_hint", ctypes.c_uint32), ("inq", ctypes.c_uint32),
+                ("err", ctypes.c_int32), ("copy_address", ctypes.c_uint64),
+                ("copy_length", ctypes.c_int32), ("flags", ctypes.c_uint32),
+                ("more", ctypes.c_uint64 * 3)]
+
+
+def zerocopy_take(sock, address, copy, count):
+    """One getsockopt(TCP_ZEROCOPY_RECEIVE): maps pages at the address, and copies what is left."""
+    asked = ZerocopyReceive(address=address, length=min(count, ZEROCOPY_BYTES) // PAGE * PAGE,
+                            copy_address=ctypes.addressof(copy),
+                            copy_length=min(count, len(copy)))
+    size = ctypes.c_uint(ctypes.sizeof(asked))
+    if LIBC.getsockopt(sock.fileno(), socket.IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE,
+                       ctypes.byref(asked), ctypes.byref(size)):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    if not asked.length + asked.copy_length:
+        raise BlockingIOError
+    return asked.length + asked.copy_length
+
+
+def zerocopy_receive(sock, count):
+    """The head is read, the body is mapped."""
+    head = bytearray()
+    while not head.endswith(b"\r\n\r\n"):
+        head += yield sock.recv, 1
+    left = count - len(head)
+    LIBC.mmap.restype = ctypes.c_void_p
+    address = LIBC.mmap(None, ctypes.c_size_t(ZEROCOPY_BYTES), mmap.PROT_READ, mmap.MAP_SHARED,
+                        sock.fileno(), ctypes.c_long(0))
+    copy = (ctypes.c_char * PAGE)()
+    while left:
+        left -= yield zerocopy_take, sock, address, copy, left
+    LIBC.munmap(ctypes.c_void_p(address), ctypes.c_size_t(ZEROCOPY_BYTES))
