@@ -99,8 +99,13 @@ static __always_inline bool dns_is_asked(struct dns_scratch *scratch)
 	struct dns_socket key = {scratch->sk, record->address.local_port};
 	__u32 *misses = bpf_map_lookup_elem(&dns_sockets, &key), value = DNS_ASKS;
 
-	if (record->direction == DNS_RECEIVED)
-		return misses && *misses == DNS_ASKS;
+	if (record->direction == DNS_RECEIVED) {
+		if (!misses || *misses != DNS_ASKS)
+			return false;
+		if (!scratch->to_is_user) /* where the kernel has put who sent it, if asked for */
+			remote_read(&record->address, scratch->to, false);
+		return true;
+	}
 	if (!remote_read(&scratch->record.address, scratch->to, scratch->to_is_user))
 		return false;
 	if (record->address.remote_port == DNS_PORT) {

@@ -367,7 +367,8 @@ enum dns_direction { DNS_SENT, DNS_RECEIVED };
  */
 struct record_dns {
 	struct record record;
-	/* Received by a socket that is not connected: the remote end is not known, and all 0. */
+	/* Received by a socket that is not connected: the remote end may not be known, and all 0.
+	 */
 	struct record_address address;
 	__u32 tgid;
 	__u32 length;   /* bytes moved */

@@ -34,9 +34,13 @@ static const struct limit_description limits[LIMITS] = {
 		"is given back",
 		"see sonde_events_total{outcome=\"table_full\"}; switch off the source, or run "
 		"fewer programs at a time"},
+	[LIMIT_SERVERS] = {"servers",
+		"a service asks more HTTP servers than its share: those that it asks less often "
+		"are `_other`",
+		"look at spans, which have each address"},
 	[LIMIT_PEERS] = {"peers",
-		"a service has more DNS names as peers than its share: the peer of others is "
-		"external",
+		"a service has more peers than its share: those that it meets less often are "
+		"external, or _other if they are services of this node",
 		"name networks in peer-names, or raise peers-per-service-limit"},
 	[LIMIT_HTTP_HOSTS] = {"http_hosts",
 		"a service asks more hosts than its share: the server_address of others is the "
@@ -46,6 +50,14 @@ static const struct limit_description limits[LIMITS] = {
 		"a service has more ports than its share: those that are met less often are told "
 		"as `other`",
 		"look at flow-log, which has each number"},
+	[LIMIT_CONNECTIONS] = {"connections",
+		"more TCP connections are open than are followed: those of the service with the "
+		"most are left out of the gauge, of pages and of flow records",
+		"find who holds them open, by sonde_tcp_open_connections"},
+	[LIMIT_LISTENERS] = {"listeners",
+		"more sockets listen than are kept: the queues of those of the service with the "
+		"most are left out",
+		"find who listens on so many ports, by `ss -tln`"},
 	[LIMIT_DNS_NAMES] = {"dns_names",
 		"more names were looked up than are kept: the oldest go, and their addresses are "
 		"external",

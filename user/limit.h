@@ -24,9 +24,12 @@ enum limit {
 	LIMIT_ROUTES,
 	LIMIT_WORKLOADS,
 	LIMIT_PROBE_TABLES, /* in the kernel, of a source */
+	LIMIT_SERVERS,      /* that clients of HTTP ask */
 	LIMIT_PEERS,
 	LIMIT_HTTP_HOSTS, /* that clients ask */
 	LIMIT_PORTS,
+	LIMIT_CONNECTIONS,
+	LIMIT_LISTENERS,
 	LIMIT_DNS_NAMES,
 	LIMIT_DNS_LOOKUPS,
 	LIMIT_CLIENTS,     /* connections of scrapers and pages */

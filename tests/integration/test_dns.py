@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from dns_servers import PROGRAMS, PYTHON, RESOLVER, dnsmasq, network, slow_server, unbound
-from harness import NOBODY, Sonde, clean_environment, output_of, unique, wait_until
+from harness import NOBODY, Sonde, clean_environment, output_of, program, unique, wait_until
 from known_work import CONNECTIONS
 from span_collector import Collector
 
@@ -320,6 +320,13 @@ def peer(net):
                    check=True)
 
 
+def own_namespace():
+    """How anybody starts a program in a network namespace of their own."""
+    unprivileged = (*NOBODY, "unshare", "--user", "--map-root-user", "--net")
+    works = subprocess.run([*unprivileged, "true"], check=False, capture_output=True)
+    return ("unshare", "--net") if works.returncode else unprivileged
+
+
 def forged(sonde, forger):
     """Whether the lookup was seen: else nothing would be tested."""
     wait_until(lambda: answered(sonde.metrics(), forger) == {("A", "NOERROR"): 1}, "the forgery")
@@ -328,10 +335,7 @@ def forged(sonde, forger):
 def test_what_is_forged_in_a_namespace_of_ones_own_names_nobodys_peers(tmp_path, net, peer):
     forger, victim, name = unique("dns-forger"), unique("dns-victim"), unique("forged") + ".test"
     recording = os.path.join(str(tmp_path), "recording")
-    unprivileged = (*NOBODY, "unshare", "--user", "--map-root-user", "--net")
-    own = unprivileged if not subprocess.run([*unprivileged, "true"], check=False,
-                                             capture_output=True).returncode else (
-        "unshare", "--net")
+    own = own_namespace()
     wanted = {"external": 1, f"{victim}.only4.test": 1}
     with Sonde(tmp_path, "--record", recording) as sonde:
         output_of(*own, *FORGE, "127.0.0.53", name, PEER, name=forger)
@@ -345,6 +349,28 @@ def test_what_is_forged_in_a_namespace_of_ones_own_names_nobodys_peers(tmp_path,
     with Sonde(tmp_path, "--replay", recording) as sonde:
         wait_until(lambda: "played back" in sonde.log(), "the recording was played back")
         assert peers_of(sonde, victim) == wanted
+
+
+LISTEN = """
+import socket, time
+with socket.create_server(("10.1.2.4", 9)):
+    print("listens", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_who_listens_in_a_namespace_of_ones_own_is_nobodys_peer(tmp_path, net, peer):
+    forger, victim = unique("tcp-forger"), unique("tcp-victim")
+    script = (f"ip link set lo up; ip address add {PEER}/32 dev lo; "
+              f'exec {PYTHON} -c "$1"')
+    with Sonde(tmp_path) as sonde, program(*own_namespace(), "sh", "-ec", script, "sh", LISTEN,
+                                           name=forger, stdout=subprocess.PIPE) as server:
+        assert server.stdout.readline() == b"listens\n"
+        wait_until(lambda: sonde.metrics().sum("sonde_tcp_accept_queue_limit",
+                                               service_name=forger), "the listener")
+        connect(net, victim, f"http://{PEER}:9/")
+        wait_until(lambda: peers_of(sonde, victim), "the connection")
+        assert peers_of(sonde, victim) == {"external": 1}
 
 
 def test_what_a_server_answers_that_nobody_else_asks_names_nobody_elses_peers(tmp_path, net, peer):

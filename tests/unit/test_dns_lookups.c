@@ -603,6 +603,19 @@ static void test_each_server_that_was_asked_may_answer(void **state)
 	assert_told("1 A www 2 NOERROR\n");
 }
 
+static void test_this_host_answers_what_its_any_address_is_asked(void **state)
+{
+	(void)state;
+	now.server = 0; /* 0.0.0.0, as some write for their own */
+	query(SECOND, 1, DNS_TYPE_A, "www");
+	now.server = 2;
+	answer(SECOND + 1, 1, DNS_TYPE_A, "www");
+	assert_told("");
+	now.server = 1; /* ::1 */
+	answer(SECOND + 2, 1, DNS_TYPE_A, "www");
+	assert_told("1 A www 2 NOERROR\n");
+}
+
 static void test_an_answer_of_nobody_knows_whom_counts_for_who_asked_only(void **state)
 {
 	(void)state;
@@ -837,6 +850,7 @@ int main(void)
 		SPECIFICATION(test_a_name_never_counts_in_another_namespace),
 		SPECIFICATION(test_an_answer_of_a_server_that_was_not_asked_is_none),
 		SPECIFICATION(test_each_server_that_was_asked_may_answer),
+		SPECIFICATION(test_this_host_answers_what_its_any_address_is_asked),
 		SPECIFICATION(test_an_answer_of_nobody_knows_whom_counts_for_who_asked_only),
 		SPECIFICATION(test_what_a_configured_server_answered_is_not_unsaid_by_another),
 		SPECIFICATION(test_those_without_a_number_share_none),

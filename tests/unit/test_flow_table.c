@@ -115,6 +115,55 @@ static void test_loopback_is_each_namespaces_own(void **state)
 	flow_table_clear(&table);
 }
 
+/* Adds the end of a pair, in another namespace, as another pair's. */
+static void copy_add(struct flow_table *table, int pair, int is_server, int of_pair, __u32 netns)
+{
+	end_make(pair, is_server, 10, netns);
+	end_of(pair, is_server)->flow.address = end_of(of_pair, is_server)->flow.address;
+	end_of(pair, is_server)->flow.address.netns = netns;
+	assert_true(flow_table_add(table, end_of(pair, is_server)));
+}
+
+enum { FORGERY = 300, OTHER_FORGERY };
+
+static void test_a_connection_within_a_namespace_is_no_others_other_end(void **state)
+{
+	struct flow_table table = {0};
+	(void)state;
+
+	end_make(0, 0, 10, HOST); /* connected to what is not on this node */
+	end_make(0, 1, 10, CONTAINER);
+	assert_true(flow_table_add(&table, end_of(0, 0)));
+	copy_add(&table, 1, 0, 0, FORGERY); /* the same addresses, within one namespace */
+	copy_add(&table, 1, 1, 0, FORGERY);
+	assert_null(mirror_of(&table, end_of(0, 0)));
+	assert_ptr_equal(mirror_of(&table, end_of(1, 0)), end_of(1, 1));
+	assert_true(flow_table_add(&table, end_of(0, 1))); /* the true one has come */
+	assert_ptr_equal(mirror_of(&table, end_of(0, 0)), end_of(0, 1));
+	flow_table_clear(&table);
+}
+
+static void test_of_other_ends_in_several_namespaces_none_is_believed(void **state)
+{
+	struct flow_table table = {0};
+	(void)state;
+
+	end_make(0, 0, 10, HOST);
+	end_make(0, 1, 10, CONTAINER);
+	assert_true(flow_table_add(&table, end_of(0, 0)));
+	assert_true(flow_table_add(&table, end_of(0, 1)));
+	copy_add(&table, 1, 1, 0, FORGERY);
+	assert_null(mirror_of(&table, end_of(0, 0)));
+	flow_table_remove(&table, end_of(1, 1));
+	copy_add(
+		&table, 2, 1, 0, CONTAINER); /* the one before it of the same ports: it has ended */
+	assert_non_null(mirror_of(&table, end_of(0, 0)));
+	copy_add(&table, 3, 1, 0, HOST); /* beside it */
+	copy_add(&table, 4, 1, 0, OTHER_FORGERY);
+	assert_ptr_equal(mirror_of(&table, end_of(0, 0)), end_of(3, 1));
+	flow_table_clear(&table);
+}
+
 static void test_a_full_table_takes_no_more(void **state)
 {
 	struct flow_entry *many = calloc(FLOWS_MAX + 1, sizeof(*many));
@@ -142,6 +191,8 @@ int main(void)
 		cmocka_unit_test(test_all_are_found_however_many),
 		cmocka_unit_test(test_an_empty_table_has_nothing),
 		cmocka_unit_test(test_loopback_is_each_namespaces_own),
+		cmocka_unit_test(test_a_connection_within_a_namespace_is_no_others_other_end),
+		cmocka_unit_test(test_of_other_ends_in_several_namespaces_none_is_believed),
 		cmocka_unit_test(test_a_full_table_takes_no_more),
 	};
 

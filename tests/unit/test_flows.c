@@ -62,11 +62,17 @@ static void take(const struct record *record, size_t size)
 	telemetry_take(telemetry, record, size);
 }
 
-static void sweep_ends(void)
+static void sweep_ends_after(uint64_t after_ns)
 {
-	struct record_clock clock = {.record = {.type = RECORD_CLOCK, .time_ns = now_ns += SECOND}};
+	struct record_clock clock = {
+		.record = {.type = RECORD_CLOCK, .time_ns = now_ns += after_ns}};
 
 	take(&clock.record, sizeof(clock));
+}
+
+static void sweep_ends(void)
+{
+	sweep_ends_after(SECOND);
 }
 
 static void address_set(__u8 address[16], const char *text)
@@ -172,8 +178,8 @@ static int begin(void **state)
 {
 	static char *names[] = {"192.0.2.0/24=lab", "192.0.2.128/25=office"};
 	const struct config config = {
-		.series_max = 1000,
-		.series_per_service_max = 1000,
+		.series_max = 100000,
+		.series_per_service_max = 100000,
 		.peers_per_service_max = 2,
 		.peer_names = names,
 		.peer_name_count = 2,
@@ -600,6 +606,126 @@ static void test_a_flow_record_has_the_number_of_each_port(void **state)
 	assert_told("failed shop lab 3000 0/0 refused  error\n");
 }
 
+/* --- peers --- */
+
+static void test_hundreds_of_services_that_connect_are_few_peers(void **state)
+{
+	char name[32];
+
+	(void)state;
+	for (__u64 i = 0; i < 400; i++) { /* each has the number of the one before, which ended */
+		snprintf(name, sizeof(name), "job%u", (unsigned)i);
+		announce(SHOP, name);
+		take_tcp(client(i + 1, TCP_OPENED));
+		take_tcp(server(i + 1, TCP_OPENED));
+		sweep_ends_after(1000);
+		take_end(client(i + 1, TCP_CLOSED), TCP_LOCAL, TCP_FIN);
+		take_end(server(i + 1, TCP_CLOSED), TCP_PEER, TCP_FIN);
+		sweep_ends_after(1000);
+	}
+	assert_has(COUNTS, "{bank,inbound,job0,80,established} 1\n");
+	assert_has(COUNTS, "{bank,inbound,_other,80,established} 300\n");
+	assert_has("sonde_tcp_peers_folded_total", "{bank} 300\n");
+}
+
+/* --- shares of the tables --- */
+
+static void open_many(__u32 workload, __u64 first, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct record_tcp record = client(first + i, TCP_OPENED);
+
+		record.record.workload = workload;
+		record.address.local_port = (__u16)(first + i);
+		take_tcp(record);
+	}
+}
+
+static void test_who_opens_masses_of_connections_costs_nobody_theirs(void **state)
+{
+	uint64_t met = limit_count(LIMIT_CONNECTIONS);
+
+	(void)state;
+	open_many(SHOP, 1, 10);
+	open_many(BANK, 1000, FLOWS_MAX + 100);
+	sweep_ends();
+	assert_has(OPEN, "{shop,outbound,lab,80} 10\n");
+	assert_has(OPEN, "{bank,outbound,lab,80} 65526\n");
+	assert_has(COUNTS, "{bank,outbound,lab,80,established} 65636\n"); /* all the same */
+	assert_int_equal(limit_count(LIMIT_CONNECTIONS) - met, 110);
+	open_many(SHOP, 100, 500); /* which has its part to come */
+	sweep_ends();
+	assert_has(OPEN, "{shop,outbound,lab,80} 510\n");
+	assert_has(OPEN, "{bank,outbound,lab,80} 65026\n");
+	assert_int_equal(flows_count(telemetry_flows(telemetry)), FLOWS_MAX);
+}
+
+static void look_away(void *context, const struct flow_view *view)
+{
+	(void)context;
+	(void)view;
+}
+
+static void test_a_connection_that_left_the_table_still_counts(void **state)
+{
+	struct record_tcp record;
+	__u64 gone = 1000;
+
+	(void)state;
+	open_many(BANK, gone, FLOWS_MAX);
+	open_many(SHOP, 1, 1); /* for which one leaves */
+	sweep_ends();
+	while (flows_show(telemetry_flows(telemetry), gone, look_away, NULL))
+		gone++;
+	assert_in_range(gone, 1000, 1000 + FLOWS_MAX - 1);
+	record = client(gone, TCP_PROGRESS);
+	record.record.workload = BANK;
+	take_bytes(record, 7, 0);
+	record.event = TCP_CLOSED;
+	record.record.time_ns = now_ns += 1000;
+	take_end(record, TCP_LOCAL, TCP_FIN);
+	sweep_ends();
+	assert_has("sonde_tcp_sent_bytes_total", "{bank,outbound,lab,80} 7\n");
+	assert_has(COUNTS, "{bank,outbound,lab,80,established} 65536\n");
+	assert_has(OPEN, "{bank,outbound,lab,80} 65535\n");
+}
+
+static void test_a_new_owner_has_the_place_of_a_connection(void **state)
+{
+	struct record_tcp record;
+
+	(void)state;
+	open_many(BANK, 1000, FLOWS_MAX);
+	for (unsigned i = 0; i < FLOWS_MAX / 2; i++) {
+		record = client(1000 + i, TCP_PROGRESS);
+		record.record.workload = SHOP;
+		take_tcp(record);
+	}
+	open_many(SHOP, 1, 100); /* and so as much as the other: it takes nothing from it */
+	sweep_ends();
+	assert_has(OPEN, "{bank,outbound,lab,80} 32768\n");
+	assert_has(OPEN, "{shop,outbound,lab,80} 32768\n");
+}
+
+static void test_who_listens_on_masses_of_ports_costs_nobody_their_queues(void **state)
+{
+	struct record_tcp_listener record = {
+		.record = {.type = RECORD_TCP_LISTENER, .workload = SHOP},
+		.address = {.local_port = 5432, .netns = HOST},
+		.listener = 99999,
+		.queue_length = 3,
+		.queue_limit = 10,
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 10000; i++)
+		take_listener(i + 1, (__u16)(20000 + i), 1, 10, 0);
+	take(&record.record, sizeof(record));
+	assert_has("sonde_tcp_accept_queue_length", "{shop,5432} 3\n");
+	assert_has("sonde_tcp_accept_queue_length", "{bank,other} 8128\n");
+	assert_true(limit_count(LIMIT_LISTENERS) > 1000);
+}
+
 /* --- flow records --- */
 
 static void test_an_open_connection_is_told_of_each_interval_if_it_changed(void **state)
@@ -656,6 +782,11 @@ int main(void)
 		TEST(a_connection_keeps_the_port_that_it_was_counted_by),
 		TEST(thousands_of_listeners_are_few_values),
 		TEST(a_flow_record_has_the_number_of_each_port),
+		TEST(hundreds_of_services_that_connect_are_few_peers),
+		TEST(who_opens_masses_of_connections_costs_nobody_theirs),
+		TEST(a_connection_that_left_the_table_still_counts),
+		TEST(a_new_owner_has_the_place_of_a_connection),
+		TEST(who_listens_on_masses_of_ports_costs_nobody_their_queues),
 		TEST(an_open_connection_is_told_of_each_interval_if_it_changed),
 		TEST(a_failure_is_told_of_once),
 	};

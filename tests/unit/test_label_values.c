@@ -99,6 +99,18 @@ static void test_changes_of_places_are_few_however_values_are_repeated(void **st
 	assert_in_range(changes, 16, 16 * 9);
 }
 
+static void test_what_is_used_once_a_minute_does_not_keep_out_what_is_used_often(void **state)
+{
+	(void)state;
+	for (int minutes = 0; minutes < 300; minutes++) {
+		assert_int_equal(admitted("shop", 0, 16, 16), 16);
+		now_ns += 50 * SECOND;
+	}
+	for (int i = 0; i < 10; i++)
+		admit("shop", "db", 16);
+	assert_true(admit("shop", "db", 16));
+}
+
 static void test_a_use_may_be_worth_more(void **state)
 {
 	(void)state;
@@ -183,6 +195,7 @@ int main(void)
 		TEST(what_is_met_often_gets_a_place_of_what_was_met_once),
 		TEST(what_is_met_often_is_found_between_others),
 		TEST(changes_of_places_are_few_however_values_are_repeated),
+		TEST(what_is_used_once_a_minute_does_not_keep_out_what_is_used_often),
 		TEST(a_use_may_be_worth_more),
 		TEST(a_place_is_given_back),
 		TEST(a_new_owner_gets_its_share_of_a_full_table),

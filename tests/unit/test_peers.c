@@ -80,6 +80,24 @@ static void test_a_name_that_is_met_often_gets_a_place(void **state)
 	assert_true(peers_admit(peers, "shop", "db.example", now_ns));
 }
 
+static void test_services_of_the_node_are_bounded_and_take_no_place_of_names(void **state)
+{
+	unsigned places = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 10000; i++) {
+		char peer[32];
+
+		snprintf(peer, sizeof(peer), "job%u", i);
+		places += peers_admit_service(peers, "shop", peer, now_ns);
+	}
+	assert_int_equal(places, PEER_SERVICES_MAX);
+	assert_int_equal(admitted("shop", 0), 100);
+	assert_int_equal(peers_configure(peers, NULL, 0, 0), 0);
+	assert_false(peers_admit(peers, "bank", "db.example", now_ns));
+	assert_true(peers_admit_service(peers, "bank", "shop", now_ns));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
@@ -87,6 +105,7 @@ int main(void)
 		TEST(a_new_service_has_its_share_beside_any_number_of_others),
 		TEST(names_that_are_used_no_more_are_given_back),
 		TEST(a_name_that_is_met_often_gets_a_place),
+		TEST(services_of_the_node_are_bounded_and_take_no_place_of_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,8 +199,8 @@ static void take_active(__u32 workload, enum http_role role, enum http_method me
 }
 
 static const struct config roomy = {
-	.series_max = 1000,
-	.series_per_service_max = 1000,
+	.series_max = 100000,
+	.series_per_service_max = 100000,
 	.series_ttl_ns = 600 * SECOND,
 	.routes_per_service_max = 10,
 };
@@ -354,6 +354,33 @@ static void test_a_request_whose_end_nobody_saw_counts_apart(void **state)
 	assert_series("sonde_http_server_time_to_first_byte_seconds{shop,GET,/a} 1 15000000\n"
 		      "sonde_http_untimed_requests_total{shop} 1\n");
 	assert_int_equal(spans.span.end, HTTP_END_UNKNOWN);
+}
+
+static void test_the_servers_that_are_asked_most_have_names_and_the_rest_share_one(void **state)
+{
+	struct request request = request_of(HTTP_CLIENT, "GET /a HTTP/1.1");
+	const char *listing;
+	unsigned lines = 0;
+
+	(void)state;
+	for (__u16 i = 0; i < 3000; i++) {
+		request.http.address.remote_port = (__u16)(1000 + i);
+		take_request(&request);
+	}
+	for (int i = 0; i < 4; i++) {
+		request.http.address.remote_port = 5000;
+		take_request(&request);
+	}
+	listing = series_listing(
+		telemetry_metrics(telemetry), "http_client_request_duration_seconds");
+	for (const char *at = listing; (at = strchr(at, '\n')) != NULL; at++)
+		lines++;
+	assert_int_equal(lines, 102);
+	assert_non_null(strstr(listing, "{shop,GET,200,/a,,10.0.0.2,1001} 1 "));
+	assert_non_null(strstr(listing, "{shop,GET,200,/a,,10.0.0.2,5000} 2 "));
+	assert_non_null(strstr(listing, "{shop,GET,200,/a,,_other,} 2902 "));
+	assert_int_equal(spans.span.remote_port, 5000);
+	assert_true(limit_count(LIMIT_SERVERS) >= 2902);
 }
 
 static void test_times_that_are_not_known_are_not_counted(void **state)
@@ -690,6 +717,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_served_request_has_each_time_that_is_known),
 		TEST(test_a_made_request_has_each_time_that_is_known),
+		TEST(test_the_servers_that_are_asked_most_have_names_and_the_rest_share_one),
 		TEST(test_times_that_are_not_known_are_not_counted),
 		TEST(test_a_request_line_that_was_cut_is_counted),
 		TEST(test_a_unix_client_names_the_socket_it_was_connected_to),

@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #define NAME_OVERFLOW  "_overflow" /* series beyond the budget */
-#define NAME_OTHER     "_other"    /* whoever has no number */
+#define NAME_OTHER     "_other"    /* whoever has no number, or no place */
 #define NAME_KERNEL    "kernel"    /* its threads */
 #define NAME_OWN       "sonde"     /* this process */
 #define NAME_EXTERNAL  "external"  /* a peer elsewhere, of no name */

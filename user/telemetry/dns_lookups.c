@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "telemetry/dns_stream.h"
+#include "telemetry/workload_counts.h"
 
 #define BUCKETS 1024 /* a power of two */
 
@@ -59,8 +61,7 @@ struct dns_lookups {
 	struct dns_streams *streams;
 	struct lookup *chains[BUCKETS];
 	struct list waiting, answered;
-	unsigned waiting_count[WORKLOADS_MAX];
-	unsigned waiting_workloads;  /* that have any */
+	struct workload_counts waiting_counts;
 	__u8 ends_in[WORKLOADS_MAX]; /* so many sweeps; 0: not so far */
 	struct lookup *free;
 	size_t made;       /* lookups that were ever used: no others take memory */
@@ -171,15 +172,13 @@ static void list_remove(struct list *list, struct lookup *lookup)
 static void waiting_add(struct dns_lookups *lookups, struct lookup *lookup)
 {
 	list_add(&lookups->waiting, lookup);
-	if (!lookups->waiting_count[lookup->workload]++)
-		lookups->waiting_workloads++;
+	workload_counts_add(&lookups->waiting_counts, lookup->workload);
 }
 
 static void waiting_remove(struct dns_lookups *lookups, struct lookup *lookup)
 {
 	list_remove(&lookups->waiting, lookup);
-	if (!--lookups->waiting_count[lookup->workload])
-		lookups->waiting_workloads--;
+	workload_counts_remove(&lookups->waiting_counts, lookup->workload);
 }
 
 static void lookup_remove(struct dns_lookups *lookups, struct lookup *lookup)
@@ -195,20 +194,6 @@ static void lookup_remove(struct dns_lookups *lookups, struct lookup *lookup)
 		waiting_remove(lookups, lookup);
 	lookup->chain_next = lookups->free;
 	lookups->free = lookup;
-}
-
-/* Whose lookup is lost when this workload begins one more and all wait: its own, if it has its part
- * of them, else one of the workload with the most. */
-static __u32 workload_losing(const struct dns_lookups *lookups, __u32 workload)
-{
-	__u32 most = workload;
-
-	if (lookups->waiting_count[workload] >= DNS_LOOKUPS_MAX / lookups->waiting_workloads)
-		return workload;
-	for (__u32 i = 0; i < WORKLOADS_MAX; i++)
-		if (lookups->waiting_count[i] > lookups->waiting_count[most])
-			most = i;
-	return most;
 }
 
 static void lookup_lose(struct dns_lookups *lookups, __u32 workload)
@@ -232,7 +217,8 @@ static struct lookup *lookup_room(struct dns_lookups *lookups, __u32 workload)
 	if (!lookups->free && lookups->answered.oldest) {
 		lookup_remove(lookups, lookups->answered.oldest);
 	} else if (!lookups->free) {
-		lookup_lose(lookups, workload_losing(lookups, workload));
+		lookup_lose(lookups, workload_counts_giving(
+					     &lookups->waiting_counts, workload, DNS_LOOKUPS_MAX));
 	}
 	room = lookups->free;
 	lookups->free = room->chain_next;
@@ -302,9 +288,13 @@ static bool is_server_asked(const struct lookup *lookup, const struct record_add
 {
 	if (!address->remote_port)
 		return true;
-	for (__u16 i = 0; i < lookup->server_count; i++)
-		if (!memcmp(lookup->servers[i], address->remote, 16))
+	for (__u16 i = 0; i < lookup->server_count; i++) {
+		const __u8 *server = lookup->servers[i];
+
+		if (!memcmp(server, address->remote, 16) ||
+			(address_is_any(server) && address_is_loopback(address->remote)))
 			return address->remote_port == lookup->address.remote_port;
+	}
 	return false;
 }
 

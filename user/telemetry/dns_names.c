@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "telemetry/workload_counts.h"
 #include "identity/reserved.h"
 
 #define BUCKETS DNS_NAMES_MAX /* a power of two */
@@ -34,7 +35,6 @@ struct entry {
 /* A workload: the names that it has learned, and whom it asks. */
 struct owner {
 	__u16 newest, oldest;
-	__u16 count;
 	__u16 asked_count; /* servers that were ever noted: the last ones are kept */
 	struct {
 		__u32 netns;
@@ -47,8 +47,8 @@ struct dns_names {
 	__u16 chains[BUCKETS];
 	__u16 free;
 	__u16 made;   /* entries that were ever used */
-	__u16 owners; /* that have names */
 	__u16 tidied; /* where dns_names_tidy() goes on */
+	struct workload_counts counts;
 	struct owner owner[WORKLOADS_MAX];
 	struct entry entries[DNS_NAMES_MAX];
 };
@@ -154,8 +154,7 @@ static void list_remove(struct dns_names *names, struct entry *entry)
 		owner->oldest = entry->newer;
 	else
 		names->entries[entry->older].newer = entry->newer;
-	if (!--owner->count)
-		names->owners--;
+	workload_counts_remove(&names->counts, entry->asker.workload);
 }
 
 static void list_add(struct dns_names *names, struct entry *entry)
@@ -170,8 +169,7 @@ static void list_add(struct dns_names *names, struct entry *entry)
 	else
 		names->entries[owner->newest].newer = number;
 	owner->newest = number;
-	if (!owner->count++)
-		names->owners++;
+	workload_counts_add(&names->counts, entry->asker.workload);
 }
 
 static void make_newest(struct dns_names *names, struct entry *entry)
@@ -210,19 +208,6 @@ static struct entry *entry_find(
 	return NULL;
 }
 
-/* Whose name has to go in a full table when this workload learns one. */
-static const struct owner *owner_giving(const struct dns_names *names, __u32 workload)
-{
-	const struct owner *most = &names->owner[workload];
-
-	if (most->count >= DNS_NAMES_MAX / names->owners)
-		return most;
-	for (size_t i = 0; i < WORKLOADS_MAX; i++)
-		if (names->owner[i].count > most->count)
-			most = &names->owner[i];
-	return most;
-}
-
 /* Makes room; true: for a name that still counted. */
 static bool room_make(struct dns_names *names, __u32 workload, __u64 now_ns)
 {
@@ -231,7 +216,8 @@ static bool room_make(struct dns_names *names, __u32 workload, __u64 now_ns)
 
 	if (names->free != NONE || names->made < DNS_NAMES_MAX)
 		return false;
-	oldest = &names->entries[owner_giving(names, workload)->oldest];
+	workload = workload_counts_giving(&names->counts, workload, DNS_NAMES_MAX);
+	oldest = &names->entries[names->owner[workload].oldest];
 	has_counted = now_ns <= oldest->until_ns;
 	entry_remove(names, oldest);
 	return has_counted;
@@ -342,7 +328,7 @@ void dns_names_forget(struct dns_names *names, __u32 workload)
 {
 	struct owner *owner = &names->owner[workload];
 
-	while (owner->count)
+	while (owner->oldest != NONE)
 		entry_remove(names, &names->entries[owner->oldest]);
 	owner->asked_count = 0;
 }

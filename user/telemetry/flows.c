@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "address.h"
+#include "limit.h"
 #include "telemetry/families.h"
 #include "telemetry/flow_table.h"
 #include "telemetry/listeners.h"
@@ -38,7 +39,36 @@ struct flows {
 	int64_t realtime_offset_ns;
 };
 
+static void settle(struct flows *flows, struct flow_entry *entry);
+static void list_move(struct flows *flows, struct flow_entry *entry, int list);
+
 /* --- entries --- */
+
+static void entry_free(struct flows *flows, struct flow_entry *entry)
+{
+	flow_table_remove(&flows->table, entry);
+	flow_labels_release(&flows->labels, entry->labels);
+	free(entry);
+}
+
+/* Gives a place in a full table to a connection of this workload, if it may have one. */
+static void room_make(struct flows *flows, uint32_t workload)
+{
+	struct flow_entry *entry = flow_table_giving(&flows->table, workload);
+
+	if (!entry)
+		return;
+	entry->is_open = false; /* as far as the gauge goes: nothing will be known of its end */
+	settle(flows, entry);
+	list_move(flows, entry, NOWHERE);
+	entry_free(flows, entry);
+}
+
+static void table_is_full(struct flows *flows, uint32_t workload)
+{
+	metric_add(SERIES(flows->families, FAMILY_EVENTS, "tcp", "table_full"), 1);
+	limit_met(LIMIT_CONNECTIONS, identity_service(flows->identity, workload)->name);
+}
 
 /* A connection that there is no room for is counted all the same, and forgotten at once. */
 static struct flow_entry *entry_add(struct flows *flows, const struct record_tcp *record)
@@ -49,17 +79,16 @@ static struct flow_entry *entry_add(struct flows *flows, const struct record_tcp
 		return NULL;
 	entry->flow.address = record->address;
 	entry->flow.connection = record->connection;
+	entry->flow.workload = record->record.workload;
 	entry->told_ns = record->record.time_ns;
-	if (record->connection && !flow_table_add(&flows->table, entry))
-		metric_add(SERIES(flows->families, FAMILY_EVENTS, "tcp", "table_full"), 1);
+	if (!record->connection)
+		return entry;
+	if (flows->table.count >= FLOWS_MAX) {
+		table_is_full(flows, entry->flow.workload);
+		room_make(flows, entry->flow.workload);
+	}
+	flow_table_add(&flows->table, entry);
 	return entry;
-}
-
-static void entry_free(struct flows *flows, struct flow_entry *entry)
-{
-	flow_table_remove(&flows->table, entry);
-	flow_labels_release(&flows->labels, entry->labels);
-	free(entry);
 }
 
 /* --- who the other end is --- */
@@ -91,6 +120,11 @@ static const char *peer_service(const struct flows *flows, const struct flow *fl
 		flow->address.remote_port);
 }
 
+static void peer_folded(struct flows *flows, const char *service)
+{
+	metric_add(SERIES(flows->families, FAMILY_TCP_PEERS_FOLDED, service), 1);
+}
+
 /* The name that was looked up for the other end, or NULL. */
 static const char *peer_looked_up(struct flows *flows, const struct flow *flow)
 {
@@ -101,7 +135,7 @@ static const char *peer_looked_up(struct flows *flows, const struct flow *flow)
 			&(struct dns_asker){flow->workload, flow->address.netns}, flows->now_ns);
 	if (!name || peers_admit(flows->peers, service, name, flows->now_ns))
 		return name;
-	metric_add(SERIES(flows->families, FAMILY_TCP_PEERS_FOLDED, service), 1);
+	peer_folded(flows, service);
 	return PEER_EXTERNAL;
 }
 
@@ -121,9 +155,16 @@ static const char *peer_look(struct flows *flows, struct flow_entry *entry)
 {
 	const char *before = entry->labels ? entry->labels->values[FLOW_PEER] : NULL;
 	const char *service = entry->is_peer_local ? NULL : peer_service(flows, &entry->flow);
+	const char *own;
 
-	entry->is_peer_local |= service != NULL;
-	return service ?: before ?: peer_elsewhere(flows, &entry->flow);
+	if (!service)
+		return before ?: peer_elsewhere(flows, &entry->flow);
+	entry->is_peer_local = true;
+	own = service_of(flows, &entry->flow);
+	if (peers_admit_service(flows->peers, own, service, flows->now_ns))
+		return service;
+	peer_folded(flows, own);
+	return PEER_OTHER;
 }
 
 /* A connection to the server's port of this one was established, and it is no port for once. */
@@ -343,6 +384,7 @@ static void take_connection(struct flows *flows, const struct record_tcp *record
 		return;
 	flow = &entry->flow;
 	flow_update(flow, record);
+	flow_table_own(&flows->table, entry);
 	if (record->start_ns) {
 		flow->start_ns = record->start_ns;
 		flow->connect_ns = record->connect_ns;

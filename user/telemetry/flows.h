@@ -8,8 +8,9 @@
  * then it is counted in the metrics and told to whoever wants flow records. All times are the
  * records' own, so a replay gives the same.
  *
- * Memory: some 400 bytes for each connection, of which there are at most FLOWS_MAX; those beyond
- * are counted in the metrics all the same, and as `table_full` of the source "tcp".
+ * Memory: some 400 bytes for each connection, of which there are at most FLOWS_MAX, shared by the
+ * workloads; those beyond are counted in the metrics all the same, but for the gauge of open ones,
+ * and as `table_full` of the source "tcp".
  *
  * Not thread-safe: the main thread owns it.
  */

@@ -15,8 +15,8 @@
 #define SEARCH_NS 1000000000ULL
 
 struct uses {
-	uint64_t last_ns;
-	unsigned count; /* as of then */
+	uint64_t halved_ns; /* when they began, or were halved last */
+	unsigned count;
 };
 
 struct value {
@@ -52,22 +52,29 @@ struct label_values {
 
 /* --- uses --- */
 
+static uint64_t halves_due(const struct uses *uses, uint64_t now_ns)
+{
+	return now_ns > uses->halved_ns ? (now_ns - uses->halved_ns) / LABEL_VALUES_HALF_NS : 0;
+}
+
 static unsigned uses_now(const struct uses *uses, uint64_t now_ns)
 {
-	uint64_t halves =
-		now_ns > uses->last_ns ? (now_ns - uses->last_ns) / LABEL_VALUES_HALF_NS : 0;
+	uint64_t halves = halves_due(uses, now_ns);
 
 	return halves < 32 ? uses->count >> halves : 0;
 }
 
-/* What is told late counts as of the last use. */
+/* Those of a value that had none begin now. */
 static void uses_add(struct uses *uses, unsigned more, uint64_t now_ns)
 {
-	unsigned count = uses_now(uses, now_ns) + more;
+	unsigned count = uses_now(uses, now_ns);
 
+	if (!count)
+		uses->halved_ns = now_ns;
+	else
+		uses->halved_ns += halves_due(uses, now_ns) * LABEL_VALUES_HALF_NS;
+	count += more;
 	uses->count = count < USES_MAX ? count : USES_MAX;
-	if (now_ns > uses->last_ns)
-		uses->last_ns = now_ns;
 }
 
 /* --- owners --- */
@@ -133,7 +140,7 @@ static struct value *least_used(const struct owner *owner, uint64_t now_ns)
 		unsigned uses = uses_now(&value->uses, now_ns);
 
 		if (!least || uses < least_uses ||
-			(uses == least_uses && value->uses.last_ns < least->uses.last_ns)) {
+			(uses == least_uses && value->uses.halved_ns < least->uses.halved_ns)) {
 			least = value;
 			least_uses = uses;
 		}

@@ -10,15 +10,21 @@
 
 #include "address.h"
 #include "identity/service.h"
+#include "limit.h"
 #include "telemetry/families.h"
+#include "telemetry/workload_counts.h"
 
-/* More than a machine has; of those beyond only overflows are counted. */
+/* More than a machine has, shared by the workloads; of those beyond only overflows are counted. */
 #define LISTENERS_MAX 8192
+
+#define PORT_CHAINS 1024 /* a power of two */
 
 struct listener_socket {
 	uint64_t listener; /* key */
 	UT_hash_handle hh;
+	struct listener_socket *port_next; /* in the chain of its port */
 	struct record_address address;
+	uint32_t workload; /* that it was added for */
 	char service[SERVICE_NAME_LEN];
 	char port[PORT_LABEL_LEN];
 	struct metric_series *length, *limit; /* which its two figures are part of, held; or NULL */
@@ -29,6 +35,8 @@ struct listeners {
 	struct metric_family *const *families;
 	struct label_values *ports;
 	struct listener_socket *sockets;
+	struct listener_socket *by_port[PORT_CHAINS];
+	struct workload_counts counts;
 };
 
 struct listeners *listeners_new(struct metric_family *const *families, struct label_values *ports)
@@ -68,8 +76,19 @@ static bool figures_have_place(const struct listener_socket *socket)
 	       !metric_is_overflow(socket->limit);
 }
 
+static struct listener_socket **chain_of(struct listeners *listeners, uint16_t port)
+{
+	return &listeners->by_port[port & (PORT_CHAINS - 1)];
+}
+
 static void socket_forget(struct listeners *listeners, struct listener_socket *socket)
 {
+	struct listener_socket **link = chain_of(listeners, socket->address.local_port);
+
+	while (*link != socket)
+		link = &(*link)->port_next;
+	*link = socket->port_next;
+	workload_counts_remove(&listeners->counts, socket->workload);
 	figures_leave(socket);
 	HASH_DEL(listeners->sockets, socket);
 	free(socket);
@@ -86,18 +105,37 @@ void listeners_free(struct listeners *listeners)
 	free(listeners);
 }
 
+/* Forgets a listener of the workload with the most, unless that is the asker. */
+static bool room_make(struct listeners *listeners, uint32_t workload)
+{
+	uint32_t giving = workload_counts_giving(&listeners->counts, workload, LISTENERS_MAX);
+	struct listener_socket *socket = listeners->sockets;
+
+	if (giving == workload)
+		return false;
+	while (socket->workload != giving)
+		socket = socket->hh.next;
+	socket_forget(listeners, socket);
+	return true;
+}
+
 static struct listener_socket *socket_add(
 	struct listeners *listeners, const struct record_tcp_listener *record)
 {
-	struct listener_socket *socket;
+	struct listener_socket *socket, **chain = chain_of(listeners, record->address.local_port);
 
-	if (HASH_COUNT(listeners->sockets) >= LISTENERS_MAX)
+	if (HASH_COUNT(listeners->sockets) >= LISTENERS_MAX &&
+		!room_make(listeners, record->record.workload))
 		return NULL;
 	socket = calloc(1, sizeof(*socket));
 	if (!socket)
 		return NULL;
 	socket->listener = record->listener;
 	socket->address = record->address;
+	socket->workload = record->record.workload;
+	socket->port_next = *chain;
+	*chain = socket;
+	workload_counts_add(&listeners->counts, socket->workload);
 	HASH_ADD(hh, listeners->sockets, listener, sizeof(socket->listener), socket);
 	return socket;
 }
@@ -141,8 +179,11 @@ void listeners_take(
 	struct listener_socket *socket;
 
 	HASH_FIND(hh, listeners->sockets, &record->listener, sizeof(record->listener), socket);
-	if (!socket && !record->is_gone)
+	if (!socket && !record->is_gone) {
+		if (HASH_COUNT(listeners->sockets) >= LISTENERS_MAX)
+			limit_met(LIMIT_LISTENERS, service);
 		socket = socket_add(listeners, record);
+	}
 	if (socket && (!figures_have_place(socket) || strcmp(socket->service, service) != 0))
 		service_set(listeners, socket, record, service);
 	overflows_count(listeners, socket, record, service);
@@ -154,9 +195,9 @@ void listeners_take(
 
 bool listeners_has(const struct listeners *listeners, uint32_t netns, uint16_t port)
 {
-	const struct listener_socket *socket;
+	const struct listener_socket *socket = listeners->by_port[port & (PORT_CHAINS - 1)];
 
-	for (socket = listeners->sockets; socket; socket = socket->hh.next)
+	for (; socket; socket = socket->port_next)
 		if (socket->address.local_port == port && socket->address.netns == netns)
 			return true;
 	return false;
@@ -165,13 +206,14 @@ bool listeners_has(const struct listeners *listeners, uint32_t netns, uint16_t p
 const char *listeners_service_at(
 	const struct listeners *listeners, uint32_t netns, const uint8_t address[16], uint16_t port)
 {
-	const struct listener_socket *socket;
+	const struct listener_socket *socket = listeners->by_port[port & (PORT_CHAINS - 1)];
 
-	for (socket = listeners->sockets; socket; socket = socket->hh.next) {
+	for (; socket; socket = socket->port_next) {
 		if (socket->address.local_port != port)
 			continue;
-		if (memcmp(socket->address.local, address, 16) == 0 ||
-			(socket->address.netns == netns && address_is_any(socket->address.local)))
+		if (socket->address.netns == netns &&
+			(address_is_any(socket->address.local) ||
+				memcmp(socket->address.local, address, 16) == 0))
 			return socket->service;
 	}
 	return NULL;

@@ -27,8 +27,8 @@ void listeners_take(
 bool listeners_has(const struct listeners *listeners, uint32_t netns, uint16_t port);
 
 /*
- * The service that listens where a socket of namespace `netns` connects to, or NULL. Valid until
- * the next record.
+ * The service that listens where a socket of namespace `netns` connects to, or NULL: in that
+ * namespace, as in one of its own anybody can have any address. Valid until the next record.
  */
 const char *listeners_service_at(const struct listeners *listeners, uint32_t netns,
 	const uint8_t address[16], uint16_t port);

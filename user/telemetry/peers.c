@@ -10,8 +10,9 @@
 #include "network.h"
 #include "telemetry/label_values.h"
 
-/* DNS names of all services together, which they share: some 2 MiB. */
-#define NAMES_MAX 8192
+/* DNS names, and peers that are services, of all services together: some 2 MiB each. */
+#define NAMES_MAX    8192
+#define SERVICES_MAX 8192
 
 struct named_network {
 	struct network network;
@@ -22,7 +23,7 @@ struct peers {
 	struct named_network *networks; /* the longest prefixes first */
 	size_t network_count;
 	size_t dns_names_per_service_max;
-	struct label_values *names;
+	struct label_values *names, *services;
 };
 
 /* --- the configured names --- */
@@ -75,12 +76,21 @@ const char *peers_configured(const struct peers *peers, const uint8_t address[16
 	return NULL;
 }
 
-/* --- DNS names by service --- */
+/* --- names by service --- */
 
 bool peers_admit(struct peers *peers, const char *service, const char *name, uint64_t now_ns)
 {
 	if (label_values_admit(
 		    peers->names, service, name, peers->dns_names_per_service_max, 1, now_ns))
+		return true;
+	limit_met(LIMIT_PEERS, service);
+	return false;
+}
+
+bool peers_admit_service(
+	struct peers *peers, const char *service, const char *peer, uint64_t now_ns)
+{
+	if (label_values_admit(peers->services, service, peer, PEER_SERVICES_MAX, 1, now_ns))
 		return true;
 	limit_met(LIMIT_PEERS, service);
 	return false;
@@ -95,9 +105,10 @@ struct peers *peers_new(void)
 	if (!peers)
 		return NULL;
 	peers->names = label_values_new(NAMES_MAX);
-	if (peers->names)
+	peers->services = label_values_new(SERVICES_MAX);
+	if (peers->names && peers->services)
 		return peers;
-	free(peers);
+	peers_free(peers);
 	return NULL;
 }
 
@@ -107,5 +118,6 @@ void peers_free(struct peers *peers)
 		return;
 	networks_free(peers->networks, peers->network_count);
 	label_values_free(peers->names);
+	label_values_free(peers->services);
 	free(peers);
 }

@@ -18,6 +18,10 @@
 
 #define PEER_EXTERNAL  NAME_EXTERNAL
 #define PEER_LOCALHOST NAME_LOCALHOST
+#define PEER_OTHER     NAME_OTHER /* one of the services of this node that are met seldom */
+
+/* Services of this node that a service has by name at a time. */
+#define PEER_SERVICES_MAX 100
 
 struct peers;
 
@@ -40,5 +44,9 @@ const char *peers_configured(const struct peers *peers, const uint8_t address[16
  * many others as it may have, that are met as often.
  */
 bool peers_admit(struct peers *peers, const char *service, const char *name, uint64_t now_ns);
+
+/* The same of a service of this node as its peer. */
+bool peers_admit_service(
+	struct peers *peers, const char *service, const char *peer, uint64_t now_ns);
 
 #endif

@@ -16,10 +16,15 @@
 #include "telemetry/flows.h"
 #include "telemetry/gauge_share.h"
 #include "telemetry/http_telemetry.h"
+#include "telemetry/label_values.h"
 #include "telemetry/peers.h"
 #include "telemetry/route.h"
 #include "telemetry/slow_calls.h"
 #include "telemetry/syscall_names.h"
+
+/* Whom a service's clients ask, as an address and a port: of one service, and of all. */
+#define SERVERS_MAX       100
+#define SERVERS_TOTAL_MAX 8192
 
 struct workload_shares {
 	struct {
@@ -36,6 +41,7 @@ struct telemetry {
 	struct label_values *hosts; /* that clients ask, by service */
 	size_t hosts_max;
 	struct dns_lookups *dns;
+	struct label_values *servers;
 	struct flows *flows;
 	struct slow_calls *slow_calls;
 	struct metrics *metrics;
@@ -66,12 +72,14 @@ struct telemetry *telemetry_new(const struct config *config)
 	telemetry->peers = peers_new();
 	telemetry->hosts = label_values_new(HOSTS_MAX);
 	telemetry->slow_calls = slow_calls_new();
+	telemetry->servers = label_values_new(SERVERS_TOTAL_MAX);
 	telemetry->metrics = metrics_new(config->series_max, config->series_per_service_max);
 	telemetry->flows = flows_new(
 		telemetry->families, telemetry->identity, telemetry->peers, telemetry->dns);
 	if (!telemetry->identity || !telemetry->routes || !telemetry->peers || !telemetry->hosts ||
-		!telemetry->dns || !telemetry->slow_calls || !telemetry->flows ||
-		!telemetry->metrics || telemetry_configure(telemetry, config)) {
+		!telemetry->dns || !telemetry->slow_calls || !telemetry->servers ||
+		!telemetry->flows || !telemetry->metrics ||
+		telemetry_configure(telemetry, config)) {
 		telemetry_free(telemetry);
 		return NULL;
 	}
@@ -89,6 +97,7 @@ void telemetry_free(struct telemetry *telemetry)
 	flows_free(telemetry->flows);
 	peers_free(telemetry->peers);
 	label_values_free(telemetry->hosts);
+	label_values_free(telemetry->servers);
 	metrics_free(telemetry->metrics);
 	dns_lookups_free(telemetry->dns);
 	routes_free(telemetry->routes);
@@ -195,24 +204,40 @@ static void take_http_served(struct telemetry *telemetry, const struct http_requ
 			record->setup_ns);
 }
 
+/* Whether the server has an own value of its labels: one of those that the service asks most. */
+static bool server_is_told(struct telemetry *telemetry, const struct http_request *request)
+{
+	char server[sizeof(request->server_address) + sizeof(request->server_port)];
+
+	snprintf(server, sizeof(server), "%s %s", request->server_address, request->server_port);
+	if (label_values_admit(telemetry->servers, request->service->name, server, SERVERS_MAX, 1,
+		    request->record->record.time_ns))
+		return true;
+	limit_met(LIMIT_SERVERS, request->service->name);
+	return false;
+}
+
 static void take_http_made(struct telemetry *telemetry, const struct http_request *request)
 {
+	bool is_told = server_is_told(telemetry, request);
+	const char *address = is_told ? request->server_address : NAME_OTHER;
+	const char *port = is_told ? request->server_port : "";
 	const char *name = request->service->name;
 	const char *method = http1_method_name(request->line.method);
 	const struct record_http *record = request->record;
 
 	if (is_timed(telemetry, request))
 		metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT, name, method,
-				      request->status, request->route, request->error_type,
-				      request->server_address, request->server_port),
+				      request->status, request->route, request->error_type, address,
+				      port),
 			request->duration_ns);
 	if (record->response_first_ns)
 		metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT_FIRST_BYTE, name,
-				      method, request->server_address, request->server_port),
+				      method, address, port),
 			request->time_to_first_byte_ns);
 	if (record->setup_ns)
-		metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT_CONNECT, name,
-				      request->server_address, request->server_port),
+		metric_record(SERIES(telemetry->families, FAMILY_HTTP_CLIENT_CONNECT, name, address,
+				      port),
 			record->setup_ns);
 }
 
