@@ -259,7 +259,8 @@ run: ## install what is missing, build, run in the foreground (sudo make run ARG
 test: ## install what is missing and run every test (sudo make test)
 	@deploy/setup.sh build test arm64 kernels
 	@status=0; { $(MAKE) all && $(MAKE) unit && $(MAKE) sanitize && $(MAKE) clang && $(MAKE) cross && \
-		$(MAKE) fmt-check && $(MAKE) fuzz-check && $(MAKE) test-kernels && $(MAKE) integration; } || \
+		$(MAKE) fmt-check && $(MAKE) fuzz-check && $(MAKE) test-kernels && $(MAKE) torture-check && \
+		$(MAKE) integration; } || \
 		status=$$?; $(give_back); exit $$status
 
 # qemu-user makes up /proc/self/stat, which this one reads, and gives zeros there.
@@ -301,14 +302,27 @@ cross: ## build for arm64 and run that architecture's unit tests under qemu-user
 .PHONY: unit-build
 unit-build: $(UNIT_TESTS)
 
-# Python's and pytest's caches go to build/ as well, where they are given back and cleaned. The
-# folder is what pytest takes where PYTEST_ARGS has no path.
-.PHONY: integration
-integration: all ## tests against real programs on this kernel (as root; PYTEST_ARGS="-k nginx")
+# Python's and pytest's caches go to build/ as well, where they are given back and cleaned. $(1) is
+# what pytest takes where PYTEST_ARGS has no path.
+define run_pytest
 	@status=0; PYTHONPYCACHEPREFIX=$(CURDIR)/build/pycache \
-		$(PYTHON) -m pytest -o cache_dir=$(CURDIR)/build/pytest -o testpaths=tests/integration \
+		$(PYTHON) -m pytest -o cache_dir=$(CURDIR)/build/pytest -o testpaths=$(1) \
 		--rootdir=$(CURDIR) $(PYTEST_ARGS) || status=$$?; \
 	$(give_back); exit $$status
+endef
+
+.PHONY: integration
+integration: all ## tests against real programs on this kernel (as root; PYTEST_ARGS="-k nginx")
+	$(call run_pytest,tests/integration)
+
+.PHONY: torture torture-check
+torture: export TORTURE_SECONDS = 30
+torture: export CHURN_SECONDS = 1200
+torture torture-check: all
+	@$(MAKE) SANITIZE=1 all
+	$(call run_pytest,tests/torture)
+torture: ## hostile neighbours, under the sanitizers, and 20 minutes of all of them at once (as root)
+torture-check: ## the same, for minutes
 
 # Probes run here as plain C under clang's sanitizers: tests/fuzz/bpf/ stands in for libbpf's
 # headers. The probes load eight bytes from wherever they begin, which BPF is free to do.

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the attacks share, and how a test runs them.
+
+An attack is a program of its own, attacks/NAME.py, that does something nasty until its time is over:
+
+    attacks/NAME.py SECONDS SEED SONDE_PORT
+
+It needs no Sonde to run, ends by itself, and leaves nothing behind. Exit status 77: this machine does
+not have what the attack needs.
+"""
+import argparse
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attacks")
+SKIPPED = 77
+
+
+class Attack:
+    """The arguments of an attack, from its side: `while attack.goes_on(): …`."""
+
+    def __init__(self):
+        parser = argparse.ArgumentParser()
+        parser.add_argument("seconds", type=float)
+        parser.add_argument("seed", type=int)
+        parser.add_argument("port", type=int, help="of Sonde's listener")
+        arguments = parser.parse_args()
+        self.end = time.monotonic() + arguments.seconds
+        self.random = random.Random(arguments.seed)
+        self.port = arguments.port
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    def goes_on(self, pause=0.0):
+        """False once the time is over."""
+        time.sleep(pause)
+        return time.monotonic() < self.end
+
+    def word(self, least=3, most=12):
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        return "".join(self.random.choices(letters, k=self.random.randint(least, most)))
+
+    def nasty(self):
+        """A text that something on its way might trip over; no NUL, as names cannot have one."""
+        return self.random.choice((
+            b"_overflow", b"_other", b"kernel", b"sonde", b"external", b"localhost", b"",
+            b"\x1b]0;owned\x07", b"\x1b[2J", "\u202egnp.exe".encode(), "e\u0301".encode() * 40,
+            b"\xff\xfe\x80", b'"} 1\n{x="', b"\\", b"{{.}}", b"$(id)", b"../../etc/passwd",
+            b"x" * 4000, "\U0001f9e8".encode() * 80, b"\r\nX: y", b"a\tb", b" ", b"%s%n",
+            b"y" * 255 + bytes([self.random.randrange(65, 91)]),
+            bytes(self.random.choices(range(1, 256), k=self.random.randint(1, 300)))))
+
+
+@contextlib.contextmanager
+def running(name, seconds, seed, sonde_port):
+    """Runs an attack for the block; gives its process. It must end well."""
+    with subprocess.Popen(
+            ["/usr/bin/python3", os.path.join(FOLDER, f"{name}.py"), str(seconds), str(seed),
+             str(sonde_port)],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            env=dict(os.environ, PYTHONPATH=os.path.dirname(FOLDER))) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode in (0, SKIPPED), f"attack {name}: {errors.decode()}"
+
+
+def names():
+    return sorted(file[:-3] for file in os.listdir(FOLDER) if file.endswith(".py"))
