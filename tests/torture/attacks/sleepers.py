@@ -10,7 +10,7 @@ SLEEPERS = 1100
 attack = Attack()
 pids = []
 try:
-    while attack.goes_on(0.001 if len(pids) < SLEEPERS else 0.1):
+    while attack.goes_on(0 if len(pids) < SLEEPERS else 0.1):
         if len(pids) < SLEEPERS:
             pids.append(os.posix_spawn("/bin/sleep", ["sleep", "3600"],
                                        {"OTEL_SERVICE_NAME": f"sleeper-{len(pids)}"}))
