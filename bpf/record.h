@@ -64,6 +64,8 @@ enum record_type {
 	RECORD_HTTP_ACTIVE,
 	RECORD_DNS,
 	RECORD_RESOLVERS,
+	RECORD_WORKLOAD_IDLE, /* as RECORD_WORKLOAD_END, but that a task may live that did nothing
+				 for long; it gets another number when it does something */
 	RECORD_TYPES
 };
 

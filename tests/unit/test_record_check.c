@@ -49,7 +49,8 @@ static size_t least_size(enum record_type type)
 {
 	switch (type) {
 	case RECORD_WORKLOAD: return sizeof(struct record_workload);
-	case RECORD_WORKLOAD_END: return sizeof(struct record);
+	case RECORD_WORKLOAD_END:
+	case RECORD_WORKLOAD_IDLE: return sizeof(struct record);
 	case RECORD_CLOCK: return sizeof(struct record_clock);
 	case RECORD_EVENTS: return sizeof(struct record_events);
 	case RECORD_HTTP: return offsetof(struct record_http, line);

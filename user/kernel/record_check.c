@@ -15,6 +15,7 @@ _Static_assert(RECORD_SIZE_MAX >= sizeof(struct record_syscall) +
 static const size_t fixed_size[RECORD_TYPES] = {
 	[RECORD_WORKLOAD] = sizeof(struct record_workload),
 	[RECORD_WORKLOAD_END] = sizeof(struct record),
+	[RECORD_WORKLOAD_IDLE] = sizeof(struct record),
 	[RECORD_CLOCK] = sizeof(struct record_clock),
 	[RECORD_EVENTS] = sizeof(struct record_events),
 	[RECORD_HTTP] = offsetof(struct record_http, line),
@@ -166,6 +167,7 @@ bool record_is_valid(const struct record *record, size_t size)
 	case RECORD_SLOW_SYSCALL:
 		return has_end(((const struct record_slow_syscall *)self)->comm, COMM_LEN);
 	case RECORD_WORKLOAD_END:
+	case RECORD_WORKLOAD_IDLE:
 	case RECORD_CLOCK:
 	case RECORD_FORK:
 	case RECORD_TCP_LISTENER:
@@ -181,6 +183,7 @@ bool record_loss(const struct record *record, size_t size, struct record_events 
 	static const enum source sources[RECORD_TYPES] = {
 		[RECORD_WORKLOAD] = SOURCE_WORKLOAD,
 		[RECORD_WORKLOAD_END] = SOURCE_WORKLOAD,
+		[RECORD_WORKLOAD_IDLE] = SOURCE_WORKLOAD,
 		[RECORD_CLOCK] = SOURCES,
 		[RECORD_EVENTS] = SOURCES,
 		[RECORD_HTTP] = SOURCE_HTTP,

@@ -233,7 +233,9 @@ static void key_remove(struct workloads *workloads, __u32 number)
 
 static void give_back(struct workloads *workloads, __u32 number)
 {
-	struct record end = {.type = RECORD_WORKLOAD_END, .workload = number};
+	struct record end = {.type = workloads->numbers[number].idle ? RECORD_WORKLOAD_IDLE
+								     : RECORD_WORKLOAD_END,
+		.workload = number};
 	static const struct workload nobody;
 
 	if (workloads->numbers[number].told)

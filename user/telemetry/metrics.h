@@ -83,6 +83,15 @@ void metrics_tick(struct metrics *metrics, uint64_t now_ns, int64_t realtime_off
 struct metric_service *metrics_service_begin(struct metrics *metrics, const char *name);
 void metrics_service_end(struct metric_service *service);
 
+/* The same, but that a process may live that did nothing for long: the service has not ended. */
+void metrics_service_sleep(struct metric_service *service);
+
+/*
+ * No process of one begin is known to live, though its end was not told yet, or one lives again:
+ * the service gives way before others when none of its begins has one. NULL is taken for nothing.
+ */
+void metrics_service_rest(struct metric_service *service, bool rests);
+
 /* Registers a family; `description` must outlive `metrics`. Never NULL: aborts without memory. */
 struct metric_family *metrics_family(
 	struct metrics *metrics, const struct metric_description *description);

@@ -21,6 +21,7 @@ struct metric_series {
 	struct metric_service *service; /* whose room it takes; NULL: it needs none */
 	struct metric_series *prev,
 		*next; /* in a list of series_budget.h, or of those that have gone */
+	struct metric_series *group_prev, *group_next; /* in the list of its group */
 	union {
 		uint64_t total; /* counter */
 		double real;    /* gauge, counter that was set */

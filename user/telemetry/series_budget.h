@@ -9,6 +9,10 @@
  * not turn over and over. Before anybody else, services give way that have ended, and those that
  * did nothing for 10 s, these down to half of an equal share.
  *
+ * Names are cheap, so an equal share is small where somebody makes thousands of services. Hence
+ * each group of families has a part of all room as well, which no other group can keep: a thousand
+ * programs that only make system calls leave others the room for their requests.
+ *
  * A gauge that is not 0 says what is now: such ones are listed apart, and go last.
  */
 #ifndef SONDE_SERIES_BUDGET_H
@@ -27,6 +31,9 @@
 /* A service in which nothing changes for so long rests, or has ended and this was not told yet. */
 #define SERVICE_IDLE_NS 10000000000ULL
 
+/* For so long the figures of who has ended may still come in. */
+#define SERVICE_LAST_NS 3000000000ULL
+
 /* What the families of one group take of a service's room. */
 struct series_share {
 	struct metric_series *used;     /* least recently used first */
@@ -39,7 +46,10 @@ struct metric_service {
 	struct metric_service *prev, *next; /* in one of the lists of struct series_budget */
 	UT_hash_handle hh;
 	size_t processes; /* how many begins had no end yet */
+	size_t resting;   /* for how many of these no process is known to live */
+	bool sleeps;      /* another one may live */
 	size_t claims;    /* it is being given room: not to be freed */
+	uint64_t rested_ns;
 	uint64_t used_ns; /* when a series changed last, or its last process ended */
 	size_t samples;
 	struct series_share shares[METRIC_GROUPS_MAX];
@@ -51,8 +61,10 @@ struct series_budget {
 	size_t samples_max, per_service_max;
 	uint64_t ttl_ns; /* 0: nothing goes by itself */
 	size_t samples;
-	struct metric_service *services;       /* by name */
-	struct metric_service *living, *ended; /* least recently used first */
+	size_t group_samples[METRIC_GROUPS_MAX];
+	struct metric_series *group_used[METRIC_GROUPS_MAX]; /* as series_share.used, of all */
+	struct metric_service *services;                     /* by name */
+	struct metric_service *living, *ended; /* least recently used first; who rests has ended */
 	size_t living_count;
 	struct metric_service *largest; /* NULL: to be looked for */
 	uint64_t used_up_ns;            /* the tick at which no unused series was found any more */
@@ -84,7 +96,6 @@ struct metric_series *budget_victim(
 void budget_clear(struct metrics *metrics);
 
 /* A service whose series have been kept for long enough, after that one or the first; or NULL. */
-struct metric_service *budget_expired(
-	const struct metrics *metrics, const struct metric_service *after);
+struct metric_service *budget_expired(struct metrics *metrics, const struct metric_service *after);
 
 #endif

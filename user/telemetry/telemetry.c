@@ -34,6 +34,12 @@ struct workload_shares {
 
 #define HOSTS_MAX 4096 /* names of all services together */
 
+/* What is known of a workload's processes from their begins and ends. */
+struct workload_processes {
+	unsigned count;
+	bool rest; /* there were some, and all have ended */
+};
+
 struct telemetry {
 	struct identity *identity;
 	struct routes *routes;
@@ -53,6 +59,7 @@ struct telemetry {
 	/* Some 720 KiB, of which only the pages of workloads that were told of are ever there. */
 	struct workload_shares shares[WORKLOADS_MAX];
 	struct metric_service *services[WORKLOADS_MAX]; /* of numbers in use, as to be alive */
+	struct workload_processes processes[WORKLOADS_MAX];
 };
 
 static void take_dns_lookup(void *context, const struct dns_lookup *lookup);
@@ -332,12 +339,33 @@ static void take_dns_full(void *context, enum limit limit, __u32 workload)
 
 /* --- processes --- */
 
+/*
+ * Counts the processes of a workload that began since it was told of. The last one's exit is known
+ * at once, long before the probes are sure that no task has the number any more.
+ */
+static void count_processes(struct telemetry *telemetry, __u32 workload, int change)
+{
+	struct workload_processes *processes;
+	bool rests;
+
+	if (workload >= WORKLOADS_MAX || !telemetry->services[workload])
+		return;
+	processes = &telemetry->processes[workload];
+	if (change > 0 || processes->count) /* else the end of one that came from elsewhere */
+		processes->count += (unsigned)change;
+	rests = !processes->count;
+	if (rests != processes->rest)
+		metrics_service_rest(telemetry->services[workload], rests);
+	processes->rest = rests;
+}
+
 static void take_exec(
 	struct telemetry *telemetry, const struct record_exec *record, const char *name)
 {
 	char arguments[ARGUMENTS_LEN + 1];
 	size_t length = record->arguments_length;
 
+	count_processes(telemetry, record->record.workload, 1);
 	metric_add(SERIES(telemetry->families, FAMILY_PROCESS_STARTS, name), 1);
 	memcpy(arguments, record->arguments, length);
 	for (size_t i = 0; i < length; i++)
@@ -359,6 +387,7 @@ static void take_exit(
 			     : record->code   ? "error"
 					      : "success";
 
+	count_processes(telemetry, record->record.workload, -1);
 	metric_add(SERIES(telemetry->families, FAMILY_PROCESS_EXITS, name, reason), 1);
 	metric_record(
 		SERIES(telemetry->families, FAMILY_PROCESS_LIFETIME, name), record->lifetime_ns);
@@ -417,6 +446,15 @@ static void take_slow_syscall(
 
 /* --- workloads --- */
 
+static void processes_forget(struct telemetry *telemetry, __u32 workload)
+{
+	struct workload_processes *processes = &telemetry->processes[workload];
+
+	if (processes->rest)
+		metrics_service_rest(telemetry->services[workload], false);
+	*processes = (struct workload_processes){0};
+}
+
 static void take_workload(struct telemetry *telemetry, const struct record_workload *record)
 {
 	struct metric_service **service = &telemetry->services[record->record.workload], *before;
@@ -424,12 +462,14 @@ static void take_workload(struct telemetry *telemetry, const struct record_workl
 	dns_lookups_begin(telemetry->dns, record->record.workload);
 	identity_on_workload(telemetry->identity, record);
 	before = *service;
+	processes_forget(telemetry, record->record.workload);
 	*service = metrics_service_begin(telemetry->metrics,
 		identity_service(telemetry->identity, record->record.workload)->name);
 	metrics_service_end(before);
 }
 
-static void take_workload_end(struct telemetry *telemetry, __u32 workload)
+static void take_workload_end(
+	struct telemetry *telemetry, __u32 workload, void (*end)(struct metric_service *service))
 {
 	struct workload_shares *shares = &telemetry->shares[workload];
 
@@ -440,7 +480,8 @@ static void take_workload_end(struct telemetry *telemetry, __u32 workload)
 			gauge_share_end(&shares->http[role][method].active);
 			gauge_share_end(&shares->http[role][method].long_active);
 		}
-	metrics_service_end(telemetry->services[workload]);
+	processes_forget(telemetry, workload);
+	end(telemetry->services[workload]);
 	telemetry->services[workload] = NULL;
 }
 
@@ -453,7 +494,12 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 	(void)size; /* each record says itself how long it is */
 	switch ((enum record_type)record->type) {
 	case RECORD_WORKLOAD: take_workload(telemetry, (const void *)record); break;
-	case RECORD_WORKLOAD_END: take_workload_end(telemetry, record->workload); break;
+	case RECORD_WORKLOAD_END:
+		take_workload_end(telemetry, record->workload, metrics_service_end);
+		break;
+	case RECORD_WORKLOAD_IDLE:
+		take_workload_end(telemetry, record->workload, metrics_service_sleep);
+		break;
 	case RECORD_CLOCK:
 		telemetry->realtime_offset_ns =
 			((const struct record_clock *)record)->realtime_offset_ns;
@@ -478,6 +524,7 @@ void telemetry_take(void *context, const struct record *record, size_t size)
 	case RECORD_TCP_REFUSALS: flows_take(telemetry->flows, record); break;
 	case RECORD_EXEC: take_exec(telemetry, (const void *)record, name); break;
 	case RECORD_FORK:
+		count_processes(telemetry, record->workload, 1);
 		metric_add(SERIES(telemetry->families, FAMILY_PROCESS_FORKS, name), 1);
 		break;
 	case RECORD_EXIT: take_exit(telemetry, (const void *)record, name); break;
