@@ -102,12 +102,17 @@ def test_kill_leaves_nothing_attached_or_pinned(tmp_path):
 def test_hangup_reads_the_configuration_again_and_keeps_the_old_one_if_it_is_bad(tmp_path):
     configuration = tmp_path / "sonde.yaml"
     configuration.write_text("log-level: info\nslow-syscall: 10s\n")
-    command = ["/usr/bin/python3", "-c",
-               "import socket; a, b = socket.socketpair(); a.settimeout(None); "
-               "import threading; threading.Timer(0.3, lambda: b.send(b'x')).start(); a.recv(1)"]
+    # waits 0.3 s for the lock of a file, which is no wait by nature
+    command = ["/usr/bin/python3", "-c", """
+import fcntl, tempfile, threading
+with tempfile.NamedTemporaryFile() as file, open(file.name) as a, open(file.name) as b:
+    fcntl.flock(a, fcntl.LOCK_EX)
+    threading.Timer(0.3, fcntl.flock, (a, fcntl.LOCK_UN)).start()
+    fcntl.flock(b, fcntl.LOCK_EX)
+"""]
 
     with Sonde(tmp_path, "--config", str(configuration), "--log-format", "json") as sonde:
-        def slow_reads(name):
+        def slow_calls(name):
             subprocess.run(command, env=clean_environment(OTEL_SERVICE_NAME=name), check=True)
             time.sleep(0.5)
             return sum(s[2] for s in sonde.metrics().select("sonde_syscall_slow_total")
@@ -120,14 +125,14 @@ def test_hangup_reads_the_configuration_again_and_keeps_the_old_one_if_it_is_bad
             return wait_until(lambda: [line for line in log_lines(sonde)[before:]
                                        if expected in line["message"]], f"says: {expected}")[0]
 
-        assert slow_reads("hangup-before") == 0
+        assert slow_calls("hangup-before") == 0
         hang_up("log-level: info\nslow-syscall: 50ms\n", "configuration read again")
-        assert slow_reads("hangup-after") >= 1
+        assert slow_calls("hangup-after") >= 1
 
         refused = hang_up("log-level: info\nslow-syscall: soon\n", "old one stays")
         assert refused["level"] == "error"
         assert f"{configuration}:2" in refused["reason"] and "slow-syscall" in refused["reason"]
-        assert slow_reads("hangup-refused") >= 1, "the old value stays"
+        assert slow_calls("hangup-refused") >= 1, "the old value stays"
 
         refused = hang_up("no-such-key: 1\n", "old one stays")
         assert f"{configuration}:1" in refused["reason"] and "no-such-key" in refused["reason"]

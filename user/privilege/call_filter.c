@@ -38,7 +38,7 @@ static const char *const allowed[] = {
 	"access", "close", "close_range", "dup", "dup2", "dup3", "eventfd2", "faccessat",
 	"faccessat2", "fadvise64", "fchmod", "fchown", "fcntl", "fstat", "fstatfs", "fsync",
 	"ftruncate", "getcwd", "getdents64", "lseek", "lstat", "newfstatat", "open", "openat",
-	"pipe", "pipe2", "pread64", "preadv", "pwrite64", "pwritev", "read", "readlink",
+	"openat2", "pipe", "pipe2", "pread64", "preadv", "pwrite64", "pwritev", "read", "readlink",
 	"readlinkat", "readv", "stat", "statfs", "statx", "write", "writev",
 	/* waiting */
 	"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "poll", "ppoll",
