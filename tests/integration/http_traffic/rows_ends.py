@@ -346,7 +346,7 @@ class AnswersAreReadAfterAReset(Row):
 
 class NoHttp(Row):
     """Other protocols, some of which begin like a request, and connections that say nothing."""
-    OTHERS = [b"", b"\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"*1\r\n$4\r\nPING\r\n", b"EHLO truth\r\n",
+    OTHERS = [b"", b"\r\nNOOP\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"*1\r\n$4\r\nPING\r\n", b"EHLO truth\r\n",
               b"SET key 0 0 5\r\nvalue\r\n", b"GET key\r\n", b"GET /r0\r\n",
               b"OPTIONS rtsp://truth/r1 RTSP/1.0\r\nCSeq: 1\r\n\r\n",
               b"INVITE sip:truth SIP/2.0\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

@@ -12,7 +12,10 @@ DIFFERENCES = [("tracepoints", (6, 16), BEGINS)]
 
 # (row, the release whose kernels can serve it, why older ones cannot): it is not run there
 UNSERVED = [("over-mptcp", (5, 15), "Debian's kernel is built without MPTCP"),
-            *((row, (5, 15), "Debian's kernel is built without TLS") for row in kernel_tls.ROWS)]
+            *((row, (5, 15), "Debian's kernel is built without TLS") for row in kernel_tls.ROWS),
+            *((row, (99, 0), "only tracepoints tell when mapped bytes are received, and all hooks "
+               "are compared here") for row in ("receive-by-zerocopy-receive",
+                                                "zerocopy-receive-then-idle"))]
 
 
 def release():
