@@ -52,10 +52,17 @@ static void mend_http(struct record_http *http)
 {
 	http->role %= HTTP_CLIENT + 1;
 	http->flags &= HTTP_LINE_TRUNCATED | HTTP_PIPELINED | HTTP_UPGRADED | HTTP_REQUEST_PARTIAL |
-		       HTTP_UNIX | HTTP_OPEN;
+		       HTTP_UNIX | HTTP_OPEN | HTTP_PROXIED;
 	http->error %= HTTP_RESPONSE_INVALID + 1;
+	http->end %= HTTP_END_UNKNOWN + 1;
 	http->status %= 1000;
 	http->line_length %= HTTP_LINE_LEN + 1;
+	http->host_length %= HTTP_HOST_LEN + 1;
+	if (http->role != HTTP_CLIENT || http->flags & HTTP_UNIX)
+		http->host_length = 0;
+	if (http->line_length + http->host_length > HTTP_LINE_LEN)
+		http->line_length = HTTP_LINE_LEN - http->host_length;
+	http->host_lines %= 3;
 	http->path_length = http->flags & HTTP_UNIX ? http->path_length % UNIX_PATH_LEN : 0;
 	END(http->traceparent);
 }
