@@ -15,16 +15,24 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "integration"))
+from harness import wait_until  # noqa: E402
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attacks")
 SKIPPED = 77
+NOBODY = 65534
 
 
 class Attack:
-    """The arguments of an attack, from its side: `while attack.goes_on(): …`."""
+    """The arguments of an attack, from its side: `while attack.goes_on(): …`.
 
-    def __init__(self):
+    It goes on as nobody: what it takes is to be that user's share, and no one else's.
+    """
+
+    def __init__(self, needs_root=False):
         parser = argparse.ArgumentParser()
         parser.add_argument("seconds", type=float)
         parser.add_argument("seed", type=int)
@@ -34,6 +42,10 @@ class Attack:
         self.random = random.Random(arguments.seed)
         self.port = arguments.port
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        if not needs_root:
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
 
     def goes_on(self, pause=0.0):
         """False once the time is over."""
@@ -56,13 +68,42 @@ class Attack:
 
 
 @contextlib.contextmanager
+def session():
+    """A control group, as a user's programs have one; gives its folder, or None where none can be."""
+    with tempfile.TemporaryDirectory() as root:
+        if subprocess.run(["mount", "-t", "cgroup2", "none", root], check=False).returncode:
+            yield None
+            return
+        folder = os.path.join(root, f"torture-session-{os.path.basename(root)}")
+        try:
+            os.mkdir(folder)
+            yield folder
+            wait_until(lambda: empty(folder), "all of an attack has ended")
+            os.rmdir(folder)
+        finally:
+            subprocess.run(["umount", root], check=True)
+
+
+def empty(folder):
+    with open(os.path.join(folder, "cgroup.procs"), encoding="ascii") as processes:
+        return not processes.read()
+
+
+def enter(folder, pid):
+    with open(os.path.join(folder, "cgroup.procs"), "w", encoding="ascii") as processes:
+        processes.write(str(pid))
+
+
+@contextlib.contextmanager
 def running(name, seconds, seed, sonde_port):
     """Runs an attack for the block; gives its process. It must end well."""
-    with subprocess.Popen(
+    with session() as folder, subprocess.Popen(
             ["/usr/bin/python3", os.path.join(FOLDER, f"{name}.py"), str(seconds), str(seed),
              str(sonde_port)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=dict(os.environ, PYTHONPATH=os.path.dirname(FOLDER))) as process:
+        if folder:
+            enter(folder, process.pid)
         try:
             yield process
         finally:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Control groups with the names of containers that come and go, and a program that moves through."""
+"""Control groups with the names of containers that come and go, and a program that moves through.
+
+They lie as deep as those that a user may make, below three that only root makes.
+"""
 import contextlib
 import os
 import sys
@@ -9,14 +12,15 @@ import signal
 
 from attack import SKIPPED, Attack
 
-attack = Attack()
+attack = Attack(needs_root=True)
 with tempfile.TemporaryDirectory() as root:
     if subprocess.run(["mount", "-t", "cgroup2", "none", root], check=False).returncode:
         sys.exit(SKIPPED)
-    top = os.path.join(root, f"torture-{os.getpid()}")
+    mine = os.path.join(root, f"torture-{os.getpid()}")
+    top = os.path.join(mine, "user", "session")
     mover = os.posix_spawn("/bin/sleep", ["sleep", "3600"], {})
     try:
-        os.mkdir(top)
+        os.makedirs(top)
         while attack.goes_on():
             digits = "".join(attack.random.choices("0123456789abcdef", k=64))
             group = os.path.join(top, attack.random.choice((
@@ -37,6 +41,6 @@ with tempfile.TemporaryDirectory() as root:
     finally:
         os.kill(mover, signal.SIGKILL)
         os.waitpid(mover, 0)
-        for group in [*(entry.path for entry in os.scandir(top) if entry.is_dir()), top]:
-            os.rmdir(group)
+        for folder, _, _ in os.walk(mine, topdown=False):
+            os.rmdir(folder)
         subprocess.run(["umount", root], check=True)

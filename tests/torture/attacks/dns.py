@@ -11,7 +11,7 @@ from attack import SKIPPED, Attack
 
 CLONE_NEWNET = 0x40000000
 
-attack = Attack()
+attack = Attack(needs_root=True)
 try:
     os.unshare(CLONE_NEWNET)
 except AttributeError:  # before Python 3.12
