@@ -319,11 +319,12 @@ integration: all ## tests against real programs on this kernel (as root; PYTEST_
 .PHONY: torture torture-check
 torture: export TORTURE_SECONDS = 30
 torture: export CHURN_SECONDS = 1200
-torture torture-check: all
+torture: all ## hostile neighbours, under the sanitizers, and 20 minutes of all of them at once (as root)
 	@$(MAKE) SANITIZE=1 all
 	$(call run_pytest,tests/torture)
-torture: ## hostile neighbours, under the sanitizers, and 20 minutes of all of them at once (as root)
-torture-check: ## the same, for minutes
+torture-check: all ## each of them for seconds
+	@$(MAKE) SANITIZE=1 all
+	$(call run_pytest,tests/torture/test_attacks.py)
 
 # Probes run here as plain C under clang's sanitizers: tests/fuzz/bpf/ stands in for libbpf's
 # headers. The probes load eight bytes from wherever they begin, which BPF is free to do.

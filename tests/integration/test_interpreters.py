@@ -24,7 +24,9 @@ PROGRAMS = {
 
 
 def interpreter(name):
-    return shutil.which(name) or pytest.skip(f"{name} is not installed")
+    """Debian's one first: another on the PATH may be a script that starts it."""
+    return (shutil.which(name, path="/usr/bin") or shutil.which(name) or
+            pytest.skip(f"{name} is not installed"))
 
 
 def write(folder, name, text):
