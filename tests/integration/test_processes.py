@@ -55,12 +55,13 @@ def test_each_of_2000_brief_processes_counts_under_its_own_name(sonde, calls):
     assert sonde.metrics().dropped("workload") == 0
 
 
-def test_300_names_one_after_another_keep_their_figures(sonde, calls):
+def test_300_names_one_after_another_keep_their_figures(tmp_path, calls):
     names = [unique(f"fleeting-{i}") for i in range(300)]
-    assert run("/usr/bin/python3", "-c", SPAWNER, calls, "300", *names)[0] == 0
-    expect(sonde, *[(STARTS, {"service_name": name}, 1) for name in names],
-           *[(EXITS, {"service_name": name, "reason": "success"}, 1) for name in names],
-           *[(CALLS, {"service_name": name, "syscall": "getppid"}, 10) for name in names])
+    with Sonde(tmp_path, "--series-limit", "200000") as sonde:  # each has some 200
+        assert run("/usr/bin/python3", "-c", SPAWNER, calls, "300", *names)[0] == 0
+        expect(sonde, *[(STARTS, {"service_name": name}, 1) for name in names],
+               *[(EXITS, {"service_name": name, "reason": "success"}, 1) for name in names],
+               *[(CALLS, {"service_name": name, "syscall": "getppid"}, 10) for name in names])
 
 
 def test_exit_reasons_are_success_error_and_signal(sonde, calls):
