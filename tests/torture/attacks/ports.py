@@ -5,9 +5,12 @@ import socket
 
 from attack import Attack
 
+# Below the ports that the kernel gives by itself: the neighbours' own servers listen there.
+PORTS = range(10000, 32768)
+
 attack = Attack()
 while attack.goes_on(0.0005):
-    port = attack.random.randrange(20000, 60000)
+    port = attack.random.choice(PORTS)
     with socket.socket() as client, contextlib.suppress(OSError):
         client.connect(("127.0.0.1", port))
     if attack.random.random() < 0.1:
