@@ -32,7 +32,7 @@ def test_memory_series_descriptors_and_maps_are_flat(tmp_path):
     with Sonde(tmp_path, "--series-ttl", f"{int(SECONDS / 10) + 1}s") as sonde, \
             Neighbour("old") as old, contextlib.ExitStack() as attacks:
         for number, name in enumerate(attack.names()):
-            attacks.enter_context(attack.running(name, SECONDS + 120, SEED + number, sonde.port))
+            attacks.enter_context(attack.running(name, SECONDS + 60, SEED + number, sonde.port))
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             time.sleep(SECONDS / SAMPLES)

@@ -16,7 +16,7 @@ def rename():
         libc.prctl(PR_SET_NAME, attack.nasty()[:15], 0, 0, 0)
 
 
-threads = [threading.Thread(target=rename) for _ in range(8)]
+threads = [threading.Thread(target=rename, daemon=True) for _ in range(8)]
 for thread in threads:
     thread.start()
 rename()
