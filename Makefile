@@ -3,7 +3,7 @@
 # Builds Sonde into build/. `make help` lists what it can do; CONTRIBUTING.md says how to work with it.
 #
 #   bpf/sonde.bpf.c ─ clang ─ bpftool → build/sonde*.skel.h ┐
-#   user/export/NAME.proto ─ protoc-c ─→ build/export/ ─────┼→ build/libsonde.a ─→ build/sonde
+#   user/export/**/NAME.proto ─ protoc-c ─→ build/export/ ──┼→ build/libsonde.a ─→ build/sonde
 #   user/**/NAME.c ─────────────────────────────────────────┘                   └→ build/tests/unit/…
 #
 # The object code for the kernel is linked into the daemon, so one file is all that gets installed.
@@ -97,11 +97,12 @@ endif
 
 # --- sources ---
 
-PROTO_SOURCES := $(sort $(wildcard user/export/*.proto))
-USER_SOURCES  := $(sort $(wildcard user/*.c user/*/*.c))
+PROTO_SOURCES := $(sort $(wildcard user/export/*/*.proto))
+USER_SOURCES  := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SHARED   := $(sort $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c)))
-FMT_SOURCES   := $(sort $(wildcard bpf/*.[ch] user/*.[ch] user/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
+FMT_SOURCES   := $(sort $(wildcard \
+	bpf/*.[ch] user/*.[ch] user/*/*.[ch] user/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
 BPF_OBJECTS   := $(BUILD)/bpf/sonde.o $(BUILD)/bpf/sonde_tables.o
 PROTO_HEADERS := $(PROTO_SOURCES:user/%.proto=$(BUILD)/%.pb-c.h)
@@ -125,7 +126,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WE
 # Asked when first needed, not when this file is read: `sudo make run` begins on a machine that has
 # no pkg-config yet, and a make with nothing to do should not pay for it.
 PACKAGES := libbpf libelf zlib libprotobuf-c libmicrohttpd libcurl yaml-0.1 libseccomp
-LINKED   := $(filter-out libcurl,$(PACKAGES)) # loaded when wanted: user/export/curl_api.h
+LINKED   := $(filter-out libcurl,$(PACKAGES)) # loaded when wanted: user/export/otlp/curl_api.h
 packages_cflags = $(eval packages_cflags := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(packages_cflags)
 packages_libs   = $(eval packages_libs := $$(shell $(PKG_CONFIG) --libs $(LINKED)))$(packages_libs)
 
@@ -192,7 +193,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 $(BUILD)/export/%.pb-c.h: user/export/%.proto
 	$(say) GEN $@
 	$(Q)mkdir -p $(@D)
-	$(Q)protoc-c --proto_path=user/export --c_out=$(BUILD)/export $<
+	$(Q)protoc-c --proto_path=user --c_out=$(BUILD) $<
 
 # Lines SYSCALL_NAME(0, "read") for this architecture, to be included inside an array. Two passes
 # through the preprocessor, because some architectures define one number by another.
@@ -259,7 +260,7 @@ run: ## install what is missing, build, run in the foreground (sudo make run ARG
 test: ## install what is missing and run every test (sudo make test)
 	@deploy/setup.sh build test arm64 kernels
 	@status=0; { $(MAKE) all && $(MAKE) unit && $(MAKE) sanitize && $(MAKE) clang && $(MAKE) cross && \
-		$(MAKE) fmt-check && $(MAKE) fuzz-check && $(MAKE) test-kernels && $(MAKE) torture-check && \
+		$(MAKE) fmt-check && $(MAKE) layers && $(MAKE) fuzz-check && $(MAKE) test-kernels && $(MAKE) torture-check && \
 		$(MAKE) integration; } || \
 		status=$$?; $(give_back); exit $$status
 
@@ -299,6 +300,10 @@ clang: ## build everything with clang, whose warnings differ from gcc's
 .PHONY: cross
 cross: ## build for arm64 and run that architecture's unit tests under qemu-user
 	@$(MAKE) ARCH=arm64 all unit
+
+.PHONY: layers
+layers: ## no folder of user/ includes what is above it
+	@tests/layers.py
 
 .PHONY: unit-build
 unit-build: $(UNIT_TESTS)
@@ -377,7 +382,7 @@ $(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/fuzz_%.o
 	$(say) LINK $@
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) $(FUZZ_LIBS) -o $@
 
--include $(wildcard build/fuzz/*.d build/fuzz/user/*.d build/fuzz/user/*/*.d)
+-include $(wildcard build/fuzz/*.d build/fuzz/user/*.d build/fuzz/user/*/*.d build/fuzz/user/*/*/*.d)
 
 # All targets side by side, each with $(1) and the inputs that it knows; new ones go to folder $(2).
 define fuzz_run
@@ -454,9 +459,9 @@ vmlinux: $(VMLINUX) ## regenerate vmlinux/ARCH/vmlinux.h from VMLINUX=/sys/kerne
 	mv $(BUILD)/vmlinux.h vmlinux/$(ARCH)/vmlinux.h
 
 .PHONY: unicode
-unicode: ## regenerate user/unicode_ranges.h from the tables of PYTHON
-	user/unicode_ranges.py > user/unicode_ranges.h
-	clang-format -i user/unicode_ranges.h
+unicode: ## regenerate user/base/unicode_ranges.h from the tables of PYTHON
+	user/base/unicode_ranges.py > user/base/unicode_ranges.h
+	clang-format -i user/base/unicode_ranges.h
 
 # Where no kernel of the architecture runs: that of Debian's suite SUITE.
 build/arm64/vmlinux.btf: FORCE

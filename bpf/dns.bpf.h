@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * DNS, as the side that asks sees it: tells each message that goes to or comes from port 53, raw.
- * What belongs together is found in user space (user/telemetry/dns_lookups.c), so all that is kept
- * here is which sockets ask without being connected.
+ * What belongs together is found in user space (user/telemetry/dns/dns_lookups.c), so all that is
+ * kept here is which sockets ask without being connected.
  *
  * The hooks are those of HTTP. All others' operations pay one comparison of their port.
  */

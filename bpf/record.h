@@ -9,7 +9,7 @@
  *
  * Records travel by three ways, and a reader need not care which: ring buffers (HTTP, TCP, DNS,
  * process, slow system call), the sweep of in-kernel tables (syscall, events, TCP progress), and
- * files. A change to a layout here raises RECORDING_VERSION in user/kernel/recording.h.
+ * files. A change to a layout here raises RECORDING_VERSION in user/record/recording.h.
  */
 #ifndef SONDE_RECORD_H
 #define SONDE_RECORD_H

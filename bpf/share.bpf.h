@@ -3,7 +3,7 @@
  * Fair shares of the tables that are filled on behalf of services. Who fills them is a holder: a
  * unit, a container or a user, as far as the kernel can tell (workload.bpf.h). A holder that has
  * more than SHARE_TIMES what is left gets nothing more: so one alone may take nearly all, and
- * whoever comes later still finds room. The daemon gives back (user/kernel/shares.h).
+ * whoever comes later still finds room. The daemon gives back (user/kernel/sweep/shares.h).
  */
 #ifndef SONDE_SHARE_BPF_H
 #define SONDE_SHARE_BPF_H

@@ -6,8 +6,8 @@
  * Both are inherited over fork and found anew when a process executes a program. The number is
  * lent: each thread asks for it again, at its next event, when `workload_generation` has moved on.
  * That happens when some process changes its cgroup, and when the daemon takes numbers back
- * (user/kernel/workloads.c): those that no task has any more, and, when they get short, those that
- * nobody has asked for. So who lives and does nothing has none, and finds one when it does
+ * (user/kernel/sweep/workloads.c): those that no task has any more, and, when they get short, those
+ * that nobody has asked for. So who lives and does nothing has none, and finds one when it does
  * something.
  *
  * The probes allot numbers from a queue; the daemon reads who a number is from `workloads`.

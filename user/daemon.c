@@ -13,18 +13,18 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "export/listener.h"
-#include "export/table.h"
+#include "base/clock.h"
+#include "base/log_writer.h"
+#include "base/startup.h"
+#include "export/server/listener.h"
+#include "export/terminal/live_table.h"
 #include "exports.h"
 #include "kernel/probes.h"
-#include "kernel/record_check.h"
-#include "kernel/recording.h"
-#include "log_writer.h"
 #include "own_metrics.h"
 #include "privilege/privilege.h"
-#include "startup.h"
-#include "telemetry/syscall_names.h"
+#include "record/record_check.h"
+#include "record/recording.h"
+#include "telemetry/syscall/syscall_names.h"
 #include "telemetry/telemetry.h"
 #include "version.h"
 
@@ -228,7 +228,7 @@ static void reload(struct daemon *daemon)
 		return;
 	}
 	log_configure(new.log_format, new.log_level);
-	if (telemetry_configure(daemon->telemetry, &new))
+	if (telemetry_configure(daemon->telemetry, &new.telemetry))
 		log_error("no memory for the new routes, the old ones stay");
 	if (daemon->probes) {
 		probes_set_slow_syscall(daemon->probes, new.slow_syscall_ns);
@@ -354,7 +354,7 @@ static int begin(struct daemon *daemon)
 		log_error("cannot start", log_str("error", strerror(-result)));
 		return result;
 	}
-	daemon->telemetry = telemetry_new(&daemon->config);
+	daemon->telemetry = telemetry_new(&daemon->config.telemetry);
 	if (daemon->telemetry)
 		daemon->own = own_metrics_new(telemetry_metrics(daemon->telemetry));
 	if (!daemon->own) {
@@ -499,7 +499,8 @@ int daemon_run(struct config *config, int argc, char *const *argv)
 
 	log_configure(config->log_format, config->log_level);
 	result = privileges_begin(config);
-	log_writer_begin(); /* without its thread the log works, too, but may wait */
+	log_writer_begin(
+		privilege_drop_thread); /* without its thread the log works, too, but may wait */
 	result = result ?: begin(&daemon);
 	startup_end();
 	if (result)

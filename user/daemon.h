@@ -6,7 +6,7 @@
 #ifndef SONDE_DAEMON_H
 #define SONDE_DAEMON_H
 
-#include "config.h"
+#include "config/config.h"
 
 /*
  * Takes over `config`. `argc` and `argv` are the flags, to be read again on SIGHUP. Returns the

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "config_otel.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config_otel.h"
 #include "version.h"
 
 /* What a new configuration leaves an old exporter to flush: nothing is drained meanwhile. */

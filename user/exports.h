@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-#include "config.h"
-#include "export/flow_log.h"
-#include "export/otlp.h"
+#include "config/config.h"
+#include "export/flows/flow_log.h"
+#include "export/otlp/otlp.h"
 #include "telemetry/telemetry.h"
 
 struct exports {

@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config.h"
+#include "base/utf8.h"
+#include "command/check.h"
+#include "command/flow_command.h"
+#include "config/config.h"
 #include "daemon.h"
-#include "export/flow_command.h"
-#include "kernel/check.h"
 #include "privilege/inherited.h"
-#include "utf8.h"
 #include "version.h"
 
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };

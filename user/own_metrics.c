@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#include "base/limit.h"
+#include "base/log_writer.h"
 #include "export/denial.h"
-#include "export/flow_log.h"
-#include "export/otlp.h"
+#include "export/flows/flow_log.h"
+#include "export/otlp/otlp.h"
 #include "kernel/probes.h"
-#include "limit.h"
-#include "log_writer.h"
-#include "telemetry/metrics.h"
+#include "telemetry/metrics/metrics.h"
 #include "telemetry/self.h"
 #include "version.h"
 

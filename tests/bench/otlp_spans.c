@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "export/otlp_encode.h"
-#include "export/otlp_messages.pb-c.h"
+#include "base/clock.h"
+#include "export/otlp/otlp_encode.h"
+#include "export/otlp/otlp_messages.pb-c.h"
 
 #define SPANS  400 /* a full batch */
 #define ROUNDS 201

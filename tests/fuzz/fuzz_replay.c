@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
-#include "export/exposition.h"
-#include "export/figures.h"
-#include "export/flow_json.h"
-#include "export/flow_page.h"
-#include "export/otlp_encode.h"
-#include "export/otlp_signal.h"
-#include "export/table.h"
-#include "kernel/record_check.h"
+#include "config/config.h"
+#include "export/prometheus/exposition.h"
+#include "export/terminal/figures.h"
+#include "export/flows/flow_json.h"
+#include "export/flows/flow_page.h"
+#include "export/otlp/otlp_encode.h"
+#include "export/otlp/otlp_signal.h"
+#include "export/terminal/live_table.h"
+#include "record/record_check.h"
 #include "telemetry/telemetry.h"
 
 #define RECORDS_AT_ONCE 64
@@ -225,7 +225,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct telemetry *telemetry = telemetry_new(&config);
+	struct telemetry *telemetry = telemetry_new(&config.telemetry);
 	struct figures_reader *reader = figures_reader_new();
 	unsigned choice = size ? data[0] : 0;
 

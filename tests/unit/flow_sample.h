@@ -3,7 +3,7 @@
 #ifndef SONDE_TEST_FLOW_SAMPLE_H
 #define SONDE_TEST_FLOW_SAMPLE_H
 
-#include "telemetry/flows.h"
+#include "telemetry/tcp/flows.h"
 
 struct flow_sample {
 	struct flow flow;

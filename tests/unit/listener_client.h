@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A listener with something to show, and its clients, for tests of user/export/listener.h over real
- * connections. The test is the main thread: it serves the listener while it waits for an answer.
- * What goes wrong fails the test that called.
+ * A listener with something to show, and its clients, for tests of user/export/server/listener.h
+ * over real connections. The test is the main thread: it serves the listener while it waits for an
+ * answer. What goes wrong fails the test that called.
  */
 #ifndef LISTENER_CLIENT_H
 #define LISTENER_CLIENT_H
 
 #include <sys/eventfd.h>
 
-#include "export/exposition.h"
-#include "export/listener.h"
+#include "export/prometheus/exposition.h"
+#include "export/server/listener.h"
 
 #define PATIENCE_MS        20000 /* sanitizers and a busy machine included */
 #define OPENMETRICS_ACCEPT "Accept: application/openmetrics-text;version=1.0.0\r\n"

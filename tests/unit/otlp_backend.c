@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "export/otlp_messages.pb-c.h"
+#include "export/otlp/otlp_messages.pb-c.h"
 
 #define REQUEST_LEN (4 << 20)  /* head and body */
 #define SPANS_LEN   (16 << 20) /* a body, unzipped */

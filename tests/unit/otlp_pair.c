@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 
 #define WATCHDOG_SECONDS 120 /* for all tests of a program; they take a few seconds */
 

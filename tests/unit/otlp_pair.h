@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "export/otlp.h"
+#include "export/otlp/otlp.h"
 #include "otlp_backend.h"
 
 #define MS     1000000ull

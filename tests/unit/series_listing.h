@@ -3,7 +3,7 @@
 #ifndef SONDE_TEST_SERIES_LISTING_H
 #define SONDE_TEST_SERIES_LISTING_H
 
-#include "telemetry/metrics.h"
+#include "telemetry/metrics/metrics.h"
 
 /*
  * A line for each series, in the order of families: `name{value,value} figure`, of histograms

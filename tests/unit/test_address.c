@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses as text (user/address.h): as inet_ntop() writes them. */
+/* Addresses as text (user/base/address.h): as inet_ntop() writes them. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "address.h"
+#include "base/address.h"
 
 static void test_every_byte_is_written_as_libc_does(void **state)
 {

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/check.h"
-#include "log.h"
+#include "base/log.h"
+#include "command/check.h"
 
 struct report {
 	struct check_findings findings;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who has a place at the HTTP server and who gives way (user/export/clients.h). */
+/* Who has a place at the HTTP server and who gives way (user/export/server/clients.h). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
-#include "export/clients.h"
+#include "base/address.h"
+#include "export/server/clients.h"
 
 static int set_up(void **state)
 {

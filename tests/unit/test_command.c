@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/process_command.h"
+#include "kernel/process/process_command.h"
 
 struct line {
 	const char *executable;

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/config_keys.h"
+#include "config/config_otel.h"
 #include "config_file.h"
-#include "config_keys.h"
-#include "config_otel.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
@@ -72,16 +72,16 @@ static void assert_defaults(void)
 	assert_string_equal(config.record, "");
 	assert_string_equal(config.replay, "");
 	assert_true(config.syscalls && config.tcp && config.http && config.dns && config.processes);
-	assert_false(config.dns_spans);
+	assert_false(config.telemetry.dns_spans);
 	assert_int_equal(config.slow_syscall_ns, 100 * MILLISECOND);
 	assert_int_equal(config.long_request_ns, 30 * SECOND);
 	assert_int_equal(config.sweep_interval_ns, SECOND);
 	assert_int_equal(config.ring_bytes, 2 * 1024 * 1024);
-	assert_int_equal(config.series_max, 20000);
-	assert_int_equal(config.series_per_service_max, 5000);
-	assert_int_equal(config.series_ttl_ns, 600 * SECOND);
-	assert_int_equal(config.routes_per_service_max, 100);
-	assert_int_equal(config.http_route_count, 0);
+	assert_int_equal(config.telemetry.series_max, 20000);
+	assert_int_equal(config.telemetry.series_per_service_max, 5000);
+	assert_int_equal(config.telemetry.series_ttl_ns, 600 * SECOND);
+	assert_int_equal(config.telemetry.routes_per_service_max, 100);
+	assert_int_equal(config.telemetry.http_route_count, 0);
 	assert_int_equal(config.http_hooks, HTTP_HOOKS_AUTO);
 	assert_int_equal(config.disabled_program_count, 0);
 	assert_true(config.spans);
@@ -131,10 +131,10 @@ static void test_each_key_has_a_variable(void **state)
 	setenv("SONDE_HTTP_ROUTES", "/a,/b/{id} , /c", 1);
 	setenv("SONDE_QUIET", "true", 1);
 	assert_loads();
-	assert_int_equal(config.routes_per_service_max, 7);
-	assert_int_equal(config.http_route_count, 3);
-	assert_string_equal(config.http_routes[1], "/b/{id}");
-	assert_string_equal(config.http_routes[2], "/c");
+	assert_int_equal(config.telemetry.routes_per_service_max, 7);
+	assert_int_equal(config.telemetry.http_route_count, 3);
+	assert_string_equal(config.telemetry.http_routes[1], "/b/{id}");
+	assert_string_equal(config.telemetry.http_routes[2], "/c");
 	assert_true(config.quiet);
 }
 
@@ -242,8 +242,8 @@ static void test_last_of_several_flags_wins(void **state)
 	assert_loads("--listen=0.0.0.0:1", "--listen=0.0.0.0:2", "--http-routes=/a,/b",
 		"--http-routes=/c");
 	assert_string_equal(config.listen, "0.0.0.0:2");
-	assert_int_equal(config.http_route_count, 1);
-	assert_string_equal(config.http_routes[0], "/c");
+	assert_int_equal(config.telemetry.http_route_count, 1);
+	assert_string_equal(config.telemetry.http_routes[0], "/c");
 }
 
 static void test_list_of_a_flag_replaces_the_one_of_the_file(void **state)
@@ -251,10 +251,10 @@ static void test_list_of_a_flag_replaces_the_one_of_the_file(void **state)
 	(void)state;
 	write_yaml("http-routes:\n  - /a\n  - /b,c\n");
 	assert_loads("--config=sonde.yaml");
-	assert_int_equal(config.http_route_count, 2);
-	assert_string_equal(config.http_routes[1], "/b,c");
+	assert_int_equal(config.telemetry.http_route_count, 2);
+	assert_string_equal(config.telemetry.http_routes[1], "/b,c");
 	assert_loads("--config=sonde.yaml", "--http-routes=");
-	assert_int_equal(config.http_route_count, 0);
+	assert_int_equal(config.telemetry.http_route_count, 0);
 	assert_int_equal(config.http_hooks, HTTP_HOOKS_AUTO);
 	assert_int_equal(config.disabled_program_count, 0);
 }

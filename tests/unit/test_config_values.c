@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config_keys.h"
+#include "config/config_keys.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
@@ -139,7 +139,7 @@ static void test_number_of_routes_is_bounded(void **state)
 	for (int i = 1; i < CONFIG_LIST_MAX; i++)
 		strcat(list, ",/a");
 	assert_takes("http-routes", list);
-	assert_int_equal(config.http_route_count, CONFIG_LIST_MAX);
+	assert_int_equal(config.telemetry.http_route_count, CONFIG_LIST_MAX);
 	strcat(list, ",/a");
 	assert_refuses("http-routes", list);
 	assert_string_equal(error, "http-routes: more than 100 in a list");

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/config_yaml.h"
 #include "config_file.h"
-#include "config_yaml.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
@@ -101,18 +101,18 @@ static void test_file_sets_every_key(void **state)
 	assert_string_equal(config.replay, "");
 	assert_false(
 		config.syscalls || config.tcp || config.http || config.dns || config.processes);
-	assert_true(config.dns_spans);
+	assert_true(config.telemetry.dns_spans);
 	assert_int_equal(config.slow_syscall_ns, 0);
 	assert_int_equal(config.long_request_ns, 120 * SECOND);
 	assert_int_equal(config.sweep_interval_ns, 60 * SECOND);
 	assert_int_equal(config.ring_bytes, 64 * 1024 * 1024);
-	assert_int_equal(config.series_max, 1000000);
-	assert_int_equal(config.series_per_service_max, 100);
-	assert_int_equal(config.series_ttl_ns, 3600 * SECOND);
-	assert_int_equal(config.routes_per_service_max, 0);
-	assert_int_equal(config.http_route_count, 2);
-	assert_string_equal(config.http_routes[0], "/a");
-	assert_string_equal(config.http_routes[1], "/b/{id}");
+	assert_int_equal(config.telemetry.series_max, 1000000);
+	assert_int_equal(config.telemetry.series_per_service_max, 100);
+	assert_int_equal(config.telemetry.series_ttl_ns, 3600 * SECOND);
+	assert_int_equal(config.telemetry.routes_per_service_max, 0);
+	assert_int_equal(config.telemetry.http_route_count, 2);
+	assert_string_equal(config.telemetry.http_routes[0], "/a");
+	assert_string_equal(config.telemetry.http_routes[1], "/b/{id}");
 	assert_false(config.spans);
 	assert_int_equal(config.otlp_queue_bytes, 512 * 1024);
 	assert_int_equal(config.otlp_interval_ns, 250 * MILLISECOND);
@@ -215,7 +215,7 @@ static void test_null_is_an_empty_text(void **state)
 	assert_string_equal(config.otlp_endpoint, "");
 	assert_string_equal(config.record, "");
 	assert_string_equal(config.replay, "");
-	assert_int_equal(config.http_route_count, 0);
+	assert_int_equal(config.telemetry.http_route_count, 0);
 	assert_yaml_loads("record: 'null'\n");
 	assert_string_equal(config.record, "null");
 }

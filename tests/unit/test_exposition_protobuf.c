@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The protobuf format of user/export/exposition.h: what is decoded from it is compared with the
- * text of the same registry, line by line, and native buckets with classic ones.
+ * The protobuf format of user/export/prometheus/exposition.h: what is decoded from it is compared
+ * with the text of the same registry, line by line, and native buckets with classic ones.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/exposition.h"
-#include "export/prometheus_metrics.pb-c.h"
-#include "telemetry/families.h"
+#include "export/prometheus/exposition.h"
+#include "export/prometheus/prometheus_metrics.pb-c.h"
+#include "telemetry/metrics/families.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define NO_LIMIT          1000000

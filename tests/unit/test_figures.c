@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/figures.h"
-#include "telemetry/series_budget.h"
-#include "telemetry/metrics.h"
+#include "export/terminal/figures.h"
+#include "telemetry/metrics/metrics.h"
+#include "telemetry/metrics/series_budget.h"
 
 #define SECOND 1000000000ull
 

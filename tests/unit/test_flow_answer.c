@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `sonde flows` and `sonde connections` take for Sonde's answer (user/export/flow_answer.h).
+/* What `sonde flows` and `sonde connections` take for Sonde's answer
+ * (user/export/flows/flow_answer.h).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/flow_answer.h"
-#include "export/flow_json.h"
+#include "export/flows/flow_answer.h"
+#include "export/flows/flow_json.h"
 #include "flow_sample.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/flow_json.h"
+#include "export/flows/flow_json.h"
 #include "flow_sample.h"
 
 static char line[4096];

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "telemetry/flow_labels.h"
+#include "telemetry/tcp/flow_labels.h"
 
 static struct metrics *metrics;
 static struct metric_family *families[FAMILIES];

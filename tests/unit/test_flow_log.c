@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/flow_log.h promises, on real files, pipes and a device that is full. */
+/* What user/export/flows/flow_log.h promises, on real files, pipes and a device that is full. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "export/flow_log.h"
+#include "export/flows/flow_log.h"
 #include "flow_sample.h"
 
 struct fixture {

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
-#include "export/flow_groups.h"
-#include "export/flow_page.h"
-#include "kernel/record_check.h"
+#include "config/config.h"
+#include "export/flows/flow_groups.h"
+#include "export/flows/flow_page.h"
+#include "record/record_check.h"
 #include "telemetry/telemetry.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -92,7 +92,7 @@ static int set_up(void **state)
 	(void)state;
 
 	assert_int_equal(config_load(&config, 0, NULL, error), CONFIG_OK);
-	telemetry = telemetry_new(&config);
+	telemetry = telemetry_new(&config.telemetry);
 	announce(SHOP, "shop");
 	announce(BANK, "bank");
 	return telemetry ? 0 : -1;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "export/flow_query.h"
+#include "export/flows/flow_query.h"
 
 static struct flow_query query_of(const char *path)
 {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "telemetry/flow_rate.h"
+#include "telemetry/tcp/flow_rate.h"
 
 #define MS UINT64_C(1000000)
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "telemetry/flow_table.h"
+#include "telemetry/tcp/flow_table.h"
 
 enum { HOST = 100, CONTAINER = 200 }; /* network namespaces */
 

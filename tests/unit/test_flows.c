@@ -11,11 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config.h"
-#include "kernel/record_check.h"
-#include "limit.h"
+#include "base/limit.h"
+#include "record/record_check.h"
 #include "series_listing.h"
-#include "telemetry/port_labels.h"
+#include "telemetry/tcp/port_labels.h"
 #include "telemetry/telemetry.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -177,7 +176,7 @@ static void take_listener(__u64 id, __u16 port, __u32 length, __u32 limit, __u64
 static int begin(void **state)
 {
 	static char *names[] = {"192.0.2.0/24=lab", "192.0.2.128/25=office"};
-	const struct config config = {
+	const struct telemetry_settings config = {
 		.series_max = 100000,
 		.series_per_service_max = 100000,
 		.peers_per_service_max = 2,

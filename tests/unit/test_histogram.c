@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/telemetry/histogram.h promises, with the bounds proven by exact integer arithmetic. */
+/* What user/telemetry/metrics/histogram.h promises, with the bounds proven by exact integer
+ * arithmetic. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 
 #include "bucket.h"
-#include "telemetry/histogram.h"
+#include "telemetry/metrics/histogram.h"
 
 /* --- natural numbers of up to 640 bits, least limb first --- */
 

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "telemetry/label_values.h"
+#include "telemetry/metrics/label_values.h"
 
 #define SECOND UINT64_C(1000000000)
 #define TOTAL  8000

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "limit.h"
+#include "base/limit.h"
 
 /* What limit_met() writes on standard error when called `times` times. */
 static void met_and_read(enum limit limit, const char *who, int times, char *text, size_t size)

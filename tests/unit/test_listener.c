@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/listener.h promises to clients that behave. */
+/* What user/export/server/listener.h promises to clients that behave. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

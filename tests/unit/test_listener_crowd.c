@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What user/export/listener.h promises to a scraper when others come in crowds and take their time,
- * or when no file descriptor is left; and what it says to whom it refuses. Over real connections,
- * all from loopback, where nobody's address speaks for them. Time can be skipped.
+ * What user/export/server/listener.h promises to a scraper when others come in crowds and take
+ * their time, or when no file descriptor is left; and what it says to whom it refuses. Over real
+ * connections, all from loopback, where nobody's address speaks for them. Time can be skipped.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/limit.h"
 #include "export/denial.h"
-#include "limit.h"
 #include "listener_client.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What user/export/listener.h promises when somebody does not behave: clients that leave, that stay
- * or are too many, a main thread that does not come, and the end. Time can be skipped
+ * What user/export/server/listener.h promises when somebody does not behave: clients that leave,
+ * that stay or are too many, a main thread that does not come, and the end. Time can be skipped
  * (skip_seconds), so that what takes a minute is tested at once.
  */
 #include <stdarg.h>

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 
 /* 2026-03-09 12:34:56.789 UTC, while `frozen`; else the machine's own clock. */
 static bool frozen;

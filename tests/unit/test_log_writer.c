@@ -15,9 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "log.h"
-#include "log_writer.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/log_writer.h"
 
 #define LINES    100000
 #define LINE_LEN 12 /* "line 000000\n" */
@@ -38,7 +38,7 @@ static void begin(const int ends[2])
 	reader = ends[0];
 	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
 	close(ends[1]);
-	assert_int_equal(log_writer_begin(), 0);
+	assert_int_equal(log_writer_begin(NULL), 0);
 }
 
 static int begin_pipe(void **state)

@@ -14,11 +14,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "config.h"
-#include "export/exposition.h"
-#include "export/native_histogram.h"
-#include "kernel/record_check.h"
-#include "telemetry/families.h"
+#include "export/prometheus/exposition.h"
+#include "export/prometheus/native_histogram.h"
+#include "record/record_check.h"
+#include "telemetry/metrics/families.h"
 #include "telemetry/telemetry.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -102,7 +101,7 @@ static void take_call(uint64_t duration_ns)
 
 static int begin(void **state)
 {
-	const struct config config = {.series_max = 1000,
+	const struct telemetry_settings config = {.series_max = 1000,
 		.series_per_service_max = 1000,
 		.peers_per_service_max = 1,
 		.routes_per_service_max = 1};

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/memory_limit.h"
+#include "kernel/load/memory_limit.h"
 
 static char mount[] = "/tmp/sonde-test-XXXXXX";
 

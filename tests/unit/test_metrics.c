@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the registry of series (user/telemetry/metrics.h) promises. */
+/* What the registry of series (user/telemetry/metrics/metrics.h) promises. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "telemetry/metrics.h"
+#include "telemetry/metrics/metrics.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define NO_LIMIT          1000000

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/name_table.h"
+#include "kernel/process/name_table.h"
 
 static struct process_name named(enum name_source source, const char *format, int number)
 {

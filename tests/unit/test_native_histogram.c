@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/native_histogram.h makes of durations. */
+/* What user/export/prometheus/native_histogram.h makes of durations. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "export/native_histogram.h"
+#include "export/prometheus/native_histogram.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define SECOND            UINT64_C(1000000000)

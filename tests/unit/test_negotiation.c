@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/negotiation.h makes of the heads that clients send. */
+/* What user/export/server/negotiation.h makes of the heads that clients send. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "export/negotiation.h"
+#include "export/server/negotiation.h"
 
 static void assert_text(const char *accept)
 {

@@ -9,8 +9,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "address.h"
-#include "network.h"
+#include "base/address.h"
+#include "base/network.h"
 
 static void address_of(uint8_t address[16], const char *text)
 {

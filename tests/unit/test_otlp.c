@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/otlp.h promises of deliveries, and of the answers to them. */
+/* What user/export/otlp/otlp.h promises of deliveries, and of the answers to them. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "export/otlp.h"
+#include "export/otlp/otlp.h"
 #include "otlp_pair.h"
 
 /* --- delivery --- */

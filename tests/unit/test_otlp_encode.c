@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What user/export/otlp_encode.h promises, as Google's protobuf library reads it: otlp_decode.py
- * prints a request as text, and the text is compared.
+ * What user/export/otlp/otlp_encode.h promises, as Google's protobuf library reads it:
+ * otlp_decode.py prints a request as text, and the text is compared.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "export/otlp_encode.h"
-#include "export/otlp_messages.pb-c.h"
+#include "export/otlp/otlp_encode.h"
+#include "export/otlp/otlp_messages.pb-c.h"
 
 static const struct otlp_about about = {.host_name = "node-1", .version = "1.2.3"};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where user/export/otlp_http.h sends to, with which headers, and what it refuses to start with. */
+/* Where user/export/otlp/otlp_http.h sends to, with which headers, and what it refuses to start
+ * with. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/otlp.h"
+#include "export/otlp/otlp.h"
 #include "flow_sample.h"
 #include "otlp_pair.h"
 

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "export/otlp_encode.h"
-#include "export/otlp_queue.h"
+#include "export/otlp/otlp_encode.h"
+#include "export/otlp/otlp_queue.h"
 #include "flow_sample.h"
 
 static const struct otlp_about about = {.host_name = "node-1", .version = "1.2.3"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/otlp.h promises while the backend is away, and of the stop. */
+/* What user/export/otlp/otlp.h promises while the backend is away, and of the stop. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "export/otlp.h"
+#include "export/otlp/otlp.h"
 #include "otlp_pair.h"
 
 /* --- a backend that is away --- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/otlp_queue.h promises. */
+/* What user/export/otlp/otlp_queue.h promises. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/otlp_queue.h"
+#include "export/otlp/otlp_queue.h"
 
 #define QUEUE_BYTES (256 * 1024)
 

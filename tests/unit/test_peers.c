@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-#include "limit.h"
-#include "telemetry/peers.h"
+#include "base/limit.h"
+#include "telemetry/tcp/peers.h"
 
 #define MINUTE UINT64_C(60000000000)
 

@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#include "kernel/programs.h"
-#include "kernel/skeleton.h"
-#include "log.h"
+#include "base/log.h"
+#include "kernel/load/programs.h"
+#include "kernel/load/skeleton.h"
 
 struct kernel {
 	const char *lacks; /* names, each between spaces */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/record_check.h"
+#include "record/record_check.h"
 
 #define SYSCALL_BUCKETS 3
 

@@ -19,8 +19,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "kernel/record_check.h"
-#include "kernel/recording.h"
+#include "record/record_check.h"
+#include "record/recording.h"
 
 #define HEADER_LEN 32
 #define FRAME_LEN  8 /* without its record */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/request_head.h takes for a head, and what it refuses, however it comes. */
+/* What user/export/server/request_head.h takes for a head, and what it refuses, however it comes.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/request_head.h"
+#include "export/server/request_head.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

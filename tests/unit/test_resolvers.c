@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "address.h"
-#include "kernel/record_check.h"
-#include "kernel/resolvers.h"
+#include "base/address.h"
+#include "kernel/sweep/resolvers.h"
+#include "record/record_check.h"
 
 /* What a file's text says, with spaces between. */
 static const char *servers(const char *text)

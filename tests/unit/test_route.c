@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "telemetry/route.h"
-#include "telemetry/route_segment.h"
+#include "telemetry/http/route.h"
+#include "telemetry/http/route_segment.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

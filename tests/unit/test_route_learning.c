@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "telemetry/route.h"
+#include "telemetry/http/route.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PATH_LEN     160

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "route_pattern.h"
+#include "base/route_pattern.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who has room for series, who gives way, and when series go (user/telemetry/series_budget.h). */
+/* Who has room for series, who gives way, and when series go
+ * (user/telemetry/metrics/series_budget.h). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "limit.h"
+#include "base/limit.h"
 #include "series_listing.h"
-#include "telemetry/families.h"
-#include "telemetry/series_budget.h"
+#include "telemetry/metrics/families.h"
+#include "telemetry/metrics/series_budget.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define NO_LIMIT          1000000

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "telemetry/families.h"
-#include "telemetry/series.h"
+#include "telemetry/metrics/families.h"
+#include "telemetry/metrics/series.h"
 
 #define SECOND UINT64_C(1000000000)
 #define LIMIT  8000

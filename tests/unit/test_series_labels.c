@@ -11,10 +11,10 @@
 
 #include <uthash.h>
 
-#include "export/exposition.h"
-#include "export/prometheus_metrics.pb-c.h"
-#include "telemetry/families.h"
-#include "utf8.h"
+#include "base/utf8.h"
+#include "export/prometheus/exposition.h"
+#include "export/prometheus/prometheus_metrics.pb-c.h"
+#include "telemetry/metrics/families.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define ROUNDS            20

@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "telemetry/slow_calls.h"
+#include "base/log.h"
+#include "telemetry/syscall/slow_calls.h"
 
 #define SECOND UINT64_C(1000000000)
 

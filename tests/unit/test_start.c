@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "kernel/proc_read.h"
-#include "kernel/process_names.h"
-#include "startup.h"
+#include "base/startup.h"
+#include "kernel/process/proc_read.h"
+#include "kernel/process/process_names.h"
 #include "table.h"
 
 /* --- names --- */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "telemetry/syscall_names.h"
+#include "telemetry/syscall/syscall_names.h"
 
 static void test_names_follow_this_architecture(void **state)
 {

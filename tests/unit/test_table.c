@@ -15,8 +15,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "export/table.h"
-#include "export/text_line.h"
+#include "base/text_line.h"
+#include "export/terminal/live_table.h"
 
 #define SECOND 1000000000ull
 #define URL    "http://127.0.0.1:9760/metrics"

@@ -13,14 +13,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "kernel/record_check.h"
-#include "limit.h"
-#include "log.h"
-#include "address.h"
-#include "kernel/record_check.h"
+#include "base/address.h"
+#include "base/limit.h"
+#include "base/log.h"
+#include "record/record_check.h"
+#include "record/record_check.h"
 #include "series_listing.h"
-#include "telemetry/route.h"
+#include "telemetry/http/route.h"
 #include "telemetry/telemetry.h"
 
 #define MICROSECOND UINT64_C(1000)
@@ -198,7 +197,7 @@ static void take_active(__u32 workload, enum http_role role, enum http_method me
 	take(&record.record, sizeof(record));
 }
 
-static const struct config roomy = {
+static const struct telemetry_settings roomy = {
 	.series_max = 100000,
 	.series_per_service_max = 100000,
 	.series_ttl_ns = 600 * SECOND,
@@ -262,7 +261,7 @@ static void test_a_made_request_has_each_time_that_is_known(void **state)
 
 static void allow_hosts(uint64_t count)
 {
-	struct config config = roomy;
+	struct telemetry_settings config = roomy;
 
 	config.peers_per_service_max = count;
 	assert_int_equal(telemetry_configure(telemetry, &config), 0);
@@ -556,7 +555,7 @@ static void test_a_service_ends_when_its_number_gets_another_name(void **state)
 /* Had the share moved with the budget, one series would be at -1 and the other too high. */
 static void test_what_went_to_the_overflow_comes_out_of_it(void **state)
 {
-	struct config tight = roomy;
+	struct telemetry_settings tight = roomy;
 
 	(void)state;
 	tight.series_max = 0;
@@ -581,7 +580,7 @@ static void test_what_went_to_the_overflow_comes_out_of_it(void **state)
 static void test_a_route_that_is_folded_is_told_and_counted(void **state)
 {
 	static const char *const lines[] = {"GET /a HTTP/1.1", "GET /b HTTP/1.1"};
-	struct config tight = roomy;
+	struct telemetry_settings tight = roomy;
 	struct request request;
 	uint64_t met = limit_count(LIMIT_ROUTES);
 

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "identity/reserved.h"
-#include "utf8.h"
 
 /* What people know from `docker ps`. */
 #define CONTAINER_ID_SHOWN 12

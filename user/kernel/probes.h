@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel/programs.h"
-#include "kernel/source.h"
+#include "kernel/load/programs.h"
+#include "record/source.h"
 #include "syscall_numbers.h"
 
 #define PROBES_ERROR_LEN 768

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 
 #define PRIVATE_MODE (S_IRUSR | S_IWUSR)
 #define MODE_BITS    07777

@@ -14,7 +14,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "privilege/call_filter.h"
 #include "privilege/capabilities.h"
 #include "privilege/file_rules.h"

@@ -7,7 +7,7 @@
 #ifndef SONDE_SELF_H
 #define SONDE_SELF_H
 
-#include "telemetry/metrics.h"
+#include "telemetry/metrics/metrics.h"
 
 struct self {
 	struct metric_series *cpu_seconds;

@@ -7,20 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include "base/limit.h"
+#include "base/log.h"
 #include "identity/service.h"
-#include "limit.h"
-#include "log.h"
-#include "telemetry/dns_telemetry.h"
-#include "telemetry/families.h"
-#include "telemetry/flows.h"
-#include "telemetry/gauge_share.h"
-#include "telemetry/http_telemetry.h"
-#include "telemetry/label_values.h"
-#include "telemetry/peers.h"
-#include "telemetry/route.h"
-#include "telemetry/slow_calls.h"
-#include "telemetry/syscall_names.h"
+#include "telemetry/dns/dns_telemetry.h"
+#include "telemetry/http/http_telemetry.h"
+#include "telemetry/http/route.h"
+#include "telemetry/metrics/families.h"
+#include "telemetry/metrics/gauge_share.h"
+#include "telemetry/metrics/label_values.h"
+#include "telemetry/syscall/slow_calls.h"
+#include "telemetry/syscall/syscall_names.h"
+#include "telemetry/tcp/flows.h"
+#include "telemetry/tcp/peers.h"
 
 /* Whom a service's clients ask, as an address and a port: of one service, and of all. */
 #define SERVERS_MAX       100
@@ -66,7 +65,7 @@ static void take_dns_lookup(void *context, const struct dns_lookup *lookup);
 static void take_dns_lost(void *context, enum outcome outcome);
 static void take_dns_full(void *context, enum limit limit, __u32 workload);
 
-struct telemetry *telemetry_new(const struct config *config)
+struct telemetry *telemetry_new(const struct telemetry_settings *settings)
 {
 	struct telemetry *telemetry = calloc(1, sizeof(*telemetry));
 
@@ -75,18 +74,18 @@ struct telemetry *telemetry_new(const struct config *config)
 	telemetry->dns = dns_lookups_new(
 		&(struct dns_sink){take_dns_lookup, take_dns_lost, take_dns_full, telemetry});
 	telemetry->identity = identity_new();
-	telemetry->routes = routes_new(config->routes_per_service_max);
+	telemetry->routes = routes_new(settings->routes_per_service_max);
 	telemetry->peers = peers_new();
 	telemetry->hosts = label_values_new(HOSTS_MAX);
 	telemetry->slow_calls = slow_calls_new();
 	telemetry->servers = label_values_new(SERVERS_TOTAL_MAX);
-	telemetry->metrics = metrics_new(config->series_max, config->series_per_service_max);
+	telemetry->metrics = metrics_new(settings->series_max, settings->series_per_service_max);
 	telemetry->flows = flows_new(
 		telemetry->families, telemetry->identity, telemetry->peers, telemetry->dns);
 	if (!telemetry->identity || !telemetry->routes || !telemetry->peers || !telemetry->hosts ||
 		!telemetry->dns || !telemetry->slow_calls || !telemetry->servers ||
 		!telemetry->flows || !telemetry->metrics ||
-		telemetry_configure(telemetry, config)) {
+		telemetry_configure(telemetry, settings)) {
 		telemetry_free(telemetry);
 		return NULL;
 	}
@@ -112,17 +111,18 @@ void telemetry_free(struct telemetry *telemetry)
 	free(telemetry);
 }
 
-int telemetry_configure(struct telemetry *telemetry, const struct config *config)
+int telemetry_configure(struct telemetry *telemetry, const struct telemetry_settings *settings)
 {
-	metrics_set_limits(telemetry->metrics, config->series_max, config->series_per_service_max);
-	metrics_set_ttl(telemetry->metrics, config->series_ttl_ns);
-	routes_set_limit(telemetry->routes, config->routes_per_service_max);
-	telemetry->dns_spans = config->dns_spans;
-	telemetry->hosts_max = config->peers_per_service_max;
-	return peers_configure(telemetry->peers, config->peer_names, config->peer_name_count,
-		       config->peers_per_service_max)
-		       ?: routes_configure(
-				  telemetry->routes, config->http_routes, config->http_route_count);
+	metrics_set_limits(
+		telemetry->metrics, settings->series_max, settings->series_per_service_max);
+	metrics_set_ttl(telemetry->metrics, settings->series_ttl_ns);
+	routes_set_limit(telemetry->routes, settings->routes_per_service_max);
+	telemetry->dns_spans = settings->dns_spans;
+	telemetry->hosts_max = settings->peers_per_service_max;
+	return peers_configure(telemetry->peers, settings->peer_names, settings->peer_name_count,
+		       settings->peers_per_service_max)
+		       ?: routes_configure(telemetry->routes, settings->http_routes,
+				  settings->http_route_count);
 }
 
 void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *context)

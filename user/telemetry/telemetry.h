@@ -8,28 +8,41 @@
 #ifndef SONDE_TELEMETRY_H
 #define SONDE_TELEMETRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "record.h"
-#include "telemetry/flows.h"
-#include "telemetry/metrics.h"
-#include "telemetry/span.h"
+#include "telemetry/metrics/metrics.h"
+#include "telemetry/spans/span.h"
+#include "telemetry/tcp/flows.h"
 
-struct config;
+/* Limits and names, borrowed for each call; the keys are those of docs/configuration.md. */
+struct telemetry_settings {
+	uint64_t series_max;             /* samples in all */
+	uint64_t series_per_service_max; /* samples of one service */
+	uint64_t series_ttl_ns;          /* how long series of what has ended stay; 0: for ever */
+	uint64_t routes_per_service_max; /* learned ones */
+	uint64_t peers_per_service_max;  /* names from DNS */
+	char **http_routes;              /* templates (`/users/{id}`), the first match wins */
+	size_t http_route_count;
+	char **peer_names; /* CIDR=NAME (base/network.h), the longest prefix wins */
+	size_t peer_name_count;
+	bool dns_spans; /* spans of DNS lookups too */
+};
 struct telemetry;
 
 /* Takes a finished span, borrowed for the call. */
 typedef void (*span_sink)(void *context, const struct span *span);
 
-/* `config` gives the limits and the routes. NULL: no memory. */
-struct telemetry *telemetry_new(const struct config *config);
+/* NULL: no memory. */
+struct telemetry *telemetry_new(const struct telemetry_settings *settings);
 
 /* Writes to the log what is left to be written there. */
 void telemetry_free(struct telemetry *telemetry);
 
 /* New limits and routes. 0, or -ENOMEM, and the old routes stay. */
-int telemetry_configure(struct telemetry *telemetry, const struct config *config);
+int telemetry_configure(struct telemetry *telemetry, const struct telemetry_settings *settings);
 
 /* Where spans go from now on; NULL: no spans are made, which saves their cost. */
 void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *context);

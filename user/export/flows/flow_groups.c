@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See flow_groups.h. */
+#include "export/flows/flow_groups.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/text_line.h"
+
+#define NAME_COLUMNS 32
+
+struct group {
+	char name[SERVICE_NAME_LEN];
+	size_t connections;
+	struct flow_rate rate;
+	uint64_t sent_bytes;
+	uint64_t received_bytes;
+	uint64_t retransmitted_segments;
+	uint64_t lost_segments;
+	uint64_t rtt_sum_us;
+	size_t rtt_count;
+	UT_hash_handle hh;
+};
+
+struct groups {
+	enum flow_by by;
+	struct group *table;
+	struct group others;
+	size_t connections;
+};
+
+/* --- adding up --- */
+
+static void name_of(char name[SERVICE_NAME_LEN], enum flow_by by, const struct flow_view *view)
+{
+	const struct flow *flow = view->flow;
+
+	if (by == FLOW_BY_PROCESS && flow->tgid)
+		snprintf(name, SERVICE_NAME_LEN, "%.*s %u", COMM_LEN, flow->comm, flow->tgid);
+	else
+		snprintf(name, SERVICE_NAME_LEN, "%s",
+			by == FLOW_BY_SERVICE ? view->service->name
+			: by == FLOW_BY_PEER  ? view->peer
+					      : "");
+	if (!*name)
+		strcpy(name, "-");
+}
+
+static struct group *group_find(struct groups *groups, const char *name)
+{
+	struct group *group;
+
+	HASH_FIND_STR(groups->table, name, group);
+	if (group)
+		return group;
+	if (HASH_COUNT(groups->table) < FLOW_GROUPS_MAX)
+		group = calloc(1, sizeof(*group));
+	if (!group)
+		return &groups->others;
+	strcpy(group->name, name);
+	HASH_ADD_STR(groups->table, name, group);
+	return group;
+}
+
+static void group_add(void *context, const struct flow_view *view)
+{
+	struct groups *groups = context;
+	const struct flow *flow = view->flow;
+	char name[SERVICE_NAME_LEN];
+	struct group *group;
+
+	name_of(name, groups->by, view);
+	group = group_find(groups, name);
+	groups->connections++;
+	group->connections++;
+	group->rate.sent_bytes += view->rate.sent_bytes;
+	group->rate.received_bytes += view->rate.received_bytes;
+	group->sent_bytes += flow->total.sent_bytes;
+	group->received_bytes += flow->total.received_bytes;
+	group->retransmitted_segments += flow->total.retransmitted_segments;
+	group->lost_segments += flow->total.lost_segments;
+	group->rtt_sum_us += flow->srtt_us;
+	group->rtt_count += flow->srtt_us > 0;
+}
+
+/* --- the order --- */
+
+static uint64_t rtt_us(const struct group *group)
+{
+	return group->rtt_count ? group->rtt_sum_us / group->rtt_count : 0;
+}
+
+static int descending(uint64_t a, uint64_t b)
+{
+	return (a < b) - (a > b);
+}
+
+static int by_name(const struct group *a, const struct group *b)
+{
+	return strcmp(a->name, b->name);
+}
+
+static int by_bytes(const struct group *a, const struct group *b)
+{
+	return descending(a->sent_bytes + a->received_bytes, b->sent_bytes + b->received_bytes)
+		       ?: by_name(a, b);
+}
+
+static int by_rate(const struct group *a, const struct group *b)
+{
+	return descending(a->rate.sent_bytes + a->rate.received_bytes,
+		       b->rate.sent_bytes + b->rate.received_bytes)
+		       ?: by_bytes(a, b);
+}
+
+static int by_retransmits(const struct group *a, const struct group *b)
+{
+	return descending(a->retransmitted_segments, b->retransmitted_segments) ?: by_bytes(a, b);
+}
+
+static int by_rtt(const struct group *a, const struct group *b)
+{
+	return descending(rtt_us(a), rtt_us(b)) ?: by_bytes(a, b);
+}
+
+static void groups_sort(struct groups *groups, enum flow_sort sort)
+{
+	switch (sort) {
+	case FLOW_SORT_BYTES: HASH_SORT(groups->table, by_bytes); break;
+	case FLOW_SORT_RATE: HASH_SORT(groups->table, by_rate); break;
+	case FLOW_SORT_RETRANSMITS: HASH_SORT(groups->table, by_retransmits); break;
+	case FLOW_SORT_RTT: HASH_SORT(groups->table, by_rtt); break;
+	}
+}
+
+/* --- text --- */
+
+static void put_header(FILE *out, const struct groups *groups, unsigned columns)
+{
+	static const char *const titles[] = {
+		"CONNS", "TX/S", "RX/S", "SENT", "RCVD", "RETR", "LOST", "RTT"};
+	struct text_line line = {out, columns};
+	char name[16];
+	size_t length = 0;
+
+	fprintf(out, "%zu connection%s\n", groups->connections,
+		groups->connections == 1 ? "" : "s");
+	for (const char *at = flow_by_name(groups->by); *at; at++)
+		name[length++] = (char)toupper((unsigned char)*at);
+	name[length] = '\0';
+	text_line_put_padded(&line, name, NAME_COLUMNS);
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		text_line_put_figure(&line, titles[i]);
+	fputc('\n', out);
+}
+
+static void put_group(FILE *out, const struct group *group, unsigned columns)
+{
+	struct text_line line = {out, columns};
+	char text[FIGURE_LEN];
+
+	text_line_put_padded(&line, group->name, NAME_COLUMNS);
+	text_line_put_figure(&line, figure_count(text, (double)group->connections));
+	text_line_put_figure(&line, figure_bytes(text, (double)group->rate.sent_bytes));
+	text_line_put_figure(&line, figure_bytes(text, (double)group->rate.received_bytes));
+	text_line_put_figure(&line, figure_bytes(text, (double)group->sent_bytes));
+	text_line_put_figure(&line, figure_bytes(text, (double)group->received_bytes));
+	text_line_put_figure(&line, figure_count(text, (double)group->retransmitted_segments));
+	text_line_put_figure(&line, figure_count(text, (double)group->lost_segments));
+	text_line_put_figure(&line, figure_duration(text, rtt_us(group) * 1000));
+	fputc('\n', out);
+}
+
+static void put_table(FILE *out, const struct groups *groups, const struct flow_query *query)
+{
+	unsigned columns = query->columns ? query->columns : FLOW_QUERY_LIMIT_MAX;
+	size_t shown = 0;
+
+	put_header(out, groups, columns);
+	for (const struct group *group = groups->table; group; group = group->hh.next) {
+		if (query->limit && shown == query->limit)
+			break;
+		put_group(out, group, columns);
+		shown++;
+	}
+	if (groups->others.connections)
+		put_group(out, &groups->others, columns);
+	if (shown < HASH_COUNT(groups->table))
+		fprintf(out, "… %zu more\n", HASH_COUNT(groups->table) - shown);
+}
+
+void flow_groups_append(
+	struct buffer *out, const struct flows *flows, const struct flow_query *query)
+{
+	struct groups groups = {.by = query->by, .others = {.name = "(others)"}};
+	struct group *group, *next;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+
+	flows_visit(flows, group_add, &groups);
+	groups_sort(&groups, query->sort);
+	if (stream) {
+		put_table(stream, &groups, query);
+		fclose(stream);
+	}
+	if (text)
+		buffer_append(out, text, size);
+	else
+		out->failed = true;
+	free(text);
+	HASH_ITER(hh, groups.table, group, next) {
+		HASH_DEL(groups.table, group);
+		free(group);
+	}
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Flow records as OTLP has them: events, that is log records with a name, without a body. Their
+ * attributes are the fields of docs/flows.md, but for those that are the resource's.
+ */
+#include <string.h>
+
+#include "base/protobuf.h"
+#include "export/flows/flow_fields.h"
+#include "export/otlp/otlp_messages.pb-c.h"
+#include "export/otlp/otlp_signal.h"
+
+#define EVENT_NAME "sonde.tcp.flow"
+
+static void add_field(void *context, const struct flow_field *field)
+{
+	struct attributes *to = context;
+	char time[FLOW_TIME_LEN];
+
+	if (!strcmp(field->name, "service_name") || !strcmp(field->name, "process.pid"))
+		return;
+	switch (field->type) {
+	case FLOW_TEXT: attribute_string(to, field->name, field->text); break;
+	case FLOW_NUMBER: attribute_integer(to, field->name, field->number); break;
+	case FLOW_BOOLEAN: attribute_boolean(to, field->name, field->boolean); break;
+	case FLOW_SECONDS: attribute_real(to, field->name, (double)field->number / 1e9); break;
+	case FLOW_TIME:
+		flow_time_text(time, field->number);
+		attribute_string(to, field->name, time);
+		break;
+	}
+}
+
+/* Fields of LogRecord (otlp_messages.proto), in the order of their numbers. */
+#define LOG_TIME          1
+#define LOG_SEVERITY      2
+#define LOG_ATTRIBUTES    6
+#define LOG_OBSERVED_TIME 11
+#define LOG_EVENT_NAME    12
+
+static void flow_pack(struct attributes *attributes, const void *item)
+{
+	const struct otlp_flow *record = item;
+	struct flow_view view = record->view;
+	struct buffer *buffer = attributes->buffer;
+
+	view.flow = &record->flow;
+	protobuf_append_fixed64(buffer, LOG_TIME, flow_record_time_ns(&view));
+	protobuf_append_number(
+		buffer, LOG_SEVERITY, OTLP__LOG_RECORD__SEVERITY_NUMBER__SEVERITY_NUMBER_INFO);
+	attributes->field = LOG_ATTRIBUTES;
+	attribute_string(attributes, "event", flow_event_name(view.event));
+	flow_fields_visit(&view, add_field, attributes);
+	protobuf_append_fixed64(buffer, LOG_OBSERVED_TIME, flow_record_time_ns(&view));
+	protobuf_append_bytes(buffer, LOG_EVENT_NAME, EVENT_NAME, strlen(EVENT_NAME));
+}
+
+static const size_t strings[] = {offsetof(struct otlp_flow, view.peer)};
+
+const struct otlp_signal otlp_flows = {
+	.path = "/v1/logs",
+	.headers_variable = "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+	.items = "flow records",
+	.item_size = sizeof(struct otlp_flow),
+	.service = offsetof(struct otlp_flow, view.service),
+	.pid = offsetof(struct otlp_flow, flow.tgid),
+	.strings = strings,
+	.string_count = sizeof(strings) / sizeof(strings[0]),
+	.pack = flow_pack,
+};
