@@ -102,7 +102,7 @@ USER_SOURCES  := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_SHARED   := $(sort $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c)))
 FMT_SOURCES   := $(sort $(wildcard \
-	bpf/*.[ch] user/*.[ch] user/*/*.[ch] user/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
+	bpf/*.[ch] bpf/*/*.[ch] bpf/*/*/*.[ch] user/*.[ch] user/*/*.[ch] user/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
 BPF_OBJECTS   := $(BUILD)/bpf/sonde.o $(BUILD)/bpf/sonde_tables.o
 PROTO_HEADERS := $(PROTO_SOURCES:user/%.proto=$(BUILD)/%.pb-c.h)
@@ -173,7 +173,7 @@ $(OUT)/export/%.pb-c.o: $(BUILD)/export/%.pb-c.h $(OUT)/flags | $(GENERATED) $(L
 
 # --- what is generated ---
 
-# The probes are built twice: sonde_tables keeps all in tables; see bpf/kept.bpf.h.
+# The probes are built twice: sonde_tables keeps all in tables; see bpf/core/kept.bpf.h.
 $(BUILD)/bpf/sonde_tables.o: BPF_CFLAGS += -DSONDE_TABLES
 $(BUILD)/bpf/sonde.o $(BUILD)/bpf/sonde_tables.o: bpf/sonde.bpf.c vmlinux/$(ARCH)/vmlinux.h
 	$(say) CLANG $@

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bucket.h"
+#include "core/bucket.h"
 #include "telemetry/metrics/histogram.h"
 
 /* --- natural numbers of up to 640 bits, least limb first --- */

@@ -14,9 +14,9 @@
 #include <cmocka.h>
 
 #include "base/startup.h"
+#include "core/table.h"
 #include "kernel/process/proc_read.h"
 #include "kernel/process/process_names.h"
-#include "table.h"
 
 /* --- names --- */
 

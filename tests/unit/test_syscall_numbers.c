@@ -8,8 +8,8 @@
 
 #include <asm/unistd.h>
 
-#include "syscall_numbers.h"
-#include "table.h"
+#include "core/table.h"
+#include "syscall/syscall_numbers.h"
 
 /* What the kernel's header says, or -1. The compiler warns of a number that is not asked for. */
 static int number_of(enum syscall_number number)

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/startup.h"
+#include "core/table.h"
 #include "kernel/load/features.h"
 #include "kernel/load/kernel_btf.h"
 #include "kernel/load/kretprobe.h"
@@ -29,7 +30,6 @@
 #include "kernel/sweep/rings.h"
 #include "kernel/sweep/tables.h"
 #include "kernel/sweep/workloads.h"
-#include "table.h"
 
 /* Rounds of draining before numbers are taken back, each of which is bounded. */
 #define DRAINS_MAX 16

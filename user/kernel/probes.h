@@ -14,7 +14,7 @@
 
 #include "kernel/load/programs.h"
 #include "record/source.h"
-#include "syscall_numbers.h"
+#include "syscall/syscall_numbers.h"
 
 #define PROBES_ERROR_LEN 768
 

@@ -16,8 +16,8 @@
  * TABLE_LOG_LINES lines of the screen, and makes them a region that scrolls by itself. On exit
  * table and log stay visible.
  */
-#ifndef SONDE_TABLE_H
-#define SONDE_TABLE_H
+#ifndef SONDE_LIVE_TABLE_H
+#define SONDE_LIVE_TABLE_H
 
 #include <stdint.h>
 #include <stdio.h>

@@ -115,7 +115,7 @@ bool features_try(enum feature_id id, const struct kernel_btf *btf);
 
 /*
  * Whether there is all that the probes need to keep threads and sockets in the kernel's storage for
- * them, and not in tables of their own (bpf/kept.bpf.h).
+ * them, and not in tables of their own (bpf/core/kept.bpf.h).
  */
 bool features_storage(const struct kernel_btf *btf);
 

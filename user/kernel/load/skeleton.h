@@ -8,11 +8,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "table.h" /* types of the probes' variables */
+#include "core/table.h" /* types of the probes' variables */
 
 #include "sonde.skel.h"
 
-/* Where the probes keep what they know of threads and sockets; see bpf/kept.bpf.h. */
+/* Where the probes keep what they know of threads and sockets; see bpf/core/kept.bpf.h. */
 enum skeleton_kept {
 	KEPT_IN_STORAGE, /* the kernel's own, of tasks and sockets */
 	KEPT_IN_TABLES   /* hash tables: slower, but older kernels and kprobes can have no other */

@@ -319,7 +319,7 @@ int try_pointer_argument(const struct trial *trial)
 		.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -16              \
 	}
 
-/* A program that calls such a function while it holds on to the CPU; bpf/sonde.bpf.h. */
+/* A program that calls such a function while it holds on to the CPU; bpf/core/sonde.bpf.h. */
 int try_hold_cpu(const struct trial *trial)
 {
 	static const char *const names[] = {"bpf_preempt_disable", "bpf_local_irq_save",

@@ -7,7 +7,7 @@
 #ifndef SONDE_NAME_TABLE_H
 #define SONDE_NAME_TABLE_H
 
-#include "table.h"
+#include "core/table.h"
 
 #define NAME_TABLE_MAX 8192 /* some 350 bytes each */
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "command.h"
+#include "core/command.h"
 
 static void argument_fill(struct command *command, const char *text, size_t length)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command-line rule (bpf/command.h) for processes that were there before Sonde, whose arguments
- * the probes cannot read. Called by process_names.c.
+ * The command-line rule (bpf/core/command.h) for processes that were there before Sonde, whose
+ * arguments the probes cannot read. Called by process_names.c.
  */
 #ifndef SONDE_PROCESS_COMMAND_H
 #define SONDE_PROCESS_COMMAND_H

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "table.h"
+#include "core/table.h"
 
 /*
  * Calls `found` for each process that has a name, until all were looked at, the time for it is up,

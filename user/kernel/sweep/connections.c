@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "core/table.h"
 #include "kernel/load/skeleton.h"
 #include "kernel/sweep/iterator.h"
 #include "record/record_check.h"
-#include "table.h"
 
 /* How often all is told, whether it changed or not: what was lost shows by then. */
 #define ALL_INTERVAL_NS 60000000000ULL

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the daemon gives back of the shares of bpf/share.bpf.h, which the probes take from. */
+/* What the daemon gives back of the shares of bpf/core/share.bpf.h, which the probes take from. */
 #ifndef SONDE_SHARES_H
 #define SONDE_SHARES_H
 

@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/limit.h"
 #include "base/log.h"
+#include "core/table.h"
 #include "kernel/load/programs.h"
 #include "kernel/load/skeleton.h"
 #include "kernel/sweep/shares.h"
-#include "table.h"
 
 /* Entries that one system call reads: 64 KiB of histograms. */
 #define BATCH 64

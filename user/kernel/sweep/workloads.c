@@ -9,12 +9,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/startup.h"
+#include "core/table.h"
 #include "kernel/load/skeleton.h"
 #include "kernel/process/name_table.h"
 #include "kernel/process/process_names.h"
 #include "kernel/sweep/iterator.h"
 #include "kernel/sweep/shares.h"
-#include "table.h"
 
 /* --- when --- */
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Base-2 exponential histogram (histogram.h): the bounds, and what can be read from the counts.
- * Which bucket a duration falls into is the probes' own code (bpf/bucket.h). Owns no memory. The
- * registry (metrics.c) shows its series as one, the live table asks it for quantiles.
+ * Which bucket a duration falls into is the probes' own code (bpf/core/bucket.h). Owns no memory.
+ * The registry (metrics.c) shows its series as one, the live table asks it for quantiles.
  */
 #include "telemetry/metrics/histogram.h"
 
 #include <math.h>
 
-#include "bucket.h"
+#include "core/bucket.h"
 
 /*
  * floor(2^(DURATION_MAX_EXP + i/8) · 10^9). The bounds of each octave before are these divided by a

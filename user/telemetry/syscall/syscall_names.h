@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "syscall_numbers.h"
+#include "syscall/syscall_numbers.h"
 
 #define SYSCALL_TEXT_LEN 24
 

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What is kept for each thread and each socket, and how to come to it. All probes are compiled
+ * twice, and what differs between the two is in this header:
+ *
+ * - as they are, they keep it in the kernel's own task and socket storage, and follow pointers
+ *   whose types the verifier knows;
+ * - with SONDE_TABLES, they keep it in hash tables by thread id and by a socket's address, and
+ *   follow pointers by probe reads. That is slower, but all that kprobes may do, and kernels before
+ *   5.16, which lack one or another of the means.
+ */
+#ifndef SONDE_KEPT_BPF_H
+#define SONDE_KEPT_BPF_H
+
+#include "core/sonde.bpf.h"
+
+/* A member of a struct of the kernel: READ(sk, __sk_common.skc_family). */
+#ifdef SONDE_TABLES
+#	define READ(pointer, member)                                                              \
+		({                                                                                 \
+			typeof(pointer) read_from = (pointer);                                     \
+			BPF_CORE_READ(read_from, member);                                          \
+		})
+#else
+#	define READ(pointer, member) ((pointer)->member)
+#endif
+
+/* --- exchanges that are one step for all CPUs --- */
+
+#ifdef SONDE_TABLES
+/* Addresses that one CPU is at: atomic exchanges came with Linux 5.12. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u64);
+	__type(value, __u32);
+} exchanges __weak SEC(".maps");
+
+#	define EXCHANGE_TRIES 64
+
+/*
+ * False when another CPU is there and does not leave, which takes it a microsecond. A thread that
+ * lost its CPU in between may take longer, and is not waited for.
+ */
+static __always_inline bool exchange_begin(__u64 address)
+{
+	__u32 one = 1;
+
+	for (int i = 0; i < EXCHANGE_TRIES; i++)
+		if (!bpf_map_update_elem(&exchanges, &address, &one, BPF_NOEXIST))
+			return true;
+	return false;
+}
+#endif
+
+/* Stores a value, and returns the one before. */
+static __always_inline __u32 exchange(__u32 *at, __u32 value)
+{
+#ifdef SONDE_TABLES
+	__u64 address = (__u64)at;
+	bool alone = exchange_begin(address);
+	__u32 before = *(volatile __u32 *)at;
+
+	*(volatile __u32 *)at = value;
+	if (alone)
+		bpf_map_delete_elem(&exchanges, &address);
+	return before;
+#else
+	return __sync_lock_test_and_set(at, value);
+#endif
+}
+
+/* Stores a value if the one before is `expected`; returns the one before. */
+static __always_inline __u32 exchange_if(__u32 *at, __u32 expected, __u32 value)
+{
+#ifdef SONDE_TABLES
+	__u64 address = (__u64)at;
+	bool alone = exchange_begin(address);
+	__u32 before = *(volatile __u32 *)at;
+
+	if (before == expected)
+		*(volatile __u32 *)at = value;
+	if (alone)
+		bpf_map_delete_elem(&exchanges, &address);
+	return before;
+#else
+	return __sync_val_compare_and_swap(at, expected, value);
+#endif
+}
+
+/* --- what is kept for a thread --- */
+
+struct thread {
+	__u64 syscall_start_ns; /* 0: not in a system call that was seen to begin */
+	__u32 syscall_number;
+	__u32 workload;
+	__u32 generation; /* of `workload`; see workload.bpf.h */
+	__u32 exited;     /* on a group leader: its process's end was told */
+	__u64 connect_ns; /* when it sent its last SYN */
+	/* of what it was started as, which goes before its end; see workload.bpf.h */
+	__u64 name_hash;       /* of its OTEL_SERVICE_NAME; 0: none */
+	__u64 executable_hash; /* of its executable's name; 0: not known yet */
+};
+
+#ifdef SONDE_TABLES
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32); /* thread id, in the first pid namespace */
+	__type(value, struct thread);
+} threads __weak SEC(".maps");
+
+static const struct thread thread_blank = {};
+
+static __always_inline struct task_struct *task_current(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+static __always_inline struct thread *thread_find(struct task_struct *task)
+{
+	__u32 id = READ(task, pid);
+
+	return bpf_map_lookup_elem(&threads, &id);
+}
+
+static __always_inline struct thread *thread_make(struct task_struct *task)
+{
+	__u32 id = READ(task, pid);
+	struct thread *thread = bpf_map_lookup_elem(&threads, &id);
+
+	if (thread)
+		return thread;
+	bpf_map_update_elem(&threads, &id, &thread_blank, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&threads, &id);
+}
+
+#else
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads __weak SEC(".maps");
+
+static __always_inline struct task_struct *task_current(void)
+{
+	return bpf_get_current_task_btf();
+}
+
+static __always_inline struct thread *thread_find(struct task_struct *task)
+{
+	return bpf_task_storage_get(&threads, task, NULL, 0);
+}
+
+/* NULL when there is no memory. */
+static __always_inline struct thread *thread_make(struct task_struct *task)
+{
+	return bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+#endif
+
+/* True for a 32-bit call on a 64-bit kernel, whose numbers mean other calls. */
+static __always_inline bool is_compat(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return READ(task, thread_info.status) & 2; /* TS_COMPAT, asm/thread_info.h */
+#elif defined(__TARGET_ARCH_arm64)
+	return READ(task, thread_info.flags) & (1 << 22); /* TIF_32BIT */
+#endif
+}
+
+/* --- what is kept for a socket --- */
+
+/* Where the bytes of one socket operation lie. */
+enum bytes_kind {
+	BYTES_UNREADABLE,   /* pages of a file, a pipe, or not known */
+	BYTES_USER,         /* one piece of user memory */
+	BYTES_USER_IOVEC,   /* several, listed in user memory */
+	BYTES_KERNEL_IOVEC, /* several, listed in kernel memory */
+};
+
+struct bytes {
+	__u64 base;     /* of the piece, or of the list */
+	__u64 skip;     /* bytes of the first piece that do not belong to it */
+	__u32 kind;     /* enum bytes_kind */
+	__u32 segments; /* pieces in the list */
+};
+
+enum socket_flag {
+	SOCKET_INHERITED = 1, /* the owner is the listener's until a process uses the socket */
+	SOCKET_HTTP = 2,      /* a request was seen */
+	/*
+	 * Bytes went this way last before Sonde, or before the connection could not be followed any
+	 * more: what comes may be the middle of a message
+	 */
+	SOCKET_RECEIVING = 4,
+	SOCKET_SENDING = 8,
+	SOCKET_UNREAD = 16,         /* received what could not be read, and has not answered it */
+	SOCKET_ANSWERS = 32,        /* answered such: it is HTTP, whatever else it sends */
+	SOCKET_TOLD = 64,           /* the daemon knows of it */
+	SOCKET_WINDOW_CLOSED = 128, /* the last sweep found no room for received bytes */
+	SOCKET_LISTENS = 256,       /* or, on another one, is cloned from such a one as it was */
+	SOCKET_ENDED = 512,         /* what it was is over, and told */
+	SOCKET_LISTED = 1024,       /* in `listed_sockets` */
+	SOCKET_WAITS = 2048,        /* told as TCP_WAITS */
+};
+
+struct socket_state {
+	__u64 start_ns;
+	__u64 connect_ns;        /* how long it took; until then, when it began */
+	__u64 first_byte_ns;     /* when payload arrived first; 0: none has, or not known */
+	struct tcp_figures told; /* of a listener: see listener_changed() */
+	__u32 workload;          /* the owner */
+	__u32 tgid;
+	char comm[COMM_LEN];    /* its command name */
+	__u16 flags;            /* enum socket_flag */
+	__u8 direction;         /* enum tcp_direction */
+	__u8 closer;            /* enum tcp_closer */
+	__u8 is_reset;          /* an RST was received */
+	__u8 http_misses;       /* operations that began no HTTP message */
+	__u16 lives;            /* connections that it has been before */
+	__u32 arrival_position; /* TCP: up to where bytes had arrived at arrival_ns */
+	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
+	__u32 sending;          /* whether the operation below is under way; see http_send.bpf.h */
+	__u32 send_length;      /* that it asks for; TCP: that another thread has read already */
+	__u32 send_position;    /* TCP: at its begin */
+	__u64 send_thread;      /* as bpf_get_current_pid_tgid() has it */
+	__u64 send_begin_ns;
+	struct bytes send_bytes;
+	__u64 uring_requests[2]; /* by direction; see uring.bpf.h */
+#ifdef SONDE_TABLES
+	__u64 id;
+#endif
+};
+
+/* TCP's own sockets, and no others, have a hook that tells when they are destroyed. */
+static __always_inline bool has_end_hook(const struct sock *sk)
+{
+	return READ(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+#ifdef SONDE_TABLES
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 6144);
+	__type(key, __u64); /* the socket's address */
+	__type(value, struct socket_state);
+} sockets __weak SEC(".maps");
+
+/* Of no use here: tables may always be swept. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} listed_sockets __weak SEC(".maps");
+
+static const struct socket_state socket_blank = {};
+
+static __always_inline struct socket_state *socket_state_find(struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+
+	return bpf_map_lookup_elem(&sockets, &address);
+}
+
+static __always_inline struct socket_state *socket_state_make(struct sock *sk)
+{
+	struct socket_state *state = socket_state_find(sk);
+	__u64 address = (__u64)sk;
+
+	if (state)
+		return state;
+	bpf_map_update_elem(&sockets, &address, &socket_blank, BPF_NOEXIST);
+	state = socket_state_find(sk);
+	if (state && !state->id)
+		state->id = bpf_ktime_get_ns() << 8 | (bpf_get_smp_processor_id() & 255);
+	return state;
+}
+
+/* The socket ends. */
+static __always_inline void socket_state_forget(struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+
+	bpf_map_delete_elem(&sockets, &address);
+}
+
+static __always_inline __u64 socket_number(struct sock *sk, const struct socket_state *state)
+{
+	return state->id;
+}
+
+static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
+{
+	__u16 family = READ(sk, __sk_common.skc_family);
+
+	return (family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP
+		       ? (struct tcp_sock *)sk
+		       : NULL;
+}
+
+#else
+
+/* Cloned from a listener to the sockets that it accepts: so they have an owner from birth. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct socket_state);
+} sockets __weak SEC(".maps");
+
+/*
+ * Which sockets there are to sweep, on kernels where a sweep may not go over `sockets` and `conns`
+ * themselves; elsewhere nothing is here. Since Linux 7.1 a socket that is destroyed takes its
+ * storage from under an iterator that is just there, which then follows a null pointer, in the
+ * kernel. So only sockets that have a hook for that are here, and it takes them out before.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, __u32);
+} listed_sockets __weak SEC(".maps");
+
+extern const volatile bool lists_sockets;
+
+/*
+ * What a map keeps of a socket, made if need be; NULL when there is no memory. Two CPUs may make it
+ * at once: the one that comes second is refused, and finds it when it asks again. A macro, as each
+ * map has a type of its own.
+ */
+#	define sk_storage_make(map, sk)                                                           \
+		(bpf_sk_storage_get(map, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE)                    \
+				?: bpf_sk_storage_get(map, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE))
+
+static __always_inline struct socket_state *socket_state_find(struct sock *sk)
+{
+	return bpf_sk_storage_get(&sockets, sk, NULL, 0);
+}
+
+static __always_inline struct socket_state *socket_state_make(struct sock *sk)
+{
+	struct socket_state *state = sk_storage_make(&sockets, sk);
+
+	if (!lists_sockets || !state || state->flags & SOCKET_LISTED || !has_end_hook(sk))
+		return state;
+	if (!sk_storage_make(&listed_sockets, sk))
+		return NULL;
+	state->flags |= SOCKET_LISTED;
+	return state;
+}
+
+/* The socket ends, and its storage with it. */
+static __always_inline void socket_state_forget(struct sock *sk)
+{
+	bpf_sk_storage_delete(&listed_sockets, sk);
+}
+
+static __always_inline __u64 socket_number(struct sock *sk, const struct socket_state *state)
+{
+	return bpf_get_socket_cookie(sk);
+}
+
+/* NULL: it is another kind of socket. */
+static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
+{
+	return bpf_skc_to_tcp_sock(sk);
+}
+
+#endif
+
+/* Of a connection or listener; no other one has had it since the machine was started. */
+static __always_inline __u64 socket_id(struct sock *sk, const struct socket_state *state)
+{
+	return socket_number(sk, state) | (__u64)state->lives << 48;
+}
+
+/* Whose a socket is. */
+struct owner {
+	__u32 workload;
+	__u32 tgid; /* in `accepts` 0: the socket knows */
+	char comm[COMM_LEN];
+};
+
+struct accepted {
+	__u64 time_ns;
+	struct owner owner;
+};
+
+/*
+ * When sockets were accepted and by whom, and of listeners who accepted from them last, by their
+ * address: known at the end of a system call (syscall.bpf.c), where a socket is no more than an
+ * address. Addresses are used again, and their entries with them.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct accepted);
+} accepts __weak SEC(".maps");
+
+/* NULL: not known. */
+static __always_inline struct accepted *accepted_find(const struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+
+	return bpf_map_lookup_elem(&accepts, &address);
+}
+
+static __always_inline void address_read(struct record_address *address, const struct sock *sk)
+{
+	__u32 *local = (__u32 *)address->local, *remote = (__u32 *)address->remote;
+
+	if (READ(sk, __sk_common.skc_family) == AF_INET6) {
+		BPF_CORE_READ_INTO((struct in6_addr *)local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO((struct in6_addr *)remote, sk, __sk_common.skc_v6_daddr);
+	} else {
+		local[0] = local[1] = remote[0] = remote[1] = 0;
+		local[2] = remote[2] = bpf_htonl(0xffff);
+		local[3] = READ(sk, __sk_common.skc_rcv_saddr);
+		remote[3] = READ(sk, __sk_common.skc_daddr);
+	}
+	address->local_port = READ(sk, __sk_common.skc_num);
+	if (!address->local_port) /* a socket that is closed gives it back before it says so */
+		address->local_port =
+			bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+	address->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
+	address->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* HTTP/1 connections: what is kept of one, and where. */
+#ifndef SONDE_HTTP_CONNECTION_BPF_H
+#define SONDE_HTTP_CONNECTION_BPF_H
+
+#include "core/workload.bpf.h"
+
+enum message { REQUEST, RESPONSE };
+
+enum stream_state {
+	STREAM_START, /* the next line begins a message */
+	STREAM_HEADERS,
+	STREAM_BODY,       /* `remaining` bytes of it are to come */
+	STREAM_CHUNK_SIZE, /* the next line tells the size of a chunk */
+	STREAM_CHUNK,      /* `remaining` bytes of it, its line end included, are to come */
+	STREAM_TRAILERS,
+	STREAM_UNTIL_CLOSE
+};
+
+enum stream_flag {
+	STREAM_CHUNKED = 1,
+	STREAM_HAS_LENGTH = 2,
+	STREAM_SKIP_LINE = 4, /* the line under way was too long, and was dealt with */
+	STREAM_CODED = 8,     /* Transfer-Encoding, which counts more than a length */
+	STREAM_INVALID = 16,  /* nobody can know where the body ends */
+	STREAM_EXPECTS =
+		32, /* of a request: nothing of its body has come, and maybe nothing will */
+	/* such a request was answered; unless the next line begins another one, it is the body's */
+	STREAM_DECLINED = 64,
+	STREAM_CONTINUED = 128 /* of a response: 100 came before it */
+};
+
+/* One direction of a connection, in the middle of one message. */
+struct stream {
+	__u64 remaining;
+	__u64 bytes; /* of the message so far */
+	__u64 first_ns;
+	__u64 last_ns;
+	__u32 head_bytes;
+	__u32 position; /* TCP sequence number of the next byte; 0: not known */
+	__u16 carried;  /* bytes of the line under way that earlier operations brought */
+	__u16 status;   /* of a response, once its first line is complete */
+	__u8 state;     /* enum stream_state */
+	__u8 flags;     /* enum stream_flag */
+};
+
+/*
+ * The longest beginning of a line that is carried over. A request's is as long as what is kept of
+ * its first line. The headers of a response that matter are shorter than this.
+ */
+#define CARRY_REQUEST  HTTP_LINE_LEN
+#define CARRY_RESPONSE 64
+
+enum conn_flag {
+	CONN_OPAQUE = 1, /* no HTTP any more: upgraded, a tunnel, nonsense, or closed */
+	CONN_PEER_CLOSED = 2,
+	CONN_UNIX = 4,
+	/* Open before Sonde, and no answer yet: what seems to be requests may be part of a body */
+	CONN_TENTATIVE = 8,
+	CONN_RESET =
+		16, /* by its peer; but a send, or what had come before, is to be taken first */
+	CONN_PREAMBLE = 32, /* the PROXY protocol came first, */
+	CONN_PROXIED = 64   /* with `origin` */
+};
+
+/*
+ * A connection that speaks HTTP. Requests are numbered; those between `answered` and `asked` wait
+ * for their responses. The first of them is `current` when `active` is set, the others are in
+ * `pipeline`.
+ */
+struct conn {
+	struct record_http current;
+	struct stream streams[2]; /* by enum message */
+	char carry_request[CARRY_REQUEST];
+	char carry_response[CARRY_RESPONSE];
+	__u64 sk;       /* whose storage this is */
+	__u64 queue_ns; /* of the request under way; see record_http */
+	__u64 setup_ns; /* of the first one */
+	__u32 active;   /* taken with an atomic exchange: a reset may race with a response */
+	__u32 asked;
+	__u32 answered;
+	__u32 reported; /* number + 1 of the request that was last told as open for long */
+	__u8 role;      /* enum http_role */
+	__u8 flags;     /* enum conn_flag */
+	struct http_origin origin; /* CONN_PROXIED */
+};
+
+_Static_assert(sizeof(struct conn) + 72 <= 1024, "with the kernel's header it takes 1 KiB");
+
+/* --- where connections are kept --- */
+
+static const struct conn conn_blank = {};
+
+static __always_inline bool is_unix(const struct sock *sk)
+{
+	return READ(sk, __sk_common.skc_family) == AF_UNIX;
+}
+
+/* In tables, all are in the same one. */
+#ifdef SONDE_TABLES
+#	define OTHER_CONNS_MAX 1
+#else
+#	define OTHER_CONNS_MAX 4096
+#endif
+
+/*
+ * In storage, those of Unix sockets and MPTCP, by socket cookie: no hook tells that such a socket
+ * is closed, and what is kept of it must outlive it to be told all the same.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, OTHER_CONNS_MAX);
+	__type(key, __u64);
+	__type(value, struct conn);
+} other_conns __weak SEC(".maps");
+
+#ifdef SONDE_TABLES
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 3072); /* as many as the limit of memory allows */
+	__type(key, __u64);        /* the socket's address */
+	__type(value, struct conn);
+} conns __weak SEC(".maps");
+
+static __always_inline struct conn *conn_find(struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+
+	return bpf_map_lookup_elem(&conns, &address);
+}
+
+static __always_inline struct conn *conn_make(struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+	struct conn *conn;
+
+	bpf_map_update_elem(&conns, &address, &conn_blank, BPF_NOEXIST);
+	conn = bpf_map_lookup_elem(&conns, &address);
+	if (conn)
+		conn->sk = address;
+	return conn;
+}
+
+static __always_inline void conn_forget(struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+
+	bpf_map_delete_elem(&conns, &address);
+}
+
+/* The socket ends. */
+static __always_inline void conn_release(struct sock *sk)
+{
+	conn_forget(sk);
+}
+
+#else
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct conn);
+} conns __weak SEC(".maps");
+
+/* The connection that a socket is known to be; NULL: none, or not yet. */
+static __always_inline struct conn *conn_find(struct sock *sk)
+{
+	struct socket_state *state;
+	__u64 cookie;
+
+	if (has_end_hook(sk))
+		return bpf_sk_storage_get(&conns, sk, NULL, 0);
+	state = socket_state_find(sk);
+	if (!state || !(state->flags & SOCKET_HTTP))
+		return NULL;
+	cookie = bpf_get_socket_cookie(sk);
+	return bpf_map_lookup_elem(&other_conns, &cookie);
+}
+
+static __always_inline struct conn *conn_make(struct sock *sk)
+{
+	__u64 cookie;
+
+	if (has_end_hook(sk))
+		return sk_storage_make(&conns, sk);
+	cookie = bpf_get_socket_cookie(sk);
+	bpf_map_update_elem(&other_conns, &cookie, &conn_blank, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&other_conns, &cookie);
+}
+
+static __always_inline void conn_forget(struct sock *sk)
+{
+	__u64 cookie;
+
+	if (has_end_hook(sk)) {
+		bpf_sk_storage_delete(&conns, sk);
+		return;
+	}
+	cookie = bpf_get_socket_cookie(sk);
+	bpf_map_delete_elem(&other_conns, &cookie);
+}
+
+/* The socket ends, and its storage with it. */
+static __always_inline void conn_release(struct sock *sk)
+{
+}
+
+#endif
+
+/* --- as an argument of a global function --- */
+
+/*
+ * The verifier looks at a global function once and by itself, not again for each way that leads to
+ * it; so whatever has loops, or is called from many places, is one. Before Linux 5.12 they take
+ * numbers only: the key by which a connection is found again.
+ */
+#ifdef SONDE_TABLES
+
+typedef __u64 conn_argument;
+
+static __always_inline conn_argument conn_pass(const struct conn *conn)
+{
+	return conn->sk;
+}
+
+static __always_inline struct conn *conn_of(conn_argument argument)
+{
+	return bpf_map_lookup_elem(&conns, &argument);
+}
+
+#else
+
+typedef struct conn *conn_argument;
+
+static __always_inline conn_argument conn_pass(struct conn *conn)
+{
+	return conn;
+}
+
+/* NULL is not passed, but the verifier cannot know. */
+static __always_inline struct conn *conn_of(conn_argument argument)
+{
+	return argument;
+}
+
+#endif
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HTTP requests that are open: iterators over the connections, which the daemon reads at each
+ * sweep. So nothing is counted up and down at each request.
+ */
+#include "protocol/http1/http_request.bpf.h"
+
+/* Requests that are open for longer are reported before their end; 0: off. Changes while running */
+__u64 long_request_ns = 0;
+
+/* One at a time, as there is one reader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct long_record);
+} http_report SEC(".maps");
+
+/* Tells once of a request that is open for long. False: the reader has no room, and will come
+ * again. */
+static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u64 now)
+{
+	struct long_record *record;
+	__u32 zero = 0, line, size;
+
+	record = bpf_map_lookup_elem(&http_report, &zero);
+	if (!record)
+		return true;
+	line = current_copy(record, conn);
+	if (!conn->active || line > HTTP_LINE_LEN)
+		return true; /* it has just ended */
+	record->http.record.time_ns = now;
+	record->http.flags |= HTTP_OPEN;
+	response_progress(&record->http, &conn->streams[RESPONSE]);
+	size = HTTP_LINE_AT + current_extend(record, conn, line);
+	size = (size + 7) & ~7U;
+	if (size > sizeof(*record) || bpf_seq_write(seq, record, size))
+		return false;
+	conn->reported = record->http.index + 1;
+	return true;
+}
+
+/* Tells what requests one connection has open; the reader adds them up. */
+static __always_inline void open_tell(struct seq_file *seq, struct conn *conn)
+{
+	struct record_http_active active = {.record.type = RECORD_HTTP_ACTIVE};
+	__u64 now;
+
+	if (conn->flags & CONN_OPAQUE || conn->asked == conn->answered)
+		return;
+	workload_mark(conn->current.record.workload); /* its process may have ended */
+	now = bpf_ktime_get_ns();
+	active.record.workload = conn->current.record.workload;
+	active.record.time_ns = now;
+	active.role = conn->role;
+	active.method = method_of(conn->current.line);
+	active.active = conn->asked - conn->answered;
+	if (long_request_ns && conn->active &&
+		now - conn->current.request_first_ns >= long_request_ns) {
+		active.long_active = 1;
+		if (conn->reported != conn->current.index + 1 && !report(seq, conn, now))
+			return;
+	}
+	bpf_seq_write(seq, &active, sizeof(active));
+}
+
+#ifdef SONDE_TABLES
+
+SEC("iter/bpf_map_elem")
+int http_sweep(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const __u64 *key = ctx->key;
+	__u64 address;
+	struct conn *conn;
+
+	if (!key)
+		return 0;
+	address = *key;
+	conn = bpf_map_lookup_elem(&conns, &address);
+	if (conn)
+		open_tell(ctx->meta->seq, conn);
+	return 0;
+}
+
+#else
+
+SEC("iter/bpf_sk_storage_map")
+int http_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk; /* loaded once, or the verifier does not see that it was asked */
+	struct conn *conn = sk ? bpf_sk_storage_get(&conns, sk, NULL, 0) : NULL;
+
+	if (conn)
+		open_tell(ctx->meta->seq, conn);
+	return 0;
+}
+
+#endif
+
+/*
+ * The address of a socket that may have been freed: dead, or another one by now. Of the freed one
+ * the flag remains.
+ */
+static __always_inline bool is_gone(const struct conn *conn)
+{
+	struct sock *sk = (struct sock *)conn->sk;
+
+	return (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) !=
+		       conn->current.connection ||
+	       BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DEAD & 1;
+}
+
+SEC("iter/bpf_map_elem")
+int http_sweep_other(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const __u64 *key = ctx->key;
+	struct conn *conn;
+	__u64 cookie;
+
+	if (!key)
+		return 0;
+	cookie = *key;
+	conn = bpf_map_lookup_elem(&other_conns, &cookie);
+	if (!conn)
+		return 0;
+	if (is_gone(conn)) {
+		conn_close(conn, HTTP_CLOSED_LOCALLY, true);
+		bpf_map_delete_elem(&other_conns, &cookie);
+		return 0;
+	}
+	open_tell(ctx->meta->seq, conn);
+	return 0;
+}

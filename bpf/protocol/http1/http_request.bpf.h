@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HTTP/1 pairing: which response belongs to which request of a connection, what is told of the two,
+ * and what becomes of requests whose connection ends. Called by the framing (http_message.bpf.h)
+ * when a message begins or ends, and by the hooks (http.bpf.c) when a connection does.
+ */
+#ifndef SONDE_HTTP_REQUEST_BPF_H
+#define SONDE_HTTP_REQUEST_BPF_H
+
+#include "protocol/http1/http_message.bpf.h"
+
+#define PIPELINE_MAX   4096
+#define PIPELINE_ROUND 64
+
+/* Requests behind the one whose response is awaited. */
+struct pipeline_key {
+	__u64 connection;
+	__u32 index;
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PIPELINE_MAX);
+	__type(key, struct pipeline_key);
+	__type(value, struct record_http);
+} pipeline __weak SEC(".maps");
+
+/* --- requests and responses --- */
+
+/* True when a line begins with the first `length` (1 … 8) bytes of `text`, made by WORD(). */
+static __always_inline bool line_begins(const char *line, __u64 text, __u32 length)
+{
+	return ((*(const __u64 *)line ^ text) & (~0ULL >> (64 - 8 * length))) == 0;
+}
+
+/* The method that a request line begins with. */
+static __always_inline enum http_method method_of(const char *line)
+{
+#define METHOD_TRY(number, length, ...)                                                            \
+	if (line_begins(line, WORD(__VA_ARGS__), length))                                          \
+		return number;
+	METHOD_TRY(HTTP_METHOD_GET, 4, 'G', 'E', 'T', ' ', 0, 0, 0, 0)
+	METHOD_TRY(HTTP_METHOD_POST, 5, 'P', 'O', 'S', 'T', ' ', 0, 0, 0)
+	METHOD_TRY(HTTP_METHOD_HEAD, 5, 'H', 'E', 'A', 'D', ' ', 0, 0, 0)
+	METHOD_TRY(HTTP_METHOD_PUT, 4, 'P', 'U', 'T', ' ', 0, 0, 0, 0)
+	METHOD_TRY(HTTP_METHOD_DELETE, 7, 'D', 'E', 'L', 'E', 'T', 'E', ' ', 0)
+	METHOD_TRY(HTTP_METHOD_OPTIONS, 8, 'O', 'P', 'T', 'I', 'O', 'N', 'S', ' ')
+	METHOD_TRY(HTTP_METHOD_PATCH, 6, 'P', 'A', 'T', 'C', 'H', ' ', 0, 0)
+	METHOD_TRY(HTTP_METHOD_CONNECT, 8, 'C', 'O', 'N', 'N', 'E', 'C', 'T', ' ')
+	METHOD_TRY(HTTP_METHOD_TRACE, 6, 'T', 'R', 'A', 'C', 'E', ' ', 0, 0)
+	METHOD_TRY(HTTP_METHOD_QUERY, 6, 'Q', 'U', 'E', 'R', 'Y', ' ', 0, 0)
+#undef METHOD_TRY
+	return HTTP_METHOD_OTHER;
+}
+
+static bool method_is_known(const struct http_scratch *scratch, __u32 line)
+{
+	return method_of(scratch->data + DATA(line)) != HTTP_METHOD_OTHER;
+}
+
+/* The request that is being received, wherever it is kept; NULL when it was answered already. */
+static __always_inline struct record_http *request_open(struct conn *conn)
+{
+	struct pipeline_key key = {
+		.connection = conn->current.connection,
+		.index = conn->asked - 1,
+	};
+
+	if (conn->active && conn->current.index == key.index)
+		return &conn->current;
+	return bpf_map_lookup_elem(&pipeline, &key);
+}
+
+static __always_inline void request_fill(struct record_http *record, struct conn *conn,
+	const struct http_scratch *scratch, __u32 line, __u32 length)
+{
+	const struct stream *stream = &conn->streams[REQUEST];
+
+	record->record.workload = scratch->feed.workload;
+	record->record.type = RECORD_HTTP;
+	record->record.reserved = 0;
+	record->index = conn->asked;
+	record->tgid = scratch->transfer.thread >> 32;
+	record->tid = scratch->transfer.thread;
+	record->role = conn->role;
+	record->flags = (conn->flags & CONN_UNIX ? HTTP_UNIX : 0) |
+			(conn->flags & CONN_PROXIED ? HTTP_PROXIED : 0);
+	record->error = HTTP_OK;
+	record->path_length = 0;
+	record->status = 0;
+	record->request_first_ns = stream->first_ns;
+	record->request_last_ns = stream->last_ns;
+	record->request_bytes = 0;
+	record->request_head_bytes = 0;
+	record->response_head_bytes = 0;
+	record->host_length = record->host_lines = 0;
+	record->end = HTTP_END_SEEN;
+	record->reserved = 0;
+	record->response_bytes = 0;
+	record->response_first_ns = 0;
+	record->response_last_ns = 0;
+	record->queue_ns = conn->queue_ns;
+	record->setup_ns = conn->setup_ns;
+	conn->setup_ns = 0;
+	__builtin_memset(record->traceparent, 0, sizeof(record->traceparent));
+	if (length > HTTP_LINE_LEN) {
+		length = HTTP_LINE_LEN;
+		record->flags |= HTTP_LINE_TRUNCATED;
+	}
+	record->line_length = length;
+	bpf_probe_read_kernel(record->line, length, scratch->data + DATA(line));
+}
+
+__weak __noinline int request_begin(
+	conn_argument which, scratch_argument where, __u32 line, __u32 length)
+{
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = scratch_of(where);
+	struct pipeline_key key = {};
+	struct record_http *record;
+
+	if (!conn || !scratch)
+		return 0;
+	if (!conn->active && conn->asked == conn->answered) {
+		request_fill(&conn->current, conn, scratch, line, length);
+		conn->active = 1;
+		conn->asked++;
+		return 0;
+	}
+	scratch = http_scratch_get(); /* before Linux 6.2 no map takes values by another way */
+	if (!scratch)
+		return 0;
+	record = &scratch->record;
+	request_fill(record, conn, scratch, line, length);
+	record->flags |= HTTP_PIPELINED;
+	record->connection = key.connection = conn->current.connection;
+	record->address = conn->current.address;
+	key.index = conn->asked;
+	if (bpf_map_update_elem(&pipeline, &key, record, BPF_ANY))
+		count(SOURCE_HTTP, OUTCOME_TABLE_FULL);
+	conn->asked++; /* after the insertion: who answers may look for it at once */
+	return 0;
+}
+
+__weak __noinline int request_traceparent(conn_argument which, scratch_argument where, __u32 value)
+{
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = scratch_of(where);
+	struct record_http *record;
+
+	if (!conn || !scratch)
+		return 0;
+	record = request_open(conn);
+	if (record)
+		bpf_probe_read_kernel(
+			record->traceparent, TRACEPARENT_LEN, scratch->data + DATA(value));
+	return 0;
+}
+
+#define HOST_SPACES_MAX 3 /* before the value, and CR and spaces behind it */
+
+/*
+ * Keeps Host, whose value lies from `value` up to `end`, behind the line: where there is no room
+ * for both, of the line there is less. Of two nobody knows which one counts.
+ */
+__weak __noinline int request_host(
+	conn_argument which, scratch_argument where, __u32 value, __u32 end)
+{
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = scratch_of(where);
+	struct record_http *record;
+	__u32 length, line;
+
+	if (!conn || !scratch)
+		return 0;
+	record = request_open(conn);
+	if (!record)
+		return 0;
+	if (record->host_lines) {
+		record->host_lines = 2;
+		record->host_length = 0;
+		return 0;
+	}
+	record->host_lines = 1;
+	for (int i = 0; i < HOST_SPACES_MAX && is_space(scratch->data[DATA(value)]); i++)
+		value++;
+	for (int i = 0; i < HOST_SPACES_MAX && end && scratch->data[DATA(end - 1)] <= ' '; i++)
+		end--;
+	length = end - value;
+	if (end <= value || length > HTTP_HOST_LEN)
+		return 0;
+	line = record->line_length;
+	if (line > HTTP_LINE_LEN - length) {
+		line = HTTP_LINE_LEN - length;
+		record->line_length = line;
+		record->flags |= HTTP_LINE_TRUNCATED;
+	}
+	record->host_length = length;
+	if (line <= HTTP_LINE_LEN / 2) {
+		bpf_probe_read_kernel(
+			record->line + line, length & HTTP_HOST_LEN, scratch->data + DATA(value));
+		return 0;
+	}
+	for (__u32 i = 0; i < HTTP_HOST_LEN && i < length;
+		i++) /* as nobody else can know its end */
+		record->line[(line + i) & (HTTP_LINE_LEN - 1)] = scratch->data[DATA(value + i)];
+	return 0;
+}
+
+static __always_inline void request_progress(
+	struct record_http *record, const struct stream *stream)
+{
+	record->request_bytes = stream->bytes;
+	record->request_head_bytes = stream->head_bytes;
+	record->request_last_ns = stream->last_ns;
+}
+
+__weak __noinline int request_end(conn_argument which)
+{
+	struct conn *conn = conn_of(which);
+	struct record_http *record;
+
+	if (!conn)
+		return 0;
+	record = request_open(conn);
+	if (record)
+		request_progress(record, &conn->streams[REQUEST]);
+	return 0;
+}
+
+/* True when the request being answered has this method (its text, as WORD() makes it). */
+static bool response_to(struct conn *conn, __u64 method, __u32 length)
+{
+	return conn->active && line_begins(conn->current.line, method, length);
+}
+
+/* Makes the oldest request without a response the current one. */
+static __always_inline void pipeline_next(struct conn *conn)
+{
+	struct pipeline_key key = {
+		.connection = conn->current.connection,
+		.index = conn->answered,
+	};
+	struct record_http *next;
+
+	if (conn->active || conn->answered == conn->asked)
+		return;
+	next = bpf_map_lookup_elem(&pipeline, &key);
+	if (!next)
+		return; /* it found no room, and was counted then */
+	bpf_probe_read_kernel(&conn->current, sizeof(conn->current), next);
+	conn->active = 1;
+	bpf_map_delete_elem(&pipeline, &key);
+}
+
+__weak __noinline int response_begin(conn_argument which)
+{
+	struct conn *conn = conn_of(which);
+
+	if (!conn)
+		return 0;
+	pipeline_next(conn);
+	return conn->answered != conn->asked;
+}
+
+#define HTTP_LINE_AT __builtin_offsetof(struct record_http, line)
+
+/* A record with more after its line than is kept of it. */
+struct long_record {
+	struct record_http http;
+	char room[UNIX_PATH_LEN + sizeof(struct http_origin)];
+};
+
+/* What is kept of the current request, and zeros behind it; returns the length of line and Host. */
+static __always_inline __u32 current_copy(struct long_record *record, const struct conn *conn)
+{
+	__u32 length = conn->current.line_length + conn->current.host_length;
+
+	if (length > HTTP_LINE_LEN) /* which cannot be, but the verifier does not know */
+		length = HTTP_LINE_LEN;
+	barrier_var(length);
+	__builtin_memset(record->http.line, 0, sizeof(*record) - HTTP_LINE_AT);
+	bpf_probe_read_kernel(record, HTTP_LINE_AT + (length & 511), &conn->current);
+	return length;
+}
+
+/* Writes the path that the server is bound to after the line; returns its length. */
+static __always_inline __u32 unix_path_read(const struct conn *conn, char *to)
+{
+	struct unix_sock *server = (struct unix_sock *)conn->sk;
+	struct unix_address *address;
+	__u32 length;
+
+	if (conn->role == HTTP_CLIENT)
+		server = (struct unix_sock *)BPF_CORE_READ(server, peer);
+	address = BPF_CORE_READ(server, addr);
+	if (!address)
+		return 0;
+	length = BPF_CORE_READ(address, len) - __builtin_offsetof(struct sockaddr_un, sun_path);
+	if (length > UNIX_PATH_LEN)
+		return 0; /* not bound, as both ends of a socketpair are */
+	if (bpf_probe_read_kernel(to, length, &address->name[0].sun_path))
+		return 0;
+	/* the length of a path contains its end, that of an abstract name (NUL first) does not */
+	if (length && to[0])
+		length--;
+	return length;
+}
+
+/*
+ * Puts what is not kept with each request of a connection behind the `length` bytes of its line;
+ * returns how long it all is.
+ */
+static __always_inline __u32 current_extend(
+	struct long_record *record, const struct conn *conn, __u32 length)
+{
+	barrier_var(length);
+	if (length > HTTP_LINE_LEN)
+		return length;
+	if (conn->flags & CONN_UNIX) {
+		record->http.path_length =
+			unix_path_read(conn, (char *)record + HTTP_LINE_AT + length);
+		length += record->http.path_length;
+	}
+	barrier_var(length);
+	if (record->http.flags & HTTP_PROXIED && length <= HTTP_LINE_LEN + UNIX_PATH_LEN) {
+		bpf_probe_read_kernel((char *)record + HTTP_LINE_AT + length, sizeof(conn->origin),
+			&conn->origin);
+		length += sizeof(conn->origin);
+	}
+	return length;
+}
+
+/*
+ * Tells the current request of a Unix socket or behind a proxy. The record is made in the ring
+ * itself: it is longer than what is kept of a connection.
+ */
+static __always_inline void long_tell(struct conn *conn)
+{
+	struct ring_place place = ring_place();
+	struct long_record *record;
+
+	record = place.ring ? bpf_ringbuf_reserve(place.ring, sizeof(*record), 0) : NULL;
+	if (!record) {
+		ring_count(&place, SOURCE_HTTP, false);
+		return;
+	}
+	current_extend(record, conn, current_copy(record, conn));
+	bpf_ringbuf_submit(record, place.flags);
+	ring_count(&place, SOURCE_HTTP, true);
+}
+
+static __always_inline void response_progress(
+	struct record_http *record, const struct stream *stream)
+{
+	if (!stream->bytes)
+		return;
+	record->response_bytes = stream->bytes;
+	record->response_head_bytes = stream->head_bytes;
+	record->response_first_ns = stream->first_ns;
+	record->response_last_ns = stream->last_ns;
+	if (stream->state != STREAM_START)
+		record->status = stream->status;
+}
+
+/* Tells the current request, with whatever has come of its response. */
+__weak __noinline int request_finish(conn_argument which, __u32 flags, enum http_error error)
+{
+	struct conn *conn = conn_of(which);
+	struct stream *request, *response;
+	struct record_http *record;
+
+	if (!conn)
+		return 0;
+	request = &conn->streams[REQUEST];
+	response = &conn->streams[RESPONSE];
+	record = &conn->current;
+
+	/* a reset in a softirq and the end of a response may come here at once: one of them tells
+	 */
+	if (!exchange(&conn->active, 0))
+		return 0;
+	/* in the middle of it; STREAM_UNTIL_CLOSE says that no request can be found any more */
+	if (record->index == conn->asked - 1 && request->state != STREAM_START &&
+		request->state != STREAM_UNTIL_CLOSE) {
+		request_progress(record, request);
+		flags |= HTTP_REQUEST_PARTIAL;
+	}
+	response_progress(record, response);
+	record->flags |= flags;
+	record->error = error;
+	/* the end of an answer is now: another reading of the clock would tell no more */
+	record->record.time_ns = error ? bpf_ktime_get_ns() : response->last_ns;
+	if (conn->flags & (CONN_UNIX | CONN_PROXIED))
+		long_tell(conn);
+	else
+		ring_output(SOURCE_HTTP, record,
+			HTTP_LINE_AT + ((record->line_length + record->host_length) & 511));
+	return 0;
+}
+
+__weak __noinline int response_end(conn_argument which, __u32 flags)
+{
+	struct conn *conn = conn_of(which);
+
+	if (!conn)
+		return 0;
+	request_finish(which, flags, HTTP_OK);
+	conn->answered++;
+	return 0;
+}
+
+/* --- the end of a connection --- */
+
+/* Tells the oldest request that is left, or counts it as `lost`. Returns 1 when none is. */
+__weak __noinline int request_abandon(conn_argument which, enum http_error error, enum outcome lost)
+{
+	struct conn *conn = conn_of(which);
+
+	if (!conn || conn->answered == conn->asked)
+		return 1;
+	pipeline_next(conn);
+	if (!lost)
+		request_finish(which, 0, error);
+	else if (exchange(&conn->active, 0))
+		count(SOURCE_HTTP, lost);
+	conn->answered++;
+	conn->streams[RESPONSE].bytes = 0;
+	return 0;
+}
+
+/* Nested for the verifier's sake, as feed_steps() is. */
+__weak __noinline int requests_abandon(
+	conn_argument which, enum http_error error, enum outcome lost)
+{
+	for (int i = 0; i < PIPELINE_ROUND; i++)
+		if (request_abandon(which, error, lost))
+			return 1;
+	return 0;
+}
+
+/* Tells, or counts as lost, all requests that are left; nothing more is expected of the connection.
+ */
+__weak __noinline int conn_end(conn_argument which, enum http_error error, enum outcome lost)
+{
+	struct conn *conn = conn_of(which);
+
+	if (!conn)
+		return 0;
+	conn->flags |= CONN_OPAQUE;
+	for (int i = 0; i < PIPELINE_MAX / PIPELINE_ROUND; i++)
+		if (requests_abandon(which, error, lost))
+			break;
+	return 0;
+}
+
+/* The end of the bytes is the end of a response that has no other; the rest has no answer. */
+static __always_inline void conn_close(struct conn *conn, enum http_error error, bool in_order)
+{
+	if (conn->streams[RESPONSE].state == STREAM_UNTIL_CLOSE && in_order) {
+		request_finish(conn_pass(conn), 0, HTTP_OK);
+		conn->answered++;
+		conn->streams[RESPONSE].bytes = 0;
+	}
+	conn_end(conn_pass(conn), error, 0);
+}
+
+#endif

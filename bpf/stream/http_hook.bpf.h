@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HTTP/1: what is done at the begin and end of each operation on a socket, whichever hook tells of
+ * it. A hook only says: this connection, this direction, these bytes, now. A connection that speaks
+ * no HTTP is given up after a few operations and then costs one look-up for each.
+ *
+ * Here is what both directions ask of a socket; each has a file, http_send.bpf.h and
+ * http_receive.bpf.h. Above them the hooks: http.bpf.c, http_function.bpf.c, http_kprobe.bpf.c.
+ * Below them: http_operation.bpf.h, http_message.bpf.h (framing), http_request.bpf.h (pairing).
+ */
+#ifndef SONDE_HTTP_HOOK_BPF_H
+#define SONDE_HTTP_HOOK_BPF_H
+
+#include "stream/http_operation.bpf.h"
+
+/* The daemon's own requests are left alone: telling of an export would make another one. */
+extern __u32 own_tgid;
+
+/* Operations that begin no HTTP message before a connection is left alone for ever. */
+#define MISSES_MAX 8
+
+/* What HTTP runs over: TCP in all its forms, and Unix sockets. */
+static __always_inline bool is_stream(const struct sock *sk)
+{
+	__u16 family = READ(sk, __sk_common.skc_family);
+
+	return READ(sk, sk_type) == SOCK_STREAM &&
+	       (family == AF_INET || family == AF_INET6 || family == AF_UNIX);
+}
+
+/* The storage of a socket, owned by whoever uses it first; NULL when it is known to be no HTTP. */
+static __always_inline struct socket_state *socket_candidate(struct sock *sk)
+{
+	struct socket_state *state = socket_state_make(sk);
+
+	if (!state) {
+		count(SOURCE_HTTP, OUTCOME_STORAGE_FAILED);
+		return NULL;
+	}
+	if (state->flags & (SOCKET_INHERITED | SOCKET_LISTENS) || !state->tgid) {
+		owner_set(state, SOURCE_HTTP);
+		state->flags &= ~SOCKET_INHERITED;
+	}
+	if (state->http_misses >= MISSES_MAX || state->tgid == own_tgid)
+		return NULL;
+	return state;
+}
+
+/* In the middle of a message whose beginning is not known, until bytes go the other way. */
+static __always_inline bool is_midway(struct socket_state *state, enum direction direction)
+{
+	__u16 ways = state->flags & (SOCKET_RECEIVING | SOCKET_SENDING);
+
+	if (!ways)
+		return false;
+	if (ways == (direction == DIRECTION_RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING))
+		return true;
+	state->flags &= ~(SOCKET_RECEIVING | SOCKET_SENDING);
+	return false;
+}
+
+/* --- Unix sockets --- */
+
+/* The other end of a Unix socket; NULL when it has none. */
+static __always_inline struct sock *unix_peer(struct sock *sk)
+{
+#ifdef SONDE_TABLES
+	return READ((struct unix_sock *)sk, peer);
+#else
+	struct unix_sock *self = bpf_skc_to_unix_sock(sk);
+
+	return self ? self->peer : NULL;
+#endif
+}
+
+/* Closed by its process; memory of it remains as long as the other end does. */
+static __always_inline bool is_dead(const struct sock *sk)
+{
+	return READ(sk, __sk_common.skc_flags) >> SOCK_DEAD & 1;
+}
+
+/*
+ * Of Unix sockets no hook tells the end, so they are asked when one side notices: this one ends
+ * with `error`, and so does the other one, when it was closed.
+ */
+static __noinline void unix_end(struct sock *sk, struct conn *conn, enum http_error error)
+{
+	struct sock *peer = unix_peer(sk);
+
+	if (conn)
+		conn_close(conn, error, error != HTTP_RESET);
+	if (!peer || !is_dead(peer))
+		return;
+	conn = conn_find(peer);
+	if (conn && !(conn->flags & CONN_OPAQUE))
+		conn_close(conn, HTTP_CLOSED_LOCALLY, true);
+}
+
+/* The other side has closed, or only its sending half. */
+static __always_inline void unix_shut(struct sock *sk, struct conn *conn)
+{
+	struct sock *peer = unix_peer(sk);
+
+	if (conn && conn->role == HTTP_CLIENT)
+		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
+	else if (peer && is_dead(peer))
+		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
+}
+
+/* --- TCP --- */
+
+/*
+ * True when something came before a reset that a process can still read, or is just reading. It
+ * gets that first, and the reset with its next call.
+ */
+static __always_inline bool has_unread(struct sock *sk, struct conn *conn)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+	__s32 fin = conn->flags & CONN_PEER_CLOSED ? 1 : 0;
+	__u32 read;
+
+	if (!tcp)
+		return false;
+	read = stream_of(conn, DIRECTION_RECEIVE)->position ?: READ(tcp, copied_seq);
+	return (__s32)(READ(tcp, rcv_nxt) - read) > fin;
+}
+
+#endif

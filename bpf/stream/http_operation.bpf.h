@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One operation on a socket: how a connection that speaks HTTP is recognised, and the one way that
+ * the bytes of every operation take into its messages.
+ */
+#ifndef SONDE_HTTP_OPERATION_BPF_H
+#define SONDE_HTTP_OPERATION_BPF_H
+
+#include "protocol/http1/http_request.bpf.h"
+#include "stream/uring.bpf.h"
+
+/* Empty lines that may stand before a connection's first request (RFC 9112, 2.2). */
+#define EMPTY_LINES_MAX 2
+
+static __always_inline enum message message_of(const struct conn *conn, enum direction direction)
+{
+	return (direction == DIRECTION_RECEIVE) == (conn->role == HTTP_SERVER) ? REQUEST : RESPONSE;
+}
+
+static __always_inline struct stream *stream_of(struct conn *conn, enum direction direction)
+{
+	return message_of(conn, direction) == REQUEST ? &conn->streams[REQUEST]
+						      : &conn->streams[RESPONSE];
+}
+
+/* --- TCP's count of bytes --- */
+
+/* Another protocol lies on top, such as TLS: places in the stream are not those of its bytes. */
+static __always_inline bool has_layer(const struct tcp_sock *tcp)
+{
+	return READ(tcp, inet_conn.icsk_ulp_ops) != NULL;
+}
+
+/* The TCP socket whose sequence numbers tell the place of bytes; NULL when none do. */
+static __always_inline struct tcp_sock *tcp_place(struct sock *sk)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+
+	return tcp && !has_layer(tcp) ? tcp : NULL;
+}
+
+/* --- the bytes of an operation, once it has ended --- */
+
+#define REWIND_STEPS 33 /* 33 × 33 pieces are more than UIO_MAXIOV, 1,024 */
+
+/* Goes back by some pieces. Returns 1 at the begin. */
+__weak __noinline int rewind_some(scratch_argument where)
+{
+	struct http_scratch *scratch = scratch_of(where);
+	struct rewind *rewind;
+	struct iovec piece;
+
+	if (!scratch)
+		return 1;
+	rewind = &scratch->rewind;
+	for (int i = 0; i < REWIND_STEPS; i++) {
+		if (rewind->left <= rewind->bytes.skip) {
+			rewind->bytes.skip -= rewind->left;
+			return 1;
+		}
+		rewind->left -= rewind->bytes.skip;
+		rewind->bytes.base -= sizeof(piece);
+		rewind->bytes.segments++;
+		if (bpf_probe_read_kernel(&piece, sizeof(piece), (void *)rewind->bytes.base)) {
+			rewind->bytes.kind = BYTES_UNREADABLE;
+			return 1;
+		}
+		rewind->bytes.skip = piece.iov_len;
+	}
+	return 0;
+}
+
+/* Returns 0 when the begin is farther away than an operation can be long. */
+__weak __noinline int rewind_all(scratch_argument where)
+{
+	for (int i = 0; i < REWIND_STEPS; i++)
+		if (rewind_some(where))
+			return 1;
+	return 0;
+}
+
+static __always_inline void bytes_rewind(struct bytes *bytes, __u64 moved)
+{
+	struct http_scratch *scratch;
+
+	if (bytes->kind == BYTES_USER)
+		bytes->skip -= moved;
+	if (bytes->kind != BYTES_KERNEL_IOVEC)
+		return;
+	bytes->kind = BYTES_UNREADABLE;
+	scratch = http_scratch_get();
+	if (!scratch)
+		return;
+	scratch->rewind.bytes = *bytes;
+	scratch->rewind.bytes.kind = BYTES_KERNEL_IOVEC;
+	scratch->rewind.left = moved;
+	if (rewind_all(scratch_pass(scratch)))
+		*bytes = scratch->rewind.bytes;
+}
+
+/* By what the bytes of an operation are found, once it has ended. */
+enum bytes_way {
+	BY_SYSCALL,
+	BY_MESSAGE, /* a msghdr that the hook hands over */
+	BY_NOTHING
+};
+
+/*
+ * Finds the bytes of the operation under way, if the current system call does it; for whether it
+ * does, returns enum uring_use.
+ */
+__weak __noinline int moved_by_call(void)
+{
+	struct http_scratch *scratch = http_scratch_get();
+
+	if (scratch)
+		bytes_from_syscall(&scratch->transfer.bytes);
+	return uring_use();
+}
+
+/* Finds those of io_uring's request at this address, for the file at that one. */
+__weak __noinline int moved_by_uring(__u64 request, __u64 file)
+{
+	struct http_scratch *scratch = http_scratch_get();
+	__u64 moved;
+
+	if (!scratch)
+		return 0;
+	moved = scratch->transfer.length;
+	moved = bytes_from_uring(&scratch->transfer.bytes, request, file, moved);
+	bytes_rewind(&scratch->transfer.bytes, moved);
+	return 0;
+}
+
+static __always_inline void bytes_moved(struct transfer *transfer, struct sock *sk,
+	enum bytes_way way, const struct msghdr *message)
+{
+	struct bytes *bytes = &transfer->bytes;
+
+	switch (way) {
+	case BY_SYSCALL:
+		if (!call_is_on(sk, moved_by_call()))
+			moved_by_uring(uring_request(sk, transfer->direction), socket_file(sk));
+		break;
+	case BY_MESSAGE:
+		bytes_from_msghdr(bytes, message);
+		bytes_rewind(bytes, transfer->length);
+		break;
+	case BY_NOTHING: bytes->kind = BYTES_UNREADABLE;
+	}
+}
+
+/* --- a connection --- */
+
+/*
+ * Bytes of a message's head could not be read: what is open is lost with it. The connection may be
+ * found again at a later request.
+ */
+static __always_inline void conn_lose(struct conn *conn, enum message message)
+{
+	if (message == REQUEST && conn->asked)
+		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
+	conn_end(conn_pass(conn), HTTP_OK, OUTCOME_UNREADABLE);
+}
+
+/* What the bytes of an operation can begin. */
+enum begins { BEGINS_UNKNOWN, BEGINS_NOTHING, BEGINS_REQUEST, BEGINS_RESPONSE };
+
+/* Pieces of an operation that are looked at for that. */
+#define BEGIN_PIECES 4
+
+/* Reads the next piece of the first `most` bytes, after the `got` that are there. */
+__weak __noinline int begin_read(__u32 got, __u32 most)
+{
+	struct http_scratch *scratch = http_scratch_get();
+
+	if (!scratch)
+		return -1;
+	return bytes_read(&scratch->feed.cursor, got, scratch->data + (got & (METHOD_MAX - 1)),
+		(most - got) & (2 * METHOD_MAX - 1));
+}
+
+__weak __noinline int operation_begins(void)
+{
+	struct http_scratch *scratch = http_scratch_get();
+	__u32 begin = 0, got = 0;
+	__u64 most;
+
+	if (!scratch)
+		return BEGINS_UNKNOWN;
+	scratch->feed.cursor = (struct bytes_cursor){.bytes = scratch->transfer.bytes};
+	most = scratch->transfer.length;
+	if (most > METHOD_MAX)
+		most = METHOD_MAX;
+	for (int i = 0; i < BEGIN_PIECES && got < most; i++) {
+		int more = begin_read(got, most);
+
+		if (more < 0 || more > METHOD_MAX)
+			return BEGINS_UNKNOWN;
+		got += more;
+	}
+	scratch->feed.read = got;
+	if (signature_begins(scratch, 0, got))
+		return BEGINS_REQUEST;
+	for (int i = 0; i < EMPTY_LINES_MAX * 2 && begin < got; i++, begin++)
+		if (scratch->data[DATA(begin)] != '\r' && scratch->data[DATA(begin)] != '\n')
+			break;
+	if (begin >= got)
+		return got ? BEGINS_NOTHING : BEGINS_UNKNOWN;
+	if (got >= 7 && version_begins(load8(scratch, 0), got))
+		return BEGINS_RESPONSE;
+	return method_length(scratch_pass(scratch), begin, got - begin) > 0 ? BEGINS_REQUEST
+									    : BEGINS_NOTHING;
+}
+
+/*
+ * What answered was no HTTP, on a connection from before Sonde, where it may well be that this end
+ * asks and the other one answers: then what was taken for requests were none. False: it is neither.
+ */
+static __always_inline bool conn_turn(struct conn *conn)
+{
+	conn_end(conn_pass(conn), HTTP_OK, OUTCOME_NONE);
+	if (operation_begins() != BEGINS_REQUEST)
+		return false;
+	__builtin_memset(conn->streams, 0, sizeof(conn->streams));
+	conn->asked = conn->answered = 0;
+	conn->flags &= ~(CONN_OPAQUE | CONN_TENTATIVE);
+	conn->role = conn->role == HTTP_SERVER ? HTTP_CLIENT : HTTP_SERVER;
+	return true;
+}
+
+static __always_inline void feed_begin(
+	struct feed *feed, const struct conn *conn, const struct transfer *transfer)
+{
+	struct thread *thread;
+
+	__builtin_memset(feed, 0, sizeof(*feed));
+	feed->cursor.bytes = transfer->bytes;
+	feed->offset = transfer->offset;
+	feed->length = transfer->length;
+	feed->first_ns = transfer->first_ns;
+	feed->last_ns = transfer->last_ns;
+	feed->arrival_ns = transfer->arrival_ns;
+	feed->arrival_end = transfer->arrival_end;
+	feed->message = message_of(conn, transfer->direction);
+	feed->wants_host =
+		feed->message == REQUEST && conn->role == HTTP_CLIENT && !(conn->flags & CONN_UNIX);
+	if (feed->message == REQUEST) {
+		thread = thread_current(SOURCE_HTTP);
+		feed->workload = thread ? thread->workload : 0;
+	}
+	feed->lost = OUTCOME_UNPARSABLE; /* unless its end is reached */
+}
+
+/* What becomes of a connection by an operation. */
+enum fed {
+	FED,
+	FED_LOST,  /* it must be forgotten */
+	FED_TURNED /* the operation is to be fed to it once more */
+};
+
+/* Leads the bytes of one operation through the message that they belong to; returns enum fed. */
+__weak __noinline int conn_feed(conn_argument which)
+{
+	struct conn *conn = conn_of(which);
+	struct http_scratch *scratch = http_scratch_get();
+	struct feed *feed;
+
+	if (!scratch || !conn)
+		return FED;
+	feed = &scratch->feed;
+	feed_begin(feed, conn, &scratch->transfer);
+	for (int i = 0; i < FEED_ROUNDS; i++)
+		if (feed_steps(which, scratch_pass(scratch)))
+			break;
+	if (!feed->lost)
+		return FED;
+	if (feed->lost == OUTCOME_UNPARSABLE && feed->message == RESPONSE &&
+		conn->flags & CONN_TENTATIVE)
+		return conn_turn(conn) ? FED_TURNED : FED_LOST;
+	if (feed->lost == OUTCOME_UNREADABLE) {
+		conn_lose(conn, feed->message);
+		return FED_LOST;
+	}
+	if (feed->message == RESPONSE) {
+		conn_end(conn_pass(conn), HTTP_RESPONSE_INVALID, 0);
+		return FED;
+	}
+	/* no more requests can be found here; those that were may still be answered */
+	if (conn->asked)
+		count(SOURCE_HTTP, OUTCOME_UNPARSABLE);
+	else
+		conn->flags |= CONN_OPAQUE;
+	conn->streams[REQUEST].state = STREAM_UNTIL_CLOSE;
+	return FED;
+}
+
+/* What was waited for before the first request: for the server's accept, or for the connection. */
+static __always_inline __u64 setup_ns(
+	const struct sock *sk, const struct socket_state *state, enum http_role role)
+{
+	const struct accepted *accepted;
+
+	if (!state->start_ns)
+		return 0;
+	if (role == HTTP_CLIENT)
+		return state->connect_ns;
+	accepted = accepted_find(sk);
+	return accepted && accepted->time_ns > state->start_ns ? accepted->time_ns - state->start_ns
+							       : 0;
+}
+
+/*
+ * A connection shows no request. It speaks something else, which is nobody's business; or it began
+ * with HTTP that is wrong, which is counted.
+ */
+static __always_inline void begin_miss(struct socket_state *state, bool is_looked_at)
+{
+	if (is_looked_at && !state->http_misses && state->start_ns && version_seen())
+		count(SOURCE_HTTP, OUTCOME_UNPARSABLE);
+	state->http_misses++;
+}
+
+/*
+ * An operation that begins no request, on a connection without any. It may be no HTTP; or its
+ * requests cannot be read, so that all that tells of one is the answer to it.
+ */
+static __always_inline void request_missing(
+	struct socket_state *state, enum direction direction, enum begins begins)
+{
+	if (begins == BEGINS_UNKNOWN) {
+		if (direction == DIRECTION_RECEIVE)
+			state->flags |= SOCKET_UNREAD;
+	} else if (begins == BEGINS_RESPONSE && direction == DIRECTION_SEND &&
+		   state->flags & SOCKET_UNREAD) {
+		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
+		state->flags = (state->flags & ~SOCKET_UNREAD) | SOCKET_ANSWERS;
+	} else if (!(state->flags & SOCKET_ANSWERS)) {
+		begin_miss(state, begins == BEGINS_NOTHING);
+	}
+}
+
+/*
+ * The first operation of a connection that is not known to speak HTTP: if its bytes can begin a
+ * request, their sender is the client, and the connection is followed from here on.
+ */
+static __noinline struct conn *conn_new(
+	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
+{
+	enum begins begins = operation_begins();
+	struct tcp_sock *tcp = tcp_place(sk);
+	struct conn *conn;
+
+	if (!state)
+		return NULL;
+	if (begins != BEGINS_REQUEST) {
+		request_missing(state, transfer->direction, begins);
+		return NULL;
+	}
+	state->flags &= ~SOCKET_UNREAD;
+	conn = conn_make(sk);
+	if (!conn) {
+		count(SOURCE_HTTP, has_end_hook(sk) ? OUTCOME_STORAGE_FAILED : OUTCOME_TABLE_FULL);
+		return NULL;
+	}
+	conn->role = transfer->direction == DIRECTION_RECEIVE ? HTTP_SERVER : HTTP_CLIENT;
+	conn->sk = (__u64)sk;
+	if (!is_unix(sk) && !state->start_ns)
+		conn->flags |= CONN_TENTATIVE;
+	if (!(state->flags & SOCKET_HTTP))
+		conn->setup_ns = setup_ns(sk, state, conn->role);
+	state->flags |= SOCKET_HTTP;
+	conn->current.connection = socket_id(sk, state);
+	if (tcp) /* where its answer begins */
+		conn->streams[RESPONSE].position =
+			conn->role == HTTP_SERVER ? READ(tcp, write_seq) : READ(tcp, copied_seq);
+	if (!is_unix(sk))
+		address_read(&conn->current.address, sk);
+	else
+		conn->flags |= CONN_UNIX;
+	return conn;
+}
+
+/*
+ * A connection that cannot be followed any more. It may be found again by a later request, but not
+ * within the message that is under way, of which any line may look like one.
+ */
+static __noinline struct conn *conn_leave(
+	struct sock *sk, struct socket_state *state, enum direction direction)
+{
+	conn_forget(sk);
+	if (!state)
+		state = socket_state_find(sk);
+	if (state)
+		state->flags |= direction == DIRECTION_RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING;
+	return NULL;
+}
+
+/* One operation on a connection that is, or may become, HTTP. */
+static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
+	struct socket_state *state, const struct transfer *transfer)
+{
+	bool is_known = conn;
+	enum fed fed;
+
+	if (!conn)
+		conn = conn_new(sk, state, transfer);
+	if (!conn)
+		return NULL;
+	fed = conn_feed(conn_pass(conn));
+	if (fed == FED_TURNED)
+		fed = conn_feed(conn_pass(conn));
+	if (fed != FED)
+		return conn_leave(sk, state, transfer->direction);
+	if (!is_known && conn->asked && state)
+		state->http_misses = 0;
+	if (conn->asked || !(conn->flags & CONN_OPAQUE))
+		return conn;
+	if (state) /* it only looked like a request */
+		begin_miss(state, true);
+	conn_forget(sk);
+	return NULL;
+}
+
+/* True when the operation was no more than some bytes within a body. */
+static __always_inline bool stream_skip(struct stream *stream, __u64 length, __u64 now)
+{
+	if (stream->flags & (STREAM_SKIP_LINE | STREAM_EXPECTS))
+		return false;
+	if (stream->state == STREAM_BODY || stream->state == STREAM_CHUNK) {
+		if (length >= stream->remaining)
+			return false;
+		stream->remaining -= length;
+	} else if (stream->state != STREAM_UNTIL_CLOSE) {
+		return false;
+	}
+	stream->bytes += length;
+	stream->last_ns = now;
+	return true;
+}
+
+/* True when the operation was all that was left of a body. */
+static __always_inline bool stream_ends(struct stream *stream, __u64 length, __u64 now)
+{
+	if (stream->flags & STREAM_SKIP_LINE || stream->state != STREAM_BODY ||
+		length != stream->remaining)
+		return false;
+	stream->remaining = 0;
+	stream->bytes += length;
+	stream->last_ns = now;
+	return true;
+}
+
+/* When bytes had moved that no operation showed: a time, and how well that is known. */
+struct silent {
+	__u64 last_ns;
+	enum http_end end;
+};
+
+/* By a hook that told of them, though not of their bytes. */
+static __always_inline struct silent seen_at(__u64 now)
+{
+	return (struct silent){now, HTTP_END_SEEN};
+}
+
+/* Some time before other bytes did, which by now are what the socket knows the time of. */
+static __always_inline struct silent silent_before(__u64 now)
+{
+	return (struct silent){now, HTTP_END_UNKNOWN};
+}
+
+extern const volatile __u64 tick_ns;
+
+/*
+ * The last bytes of this direction: no later than now, and not long after their last segment, of
+ * which the socket keeps the time in ticks.
+ */
+static __always_inline struct silent silent_by(
+	const struct tcp_sock *tcp, enum direction direction, __u64 now)
+{
+	__u32 then = direction == DIRECTION_RECEIVE ? READ(tcp, inet_conn.icsk_ack.lrcvtime)
+						    : READ(tcp, lsndtime);
+	__u32 ago = (__u32)bpf_jiffies64() - then;
+
+	if (!tick_ns || !then)
+		return silent_before(now);
+	return (struct silent){now - ago * tick_ns, HTTP_END_ESTIMATED};
+}
+
+/*
+ * Takes bytes up to `position` as moved that moved in a way that shows none, such as splice, or in
+ * an operation that the kernel left out. False when the connection cannot be followed any more.
+ */
+static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
+	enum direction direction, __u32 position, struct silent silent)
+{
+	enum message message = message_of(conn, direction);
+	struct stream *stream = stream_of(conn, direction);
+	__u32 gap = position - stream->position;
+
+	if (!stream->position || (__s32)gap <= 0)
+		return true;
+	stream->position = position;
+	stream->flags &= ~STREAM_EXPECTS;     /* nobody sends a head in such a way */
+	if (silent.last_ns < stream->last_ns) /* a tick is coarse */
+		silent.last_ns = stream->last_ns;
+	if (stream_skip(stream, gap, silent.last_ns))
+		return true;
+	if (stream_ends(stream, gap, silent.last_ns)) {
+		if (message == RESPONSE)
+			conn->current.end = silent.end;
+		message_end(conn, message, stream);
+		return true;
+	}
+	conn_lose(conn, message);
+	conn_leave(sk, NULL, direction);
+	return false;
+}
+
+/* Up to where bytes were received. The FIN, read along with the last bytes, counts as one. */
+static __always_inline __u32 position_read(const struct sock *sk, const struct tcp_sock *tcp)
+{
+	__u32 position = READ(tcp, copied_seq);
+
+	if (READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1 && position == READ(tcp, rcv_nxt))
+		position--;
+	return position;
+}
+
+/*
+ * The next request begins, so the answer before it has come or gone, and if what is missing of that
+ * moved unseen, now is the time to ask when: the next answer has not come yet.
+ */
+static __always_inline void answer_settle(struct sock *sk, struct conn *conn)
+{
+	struct stream *answer = &conn->streams[RESPONSE];
+	bool is_client = conn->role == HTTP_CLIENT;
+	enum direction direction = is_client ? DIRECTION_RECEIVE : DIRECTION_SEND;
+	struct tcp_sock *tcp;
+	__u32 position;
+
+	if (answer->state != STREAM_BODY || conn->streams[REQUEST].bytes)
+		return;
+	tcp = tcp_place(sk);
+	if (!tcp)
+		return;
+	position = is_client ? position_read(sk, tcp) : READ(tcp, write_seq);
+	if (position - answer->position == answer->remaining)
+		conn_catch_up(sk, conn, direction, position,
+			silent_by(tcp, direction, bpf_ktime_get_ns()));
+}
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* HTTP/1: arrivals of bytes, and their receipt. */
+#ifndef SONDE_HTTP_RECEIVE_BPF_H
+#define SONDE_HTTP_RECEIVE_BPF_H
+
+#include "stream/http_send.bpf.h"
+
+/* --- arrivals --- */
+
+/* Bytes have come that a process may receive. */
+static __always_inline void arrives(struct sock *sk)
+{
+	struct socket_state *state;
+	struct tcp_sock *tcp;
+
+	/* TCP sockets have it from their birth */
+	state = is_unix(sk) ? socket_state_make(sk) : socket_state_find(sk);
+	if (!state)
+		return;
+	if (!state->first_byte_ns)
+		state->first_byte_ns = bpf_ktime_get_ns();
+	if (state->arrival_ns || state->http_misses >= MISSES_MAX)
+		return;
+	tcp = tcp_place(sk);
+	state->arrival_position = tcp ? READ(tcp, rcv_nxt) : 0;
+	state->arrival_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline bool is_listening(const struct sock *sk)
+{
+	return READ(sk, __sk_common.skc_state) == TCP_LISTEN;
+}
+
+/*
+ * After a receive: the last arrival stands while something of it is left. What came since has come
+ * at some time of which now is the only one known; not that of the receive, which may be earlier.
+ */
+static __always_inline void arrival_settle(
+	struct sock *sk, struct socket_state *state, const struct tcp_sock *tcp)
+{
+	if (!state || (tcp ? (__s32)(READ(tcp, copied_seq) - state->arrival_position) < 0
+			   : READ(sk, sk_receive_queue.qlen) > 0))
+		return;
+	/* cleared before it is looked what there is: an arrival in between sets it anew */
+	state->arrival_ns = 0;
+	barrier();
+	if (tcp ? READ(tcp, copied_seq) == READ(tcp, rcv_nxt) : !READ(sk, sk_receive_queue.qlen))
+		return;
+	if (state->arrival_ns)
+		return;
+	state->arrival_position = tcp ? READ(tcp, rcv_nxt) : 0;
+	state->arrival_ns = bpf_ktime_get_ns();
+}
+
+/* --- receives --- */
+
+/* How many of the bytes from `position` on had come at the last arrival. */
+static __always_inline __u64 arrived(
+	const struct socket_state *state, const struct tcp_sock *tcp, __u32 position)
+{
+	__s32 bytes = state->arrival_position - position;
+
+	if (!tcp)
+		return ~0ULL; /* nobody tells: all of them */
+	return bytes > 0 ? bytes : 0;
+}
+
+/* True when what arrives next begins a request, or may. */
+static __always_inline bool awaits_request(const struct conn *conn)
+{
+	const struct stream *stream = &conn->streams[REQUEST];
+
+	return conn->role == HTTP_SERVER && (!stream->bytes || stream->flags & STREAM_EXPECTS);
+}
+
+/* Bytes were received where no receive shows. */
+static __always_inline void silent_receive_ends(struct sock *sk)
+{
+	struct conn *conn = conn_find(sk);
+	struct tcp_sock *tcp = tcp_place(sk);
+	__u64 now;
+
+	if (!conn || !tcp || conn->flags & CONN_OPAQUE)
+		return;
+	now = bpf_ktime_get_ns();
+	if (conn_catch_up(sk, conn, DIRECTION_RECEIVE, position_read(sk, tcp), seen_at(now)) &&
+		awaits_request(conn))
+		arrival_settle(sk, socket_state_find(sk), tcp);
+}
+
+/*
+ * Nothing more will be received. Of an answer whose run the kernel left out (README, Limits), and
+ * that nothing followed, only the place tells. False: the connection has lost its own.
+ */
+static __always_inline bool receives_are_over(struct sock *sk, struct conn *conn)
+{
+	struct tcp_sock *tcp = tcp_place(sk);
+
+	return !tcp || conn_catch_up(sk, conn, DIRECTION_RECEIVE, position_read(sk, tcp),
+			       silent_by(tcp, DIRECTION_RECEIVE, bpf_ktime_get_ns()));
+}
+
+/* A receive that brought nothing: the end of the other side's bytes, or an error. */
+static __always_inline void receive_nothing(
+	struct sock *sk, struct conn *conn, int result, enum bytes_way way)
+{
+	bool is_end = !result && READ(sk, sk_shutdown) & RCV_SHUTDOWN;
+
+	if (result == -EAGAIN && way == BY_SYSCALL && !in_call_on(sk))
+		uring_request(sk, DIRECTION_RECEIVE);
+	if (is_unix(sk)) {
+		if (result == -ECONNRESET)
+			unix_end(sk, conn, HTTP_RESET);
+		else if (is_end)
+			unix_shut(sk, conn);
+		return;
+	}
+	if (!conn)
+		return;
+	barrier(); /* one question after the other, or the verifier does not see that it was asked
+		    */
+	if (is_end && conn->role == HTTP_CLIENT) {
+		if (receives_are_over(sk, conn))
+			conn_close(conn, HTTP_CLOSED_BY_PEER, true);
+	} else if (result == -ECONNRESET && conn->flags & CONN_RESET) {
+		conn_close(conn, HTTP_RESET, false);
+	}
+}
+
+/* A receive has ended. */
+static __always_inline void receive_ends(
+	struct sock *sk, int result, int flags, enum bytes_way way, const struct msghdr *message)
+{
+	struct socket_state *state = NULL;
+	struct transfer *transfer;
+	struct tcp_sock *tcp;
+	struct conn *conn;
+	__u32 position;
+	__u64 now;
+
+	if (!is_stream(sk) || flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
+		return;
+	conn = conn_find(sk);
+	if (conn && conn->flags & CONN_OPAQUE)
+		return;
+	if (result <= 0) {
+		receive_nothing(sk, conn, result, way);
+		return;
+	}
+	if (!conn) {
+		state = socket_candidate(sk);
+		if (!state)
+			return;
+		if (is_midway(state, DIRECTION_RECEIVE)) {
+			arrival_settle(sk, state, tcp_place(sk));
+			return;
+		}
+	} else if (awaits_request(conn)) {
+		state = socket_state_find(sk);
+	}
+	now = bpf_ktime_get_ns();
+	if (conn && conn->role == HTTP_SERVER && state && !state->sending)
+		answer_settle(sk, conn);
+	if (!conn || (conn->role == HTTP_CLIENT && conn->asked == conn->answered))
+		conn = send_take(sk, conn, now);
+	tcp = tcp_place(sk);
+	position = tcp ? position_read(sk, tcp) : 0;
+	if (conn) {
+		if (tcp && !conn_catch_up(sk, conn, DIRECTION_RECEIVE, position - result,
+				   silent_before(now)))
+			return;
+		stream_of(conn, DIRECTION_RECEIVE)->position = position;
+		if (stream_skip(stream_of(conn, DIRECTION_RECEIVE), result, now))
+			return;
+	}
+	transfer = transfer_begin(DIRECTION_RECEIVE);
+	if (!transfer)
+		return;
+	transfer->length = result;
+	transfer->first_ns = transfer->last_ns = now;
+	if (state) {
+		transfer->arrival_ns = state->arrival_ns;
+		transfer->arrival_end = arrived(state, tcp, position - result);
+	}
+	if (!(flags & MSG_TRUNC)) /* with it, they were discarded and not copied */
+		bytes_moved(transfer, sk, way, message);
+	conn = conn_operate(sk, conn, state, transfer);
+	if (conn)
+		stream_of(conn, DIRECTION_RECEIVE)->position = position;
+	if (conn && !awaits_request(conn))
+		return;
+	if (!state)
+		state = socket_state_find(sk);
+	arrival_settle(sk, state, tcp);
+}
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * System calls: a latency histogram for each (workload, system call) and a count for each error,
+ * both kept in the kernel and swept by the daemon; a call that took too long is told at once,
+ * unless it waits by its nature or that of its file.
+ *
+ * The common way through both programs is one look-up in task storage each, one clock reading each,
+ * and two array accesses: no hash, no lock. What a thread is doing lies in its own storage, so
+ * nothing needs to be cleaned up when it dies inside a call.
+ */
+#include "core/workload.bpf.h"
+
+#include "core/bucket.h"
+#include "core/share.bpf.h"
+#include "syscall/syscall_numbers.h"
+#include "core/table.h"
+#include "tcp/tcp_connect.bpf.h"
+
+const volatile __u32 shard_mask SETTING =
+	0; /* copies of the histograms, for machines of many CPUs */
+const volatile __u8 syscall_waits[SYSCALLS_MAX] SETTING = {}; /* enum syscall_wait */
+
+const volatile bool notes_accepts SETTING = false; /* somebody asks for it */
+
+__u64 slow_syscall_ns = 0; /* 0: off. Changes while running */
+
+/*
+ * Histograms, 8 MiB of them; 0 is never given out. Free ones lie on a stack, so that those in use
+ * stay close together and the daemon's sweep is short.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LATENCIES_MAX);
+	__type(key, __u32);
+	__type(value, struct latency);
+} latencies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, LATENCIES_MAX);
+	__type(value, __u32);
+} latencies_free SEC(".maps");
+
+/* Index of the histogram of a key, or 0: see LATENCY_PLACE. */
+__u32 latency_places[LATENCY_PLACES] = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ERRORS_MAX);
+	__type(key, struct error_key);
+	__type(value, __u64);
+} syscall_errors SEC(".maps");
+
+static __always_inline int on_syscall_enter(struct pt_regs *regs, long number)
+{
+	struct thread *thread = thread_current(SOURCE_SYSCALL);
+
+	if (!thread)
+		return 0;
+	thread->syscall_number = number;
+	thread->syscall_start_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
+{
+	return HELD(on_syscall_enter(regs, number));
+}
+
+/* A free histogram, which is nobody's as long as no place has it; or 0. */
+static __always_inline __u32 latency_allot(__u32 key)
+{
+	struct latency *latency;
+	__u32 fresh;
+
+	if (bpf_map_pop_elem(&latencies_free, &fresh))
+		return 0;
+	latency = bpf_map_lookup_elem(&latencies, &fresh);
+	if (!latency)
+		return 0;
+	latency->key = key;
+	return fresh;
+}
+
+/* What lies at one of the places of a key; its histogram is `key`'s own, or another one's. */
+static __always_inline __u32 *latency_place(__u32 key, __u32 try)
+{
+	return &latency_places[(LATENCY_PLACE(key) + try) & (LATENCY_PLACES - 1)];
+}
+
+static __always_inline bool latency_is_of(__u32 which, __u32 key)
+{
+	struct latency *latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
+
+	return latency && latency->key == key;
+}
+
+/* Puts a histogram to the first place of its key that is free. Returns which one is there then. */
+__noinline __u32 latency_settle(__u32 key, __u32 fresh)
+{
+	__u32 there;
+
+	for (int i = 0; i < LATENCY_TRIES; i++) {
+		there = exchange_if(latency_place(key, i), 0, fresh);
+		if (!there)
+			return fresh;
+		if (latency_is_of(there, key))
+			return there; /* the other CPU's */
+	}
+	return 0;
+}
+
+/* The histogram of a key where it is not at the first place; 0: there is none. */
+__noinline __u32 latency_look(__u32 key)
+{
+	__u32 which;
+
+	for (int i = 0; i < LATENCY_TRIES; i++) {
+		which = *(volatile __u32 *)latency_place(key, i);
+		if (latency_is_of(which, key))
+			return which;
+	}
+	return 0;
+}
+
+/*
+ * The histogram of a key, made if need be. Two CPUs may make it at once: the second finds its place
+ * taken, and gives its own back. If they find different places, there are two, which are told one
+ * by one and added up. It and the two above are global, so that the verifier goes through each
+ * once.
+ */
+__noinline __u32 latency_find(__u32 key)
+{
+	__u32 holder = shares.holder[workload_index(LATENCY_WORKLOAD(key))];
+	__u32 which = latency_look(key), fresh;
+	struct latency *latency;
+
+	if (which || !share_take(SHARE_LATENCIES, holder, SHARE_TIMES))
+		return which;
+	fresh = latency_allot(key);
+	which = fresh ? latency_settle(key, fresh) : 0;
+	if (which && which == fresh)
+		return fresh;
+	share_return(SHARE_LATENCIES, holder);
+	latency = fresh ? bpf_map_lookup_elem(&latencies, &fresh) : NULL;
+	if (latency) {
+		latency->key = 0;
+		bpf_map_push_elem(&latencies_free, &fresh, BPF_ANY);
+	}
+	return which;
+}
+
+static __noinline void error_count(__u32 workload, __u32 number, long result)
+{
+	struct error_key key = {.workload = workload, .number = number, .error = -result};
+	__u64 *known = bpf_map_lookup_elem(&syscall_errors, &key), zero = 0;
+
+	if (!known) {
+		__u32 holder = shares.holder[workload_index(workload)];
+
+		if (share_take(SHARE_ERRORS, holder, SHARE_TIMES) &&
+			bpf_map_update_elem(&syscall_errors, &key, &zero, BPF_NOEXIST))
+			share_return(SHARE_ERRORS, holder);
+		known = bpf_map_lookup_elem(&syscall_errors, &key);
+	}
+	if (known)
+		__sync_fetch_and_add(known, 1);
+	else
+		count(SOURCE_SYSCALL, OUTCOME_TABLE_FULL);
+}
+
+/*
+ * Whether reading, writing or opening this file waits for others by nature: a pipe, a socket, a
+ * terminal or other device of characters, an eventfd, timer, inotify and the like, which have no
+ * type or, since Linux 6.16, that of a regular file; and files of the kernel's own that are read as
+ * a log is followed (/proc/kmsg, trace_pipe). What is left is storage, FUSE and NFS included. A
+ * descriptor that was closed meanwhile is nothing to tell of.
+ */
+static __noinline bool file_waits(struct task_struct *task, __u32 descriptor)
+{
+	struct inode *inode;
+
+	if (descriptor >= BPF_CORE_READ(task, files, fdt, max_fds))
+		return true;
+	inode = BPF_CORE_READ((struct file *)file_of(task, descriptor), f_inode);
+	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	case S_IFBLK:
+	case S_IFDIR: return false;
+	case S_IFREG: break;
+	default: return true;
+	}
+	switch (BPF_CORE_READ(inode, i_sb, s_magic)) {
+	case ANON_INODE_FS_MAGIC:
+	case PROC_SUPER_MAGIC:
+	case TRACEFS_MAGIC:
+	case DEBUGFS_MAGIC: return true;
+	default: return false;
+	}
+}
+
+/* Whether a call that took long may have taken long because something is slow. */
+static __always_inline bool call_works(
+	struct task_struct *task, __u32 number, __u32 first_argument, long result)
+{
+	switch (syscall_waits[number]) {
+	case SYSCALL_WORKS: return true;
+	case SYSCALL_WAITS_BY_FILE: return !file_waits(task, first_argument);
+	case SYSCALL_WAITS_BY_RESULT: return result < 0 || !file_waits(task, result);
+	default: return false;
+	}
+}
+
+static __noinline void slow_tell(struct thread *thread, __u64 now, __u64 duration, long result)
+{
+	struct record_slow_syscall record = {};
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (!thread)
+		return;
+	record.record.type = RECORD_SLOW_SYSCALL;
+	record.record.workload = thread->workload;
+	record.record.time_ns = now;
+	record.number = thread->syscall_number;
+	record.tgid = id >> 32;
+	record.tid = id;
+	record.result = result;
+	record.duration_ns = duration;
+	bpf_get_current_comm(record.comm, sizeof(record.comm));
+	ring_output(SOURCE_SLOW_SYSCALL, &record, sizeof(record));
+}
+
+/* Notes when the socket behind a new descriptor was accepted and by whom, also at its listener. */
+static __noinline void accept_note(
+	struct thread *thread, __u32 listener_descriptor, __u32 descriptor, __u64 now)
+{
+	struct task_struct *task = task_current();
+	struct accepted accepted = {.time_ns = now}, *before;
+	__u64 key = (__u64)socket_behind(task, descriptor);
+	__u64 listener = (__u64)socket_behind(task, listener_descriptor);
+
+	if (!thread)
+		return;
+	accepted.owner.workload = thread->workload;
+	accepted.owner.tgid = bpf_get_current_pid_tgid() >> 32;
+	command_read(accepted.owner.comm);
+	bpf_map_update_elem(&accepts, &key, &accepted, BPF_ANY);
+	before = bpf_map_lookup_elem(&accepts, &listener);
+	if (!before || before->owner.workload != accepted.owner.workload)
+		bpf_map_update_elem(&accepts, &listener, &accepted, BPF_ANY);
+}
+
+static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
+{
+	struct task_struct *task = task_current();
+	struct thread *thread = thread_find(task);
+	__u64 now = bpf_ktime_get_ns(), begin, duration;
+	__u32 number, key, which;
+	struct latency *latency;
+
+	if (!thread || !thread->syscall_start_ns)
+		return 0; /* it began before Sonde, or its begin was counted as lost */
+	if (thread->generation != workload_generation) /* the number may be another's by now */
+		workload_refresh();
+	begin = thread->syscall_start_ns;
+	duration = now - begin;
+	thread->syscall_start_ns = 0;
+	number = thread->syscall_number;
+	if (number >= SYSCALLS_MAX || is_compat(task)) {
+		count(SOURCE_SYSCALL, OUTCOME_COMPAT);
+		return 0;
+	}
+	if ((number == NR_ACCEPT4 || number == NR_ACCEPT) && result >= 0 && notes_accepts)
+		accept_note(thread, SYSCALL_FD(regs), result, now);
+
+	key = LATENCY_KEY(thread->workload & (WORKLOADS_MAX - 1),
+		bpf_get_smp_processor_id() & shard_mask, number);
+	which = latency_places[LATENCY_PLACE(key)];
+	latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
+	if (!latency || latency->key != key) {
+		which = latency_find(key);
+		latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
+	}
+	if (!latency) {
+		count(SOURCE_SYSCALL, OUTCOME_TABLE_FULL);
+		return 0;
+	}
+	__sync_fetch_and_add(&latency->sum_ns, duration);
+	__sync_fetch_and_add(&latency->buckets[histogram_bucket(duration)], 1);
+
+	if (result < 0 && result >= -4095) {
+		error_count(thread->workload, number, result);
+		if (number == NR_CONNECT && tells_tcp)
+			connect_fails(
+				thread, SYSCALL_FD(regs), SYSCALL_ARGUMENT(regs), begin, result);
+	}
+	if (slow_syscall_ns && duration > slow_syscall_ns &&
+		call_works(task, number, SYSCALL_FD(regs), result))
+		slow_tell(thread, now, duration, result);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
+{
+	return HELD(on_syscall_exit(regs, result));
+}
