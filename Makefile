@@ -349,7 +349,9 @@ build/fuzz/%.o: tests/fuzz/%.c
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -std=c17 -D_GNU_SOURCE $(WARNINGS) -Iuser -Ibpf -Itests/fuzz \
 		-MMD -MP -c $< -o $@
 
-build/fuzz/http1.o build/fuzz/dns.o: build/fuzz/%.o: user/protocol/%.c
+build/fuzz/http1.o: user/protocol/http/http1.c
+build/fuzz/dns.o: user/protocol/dns/dns.c
+build/fuzz/http1.o build/fuzz/dns.o:
 	$(say) CLANG $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -std=c17 -D_GNU_SOURCE $(WARNINGS) -Iuser -Ibpf -MMD -MP -c $< -o $@

@@ -14,8 +14,9 @@ LAYERS = """
     kernel/load
     kernel/sweep
     kernel
-    protocol
     identity
+    protocol/http
+    protocol/dns
     telemetry/metrics
     telemetry/spans
     telemetry/dns

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/dns.h"
+#include "protocol/dns/dns.h"
 
 /* A message as text: its header's six numbers, then pieces that are given one by one. */
 static struct {

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "telemetry/dns/dns_lookups.h"
-#include "telemetry/dns/dns_names.h"
+#include "protocol/dns/dns_lookups.h"
+#include "protocol/dns/dns_names.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      UINT64_C(1000000000)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/http1.h"
+#include "protocol/http/http1.h"
 #include "record.h"
 
 /* NULL: the line has no such part. */

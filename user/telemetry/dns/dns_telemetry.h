@@ -4,7 +4,7 @@
 #define SONDE_DNS_TELEMETRY_H
 
 #include "base/address.h"
-#include "telemetry/dns/dns_lookups.h"
+#include "protocol/dns/dns_lookups.h"
 #include "telemetry/spans/span.h"
 
 /* "NOERROR", "NXDOMAIN", …, "timeout" or "unreachable". Constant. */

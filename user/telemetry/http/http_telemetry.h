@@ -7,7 +7,7 @@
 #define SONDE_HTTP_TELEMETRY_H
 
 #include "base/address.h"
-#include "protocol/http1.h"
+#include "protocol/http/http1.h"
 #include "telemetry/http/route.h"
 #include "telemetry/metrics/label_values.h"
 #include "telemetry/spans/span.h"

@@ -11,7 +11,7 @@
 #ifndef SONDE_FLOW_TABLE_H
 #define SONDE_FLOW_TABLE_H
 
-#include "telemetry/metrics/workload_counts.h"
+#include "identity/workload_counts.h"
 #include "telemetry/tcp/flow_labels.h"
 #include "telemetry/tcp/flow_pending.h"
 #include "telemetry/tcp/flow_rate.h"

@@ -23,7 +23,7 @@
 
 #include "identity/service.h"
 #include "record.h"
-#include "telemetry/dns/dns_lookups.h"
+#include "protocol/dns/dns_lookups.h"
 #include "telemetry/metrics/metrics.h"
 #include "telemetry/tcp/flow_rate.h"
 #include "telemetry/tcp/peers.h"

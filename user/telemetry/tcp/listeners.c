@@ -12,7 +12,7 @@
 #include "base/limit.h"
 #include "identity/service.h"
 #include "telemetry/metrics/families.h"
-#include "telemetry/metrics/workload_counts.h"
+#include "identity/workload_counts.h"
 
 /* More than a machine has, shared by the workloads; of those beyond only overflows are counted. */
 #define LISTENERS_MAX 8192

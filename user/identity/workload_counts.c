@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See workload_counts.h. */
-#include "telemetry/metrics/workload_counts.h"
+#include "identity/workload_counts.h"
 
 void workload_counts_add(struct workload_counts *counts, __u32 workload)
 {

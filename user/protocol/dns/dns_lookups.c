@@ -7,15 +7,15 @@
  * held until all that is older has come, and then taken in the order of time: messages over UDP
  * when they answer nothing yet, and all of TCP, which is rare.
  */
-#include "telemetry/dns/dns_lookups.h"
+#include "protocol/dns/dns_lookups.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/address.h"
-#include "telemetry/dns/dns_stream.h"
-#include "telemetry/metrics/workload_counts.h"
+#include "protocol/dns/dns_stream.h"
+#include "identity/workload_counts.h"
 
 #define BUCKETS 1024 /* a power of two */
 

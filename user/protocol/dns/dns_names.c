@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See dns_names.h. */
-#include "telemetry/dns/dns_names.h"
+#include "protocol/dns/dns_names.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/address.h"
 #include "identity/reserved.h"
-#include "telemetry/metrics/workload_counts.h"
+#include "identity/workload_counts.h"
 
 #define BUCKETS DNS_NAMES_MAX /* a power of two */
 #define NONE    UINT16_MAX

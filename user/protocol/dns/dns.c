@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See dns.h. */
-#include "protocol/dns.h"
+#include "protocol/dns/dns.h"
 
 #include <errno.h>
 #include <string.h>

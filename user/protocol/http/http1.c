@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1 request lines by RFC 9112 §3, with the four forms of a target, and traceparent headers. */
-#include "protocol/http1.h"
+#include "protocol/http/http1.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * What stands in a captured DNS message (RFC 1035; RFC 6891 for codes above 15): its one question,
  * its code, and the addresses in its answers. Nothing is allocated. Any bytes may come in, and a
  * capture may end before the message does; no byte outside of it is read. Called for each message
- * by telemetry.
+ * by dns_lookups.c.
  */
 #ifndef SONDE_DNS_H
 #define SONDE_DNS_H

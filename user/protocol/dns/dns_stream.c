@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See dns_stream.h. */
-#include "telemetry/dns/dns_stream.h"
+#include "protocol/dns/dns_stream.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

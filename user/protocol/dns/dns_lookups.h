@@ -18,9 +18,9 @@
 #define SONDE_DNS_LOOKUPS_H
 
 #include "base/limit.h"
-#include "protocol/dns.h"
+#include "protocol/dns/dns.h"
 #include "record.h"
-#include "telemetry/dns/dns_names.h"
+#include "protocol/dns/dns_names.h"
 
 #define DNS_TIMEOUT_NS  5000000000ULL /* as long as glibc waits for one server */
 #define DNS_LOOKUPS_MAX 2048
