@@ -260,7 +260,7 @@ run: ## install what is missing, build, run in the foreground (sudo make run ARG
 test: ## install what is missing and run every test (sudo make test)
 	@deploy/setup.sh build test arm64 kernels
 	@status=0; { $(MAKE) all && $(MAKE) unit && $(MAKE) sanitize && $(MAKE) clang && $(MAKE) cross && \
-		$(MAKE) fmt-check && $(MAKE) layers && $(MAKE) fuzz-check && $(MAKE) test-kernels && $(MAKE) torture-check && \
+		$(MAKE) fmt-check && $(MAKE) layers && $(MAKE) subjects && $(MAKE) fuzz-check && $(MAKE) test-kernels && $(MAKE) torture-check && \
 		$(MAKE) integration; } || \
 		status=$$?; $(give_back); exit $$status
 
@@ -304,6 +304,10 @@ cross: ## build for arm64 and run that architecture's unit tests under qemu-user
 .PHONY: layers
 layers: ## no folder of user/ includes what is above it
 	@tests/layers.py
+
+.PHONY: subjects
+subjects: ## subjects of commits are short, and imperative
+	@tests/subjects.py
 
 .PHONY: unit-build
 unit-build: $(UNIT_TESTS)
