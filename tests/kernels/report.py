@@ -9,6 +9,7 @@ from kernels import BUILD, ROOT
 INSTRUCTIONS_MAX = 100_000  # the kernel's own limit is a million, and once was 131,072
 WRONG_LINES = 12            # shown of one check; the rest is in the log
 ACCOUNTED_LINES = 3
+BRIEF = 160                 # characters of the reason for a repeat
 DOCS = os.path.join(ROOT, "docs", "overhead.md")
 BEGIN, END = "<!-- verifier: begin -->", "<!-- verifier: end -->"
 
@@ -105,6 +106,19 @@ class Result:
                 file.write(check["text"])
             for program in self.programs:
                 file.write(json.dumps(program) + "\n")
+
+
+def repeats(tries):
+    """One line for each time that a kernel was booted or tried once more, and why."""
+    for number, result in enumerate(tries):
+        yield from (f"{result.kernel.name} was booted once more: {brief(fault)}"
+                    for fault in result.faults)
+        if number + 1 < len(tries):
+            yield f"{result.kernel.name} was tried once more: {brief(result.wrong[0])}"
+
+
+def brief(reason):
+    return reason.splitlines()[0][:BRIEF]
 
 
 def table(results):
