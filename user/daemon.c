@@ -23,6 +23,7 @@
 #include "own_metrics.h"
 #include "privilege/privilege.h"
 #include "record/record_check.h"
+#include "record/record_types.h"
 #include "record/recording.h"
 #include "telemetry/syscall/syscall_names.h"
 #include "telemetry/telemetry.h"
@@ -76,11 +77,13 @@ struct daemon {
 static void take(void *context, const struct record *record, size_t size)
 {
 	struct daemon *daemon = context;
+	const struct record_layout *layout =
+		size < sizeof(*record) ? NULL : record_layout(record->type);
 	struct record_events loss;
 
 	if (!record_is_valid(record, size)) {
 		log_error("a record from the kernel cannot be, and is left out: please report it",
-			log_int("type", size < sizeof(*record) ? 0 : record->type),
+			log_str("type", layout ? layout->name : "unknown"),
 			log_int("bytes", (int64_t)size));
 		if (!record_loss(record, size, &loss))
 			return;

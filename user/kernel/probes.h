@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The live kernel as a source of records: loads and attaches the probes, drains their ring buffers
- * and sweeps their tables. Everything is released by the kernel when the process ends, however it
- * ends: nothing is pinned.
+ * The live kernel as where records come from: loads and attaches the probes, drains their ring
+ * buffers and sweeps their tables. Everything is released by the kernel when the process ends,
+ * however it ends: nothing is pinned.
  *
  * Used by the main thread alone.
  */
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "kernel/load/programs.h"
-#include "record/source.h"
+#include "record/record_sink.h"
 #include "syscall/syscall_numbers.h"
 
 #define PROBES_ERROR_LEN 768

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Recordings (recording.h). The writer is a second sink beside the aggregation, the reader takes
- * the kernel's place; main.c chooses. What a record is, record_check.h says.
+ * the kernel's place; daemon.c chooses. What a record is, record_check.h says.
  */
 #include "record/recording.h"
 
@@ -19,6 +19,7 @@
 
 #include "privilege/private_file.h"
 #include "record/record_check.h"
+#include "record/record_types.h"
 
 #define MAGIC           "SONDEREC"
 #define MAGIC_LEN       8
@@ -44,7 +45,7 @@ struct frame {
 /* A fingerprint of the layout, for whoever forgets to raise RECORDING_VERSION. */
 static uint32_t layout_checksum(void)
 {
-	static const uint32_t layout[] = {
+	static const uint32_t bounds[] = {
 		RECORD_TYPES,
 		SOURCES,
 		OUTCOMES,
@@ -54,31 +55,18 @@ static uint32_t layout_checksum(void)
 		HISTOGRAM_BUCKETS,
 		(uint32_t)HISTOGRAM_MIN_EXP,
 		HISTOGRAM_PER_OCTAVE,
-		sizeof(struct record),
-		sizeof(struct record_workload),
-		sizeof(struct record_clock),
-		sizeof(struct record_events),
 		sizeof(struct record_address),
-		sizeof(struct record_dns),
-		sizeof(struct record_resolvers),
-		sizeof(struct record_http),
-		offsetof(struct record_http, line),
-		sizeof(struct record_http_active),
-		sizeof(struct record_tcp),
-		sizeof(struct record_tcp_listener),
-		sizeof(struct record_tcp_swept),
-		sizeof(struct record_tcp_refusals),
-		sizeof(struct record_exec),
-		offsetof(struct record_exec, arguments),
-		sizeof(struct record_fork),
-		sizeof(struct record_exit),
-		sizeof(struct record_syscall),
 		sizeof(struct record_bucket),
-		sizeof(struct record_syscall_error),
-		sizeof(struct record_slow_syscall),
 	};
+	uLong checksum = crc32(0, (const Bytef *)bounds, sizeof(bounds));
 
-	return (uint32_t)crc32(0, (const Bytef *)layout, sizeof(layout));
+	for (unsigned type = 0; type < RECORD_TYPES; type++) {
+		const uint32_t sizes[] = {(uint32_t)record_layouts[type].size,
+			(uint32_t)record_layouts[type].tail_max};
+
+		checksum = crc32(checksum, (const Bytef *)sizes, sizeof(sizes));
+	}
+	return (uint32_t)checksum;
 }
 
 static uint32_t header_checksum(const struct header *header)

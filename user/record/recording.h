@@ -18,10 +18,10 @@
 #ifndef SONDE_RECORDING_H
 #define SONDE_RECORDING_H
 
-#include "record/source.h"
+#include "record/record_sink.h"
 
 /* Raised by every change to the format or to bpf/record.h. */
-#define RECORDING_VERSION 4
+#define RECORDING_VERSION 5
 
 #define RECORDING_ERROR_LEN 512
 

@@ -6,7 +6,7 @@
 #ifndef SONDE_CONNECTIONS_H
 #define SONDE_CONNECTIONS_H
 
-#include "record/source.h"
+#include "record/record_sink.h"
 
 struct bpf_map;
 struct sonde;

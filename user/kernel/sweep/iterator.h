@@ -3,7 +3,7 @@
 #ifndef SONDE_ITERATOR_H
 #define SONDE_ITERATOR_H
 
-#include "record/source.h"
+#include "record/record_sink.h"
 
 struct bpf_link;
 struct bpf_map;

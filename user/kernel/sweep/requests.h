@@ -6,7 +6,7 @@
 #ifndef SONDE_REQUESTS_H
 #define SONDE_REQUESTS_H
 
-#include "record/source.h"
+#include "record/record_sink.h"
 
 struct bpf_map;
 struct requests;

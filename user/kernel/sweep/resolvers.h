@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "record/source.h"
+#include "record/record_sink.h"
 
 /* What was told last. Zeroed: nothing. */
 struct resolvers {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "record/source.h"
+#include "record/record_sink.h"
 
 #define RINGS_MAX      8
 #define RING_WAKE_PART 4 /* wake the daemon when a quarter is full */

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "record/source.h"
+#include "record/record_sink.h"
 
 struct sonde;
 struct tables;

@@ -17,7 +17,7 @@
 
 #include <stdbool.h>
 
-#include "record/source.h"
+#include "record/record_sink.h"
 
 struct sonde;
 struct workloads;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A source hands out records (bpf/record.h). There are two: the live kernel (kernel/probes.h)
- * and a recording (record/recording.h). Whoever consumes them does not learn which.
+ * Records (bpf/record.h) come from the live kernel (kernel/probes.h) or from a recording
+ * (record/recording.h). Whoever takes them does not learn from which.
  */
-#ifndef SONDE_SOURCE_H
-#define SONDE_SOURCE_H
+#ifndef SONDE_RECORD_SINK_H
+#define SONDE_RECORD_SINK_H
 
 #include <stddef.h>
 

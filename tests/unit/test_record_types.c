@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of record types has a row for each type, and so have the documents. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/record_check.h"
+#include "record/record_types.h"
+
+static void test_each_type_has_a_row(void **state)
+{
+	(void)state;
+	for (unsigned type = 1; type < RECORD_TYPES; type++) {
+		const struct record_layout *layout = record_layout(type);
+
+		if (!layout)
+			fail_msg("no row for type %u", type);
+		assert_in_range(layout->size, sizeof(struct record), RECORD_SIZE_MAX);
+		assert_in_range(layout->size + layout->tail_max, layout->size, RECORD_SIZE_MAX);
+		assert_int_equal(layout->tail != NULL, layout->tail_max != 0);
+		assert_in_range(layout->source, 0, SOURCES);
+	}
+}
+
+static void test_what_is_no_type_has_none(void **state)
+{
+	(void)state;
+	assert_null(record_layout(0));
+	assert_null(record_layout(RECORD_TYPES));
+	assert_null(record_layout(UINT16_MAX));
+}
+
+/* The rows between the headings "## Records" and "## Hooks". */
+static char *documented_records(void)
+{
+	static char text[256 * 1024];
+	FILE *file = fopen("docs/architecture.md", "r");
+	char *begin, *end;
+
+	assert_non_null(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	begin = strstr(text, "\n## Records\n");
+	assert_non_null(begin);
+	end = strstr(begin + 1, "\n## ");
+	assert_non_null(end);
+	*end = '\0';
+	return begin;
+}
+
+static void test_the_architecture_describes_each_type(void **state)
+{
+	const char *text = documented_records();
+
+	(void)state;
+	for (unsigned type = 1; type < RECORD_TYPES; type++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "`%s`", record_layout(type)->name);
+		if (!strstr(text, name))
+			fail_msg("docs/architecture.md does not say what %s is", name);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_type_has_a_row),
+		cmocka_unit_test(test_what_is_no_type_has_none),
+		cmocka_unit_test(test_the_architecture_describes_each_type),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
