@@ -25,6 +25,7 @@
 #include "record/record_check.h"
 #include "record/record_types.h"
 #include "record/recording.h"
+#include "record/sources.h"
 #include "telemetry/syscall/syscall_names.h"
 #include "telemetry/telemetry.h"
 #include "version.h"
@@ -249,15 +250,20 @@ static void reload(struct daemon *daemon)
 
 /* --- start --- */
 
-static int source_begin(struct daemon *daemon)
+#define SPACE_AND_KEY(SOURCE, KEY, ...) " " KEY
+
+static bool has_any_source(const struct config *config)
+{
+	for (size_t i = 0; i < SWITCHED_SOURCES_COUNT; i++)
+		if (config->sources[switched_sources[i]])
+			return true;
+	return false;
+}
+
+static int records_begin(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
 	struct probes_options options = {
-		.syscalls = config->syscalls,
-		.tcp = config->tcp,
-		.http = config->http,
-		.dns = config->dns,
-		.processes = config->processes,
 		.http_hooks = config->http_hooks,
 		.disabled_programs = config->disabled_programs,
 		.disabled_program_count = config->disabled_program_count,
@@ -269,11 +275,11 @@ static int source_begin(struct daemon *daemon)
 	char error[PROBES_ERROR_LEN];
 	int result;
 
-	if (!*config->replay && !config->syscalls && !config->tcp && !config->http &&
-		!config->dns && !config->processes) {
+	memcpy(options.sources, config->sources, sizeof(options.sources));
+	if (!*config->replay && !has_any_source(config)) {
 		log_error("cannot start",
-			log_str("reason", "all sources are off: switch on one of syscalls, tcp, "
-					  "http, dns, processes"));
+			log_str("reason", "all sources are off: switch on one of" SWITCHED_SOURCES(
+						  SPACE_AND_KEY)));
 		return -EINVAL;
 	}
 	if (*config->replay) {
@@ -365,7 +371,7 @@ static int begin(struct daemon *daemon)
 		return -ENOMEM;
 	}
 	result = listener_begin(daemon, &daemon->config) ?: exports_begin(&daemon->exports, daemon->telemetry, &daemon->config) ?:
-		recording_begin(daemon) ?: source_begin(daemon);
+		recording_begin(daemon) ?: records_begin(daemon);
 	if (result)
 		return result;
 	if (daemon->probes)

@@ -16,6 +16,7 @@
 #include "config/config_keys.h"
 #include "config/config_otel.h"
 #include "config_file.h"
+#include "record/sources.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
@@ -71,7 +72,8 @@ static void assert_defaults(void)
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
 	assert_string_equal(config.record, "");
 	assert_string_equal(config.replay, "");
-	assert_true(config.syscalls && config.tcp && config.http && config.dns && config.processes);
+	for (size_t i = 0; i < SWITCHED_SOURCES_COUNT; i++)
+		assert_true(config.sources[switched_sources[i]]);
 	assert_false(config.telemetry.dns_spans);
 	assert_int_equal(config.slow_syscall_ns, 100 * MILLISECOND);
 	assert_int_equal(config.long_request_ns, 30 * SECOND);
@@ -231,9 +233,9 @@ static void test_booleans_need_no_value_as_flags(void **state)
 	(void)state;
 	assert_loads("--quiet", "--no-syscalls", "--tcp=false", "--http=true");
 	assert_true(config.quiet);
-	assert_false(config.syscalls);
-	assert_false(config.tcp);
-	assert_true(config.http);
+	assert_false(config.sources[SOURCE_SYSCALL]);
+	assert_false(config.sources[SOURCE_TCP]);
+	assert_true(config.sources[SOURCE_HTTP]);
 }
 
 static void test_last_of_several_flags_wins(void **state)
@@ -425,7 +427,7 @@ static void test_help_lists_every_flag_with_its_default(void **state)
 {
 	(void)state;
 	const char *help = printed_by(load_help);
-	for (size_t i = 0; i < CONFIG_KEYS; i++) {
+	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 		char flag[64];
 

@@ -15,6 +15,7 @@
 
 #include "config/config_yaml.h"
 #include "config_file.h"
+#include "record/sources.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
@@ -99,8 +100,8 @@ static void test_file_sets_every_key(void **state)
 	assert_int_equal(config.log_level, LOG_LEVEL_ERROR);
 	assert_string_equal(config.record, "/tmp/x.rec");
 	assert_string_equal(config.replay, "");
-	assert_false(
-		config.syscalls || config.tcp || config.http || config.dns || config.processes);
+	for (size_t i = 0; i < SWITCHED_SOURCES_COUNT; i++)
+		assert_false(config.sources[switched_sources[i]]);
 	assert_true(config.telemetry.dns_spans);
 	assert_int_equal(config.slow_syscall_ns, 0);
 	assert_int_equal(config.long_request_ns, 120 * SECOND);

@@ -68,7 +68,7 @@ static bool refuse(const char *name)
 static void test_every_program_of_both_objects_has_a_row_and_the_other_way_round(void **state)
 {
 	const enum skeleton_kept all[] = {KEPT_IN_STORAGE, KEPT_IN_TABLES};
-	bool found[PROGRAMS] = {false};
+	bool found[PROGRAMS_MAX] = {false};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
@@ -87,7 +87,7 @@ static void test_every_program_of_both_objects_has_a_row_and_the_other_way_round
 		}
 		sonde__destroy(skeleton);
 	}
-	for (size_t i = 0; i < PROGRAMS; i++)
+	for (size_t i = 0; i < program_count; i++)
 		if (!found[i])
 			fail_msg("no program for %s", program_table[i].name);
 }
@@ -95,7 +95,7 @@ static void test_every_program_of_both_objects_has_a_row_and_the_other_way_round
 static void test_a_stand_in_comes_after_the_program_it_stands_in_for(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < PROGRAMS; i++)
+	for (size_t i = 0; i < program_count; i++)
 		if (program_table[i].unless) {
 			assert_non_null(program_find(program_table[i].unless));
 			assert_true(program_find(program_table[i].unless) < &program_table[i]);

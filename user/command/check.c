@@ -12,12 +12,8 @@
 #include "base/log.h"
 #include "kernel/probes.h"
 #include "privilege/privilege.h"
+#include "record/sources.h"
 #include "version.h"
-
-/* The ground of all, and what stands on it. */
-static const enum source sources[] = {
-	SOURCE_WORKLOAD, SOURCE_SYSCALL, SOURCE_TCP, SOURCE_HTTP, SOURCE_DNS, SOURCE_PROCESS};
-#define SOURCE_COUNT (sizeof(sources) / sizeof(*sources))
 
 static const char *const headings[FEATURE_GROUPS] = {
 	[FEATURE_GROUP_PRIVILEGE] = "Capabilities",
@@ -125,7 +121,7 @@ static void source_print(FILE *out, const struct check_findings *findings, enum 
 	struct programs *programs = findings->programs;
 	char story[PROGRAM_STORY_LEN];
 
-	fprintf(out, "  %-26s ", program_source_name(source));
+	fprintf(out, "  %-26s ", source_descriptions[source].name);
 	if (!runs(programs, source)) {
 		programs_tell(programs, programs->source_off[source], story);
 		fprintf(out, "cannot run: %s\n", story);
@@ -138,7 +134,7 @@ static void source_print(FILE *out, const struct check_findings *findings, enum 
 		shells_print(out, programs);
 	if (!runs(programs, source))
 		return;
-	for (size_t i = 0; i < PROGRAMS; i++)
+	for (size_t i = 0; i < program_count; i++)
 		if (program_serves(&program_table[i], source))
 			program_print(out, findings, &program_table[i]);
 	if (source == SOURCE_HTTP)
@@ -149,8 +145,9 @@ static void sources_print(FILE *out, const struct check_findings *findings)
 {
 	fprintf(out, "%-61s %9s %9s\n", "Sources, and their programs in a second of traffic",
 		"runs", "ns a run");
-	for (size_t i = 0; i < SOURCE_COUNT; i++)
-		source_print(out, findings, sources[i]);
+	source_print(out, findings, SOURCE_WORKLOAD); /* the ground of all others */
+	for (size_t i = 0; i < SWITCHED_SOURCES_COUNT; i++)
+		source_print(out, findings, switched_sources[i]);
 }
 
 /* --- the whole --- */
@@ -165,9 +162,10 @@ static int verdict_print(FILE *out, const struct check_findings *findings)
 		return 1;
 	}
 	fputs("Sonde can run here", out);
-	for (size_t i = 0; i < SOURCE_COUNT; i++)
-		if (!runs(findings->programs, sources[i])) {
-			fprintf(out, "%s%s", separator, program_source_name(sources[i]));
+	for (size_t i = 0; i < SWITCHED_SOURCES_COUNT; i++)
+		if (!runs(findings->programs, switched_sources[i])) {
+			fprintf(out, "%s%s", separator,
+				source_descriptions[switched_sources[i]].name);
 			separator = ", ";
 			all = false;
 		}
@@ -201,16 +199,13 @@ static enum syscall_wait nothing_waits(unsigned number)
 static struct probes *probes_try(struct check_findings *findings, char error[PROBES_ERROR_LEN])
 {
 	struct probes_options options = {
-		.syscalls = true,
-		.tcp = true,
-		.http = true,
-		.dns = true,
-		.processes = true,
 		.ring_bytes = 2 << 20,
 		.syscall_wait = nothing_waits,
 	};
 	struct probes *probes;
 
+	for (size_t i = 0; i < SWITCHED_SOURCES_COUNT; i++)
+		options.sources[switched_sources[i]] = true;
 	if (probes_open(&probes, &options, nobody_take, NULL, error)) {
 		findings->blocker = error;
 		return NULL;

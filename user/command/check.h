@@ -18,10 +18,10 @@ int check_run(FILE *out);
 
 struct check_findings {
 	struct features features;
-	struct probes *probes;               /* these two: NULL when they could not be loaded */
-	struct programs *programs;           /* as they were loaded */
-	struct program_cost costs[PROGRAMS]; /* no runs: not measured */
-	const char *blocker;                 /* why Sonde cannot run at all, or NULL */
+	struct probes *probes;                   /* these two: NULL when they could not be loaded */
+	struct programs *programs;               /* as they were loaded */
+	struct program_cost costs[PROGRAMS_MAX]; /* no runs: not measured */
+	const char *blocker;                     /* why Sonde cannot run at all, or NULL */
 };
 
 /* The report alone. */

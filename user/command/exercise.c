@@ -147,15 +147,15 @@ static void probes_serve(struct probes *probes, pid_t child)
 	probes_sweep(probes);
 }
 
-int exercise_run(struct probes *probes, struct program_cost costs[PROGRAMS])
+int exercise_run(struct probes *probes, struct program_cost costs[PROGRAMS_MAX])
 {
-	struct program_cost before[PROGRAMS] = {0};
+	struct program_cost before[PROGRAMS_MAX] = {0};
 	int statistics = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	pid_t child;
 
 	if (statistics < 0)
 		return statistics;
-	memset(costs, 0, PROGRAMS * sizeof(*costs));
+	memset(costs, 0, program_count * sizeof(*costs));
 	probes_visit_programs(probes, cost_take, before);
 	child = fork();
 	if (child == 0) {
@@ -167,7 +167,7 @@ int exercise_run(struct probes *probes, struct program_cost costs[PROGRAMS])
 		probes_visit_programs(probes, cost_take, costs);
 	}
 	close(statistics);
-	for (size_t i = 0; i < PROGRAMS; i++) {
+	for (size_t i = 0; i < program_count; i++) {
 		costs[i].runs -= before[i].runs;
 		costs[i].run_ns -= before[i].run_ns;
 	}

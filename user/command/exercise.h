@@ -17,6 +17,6 @@ struct program_cost {
  * Lets a child process make HTTP requests over loopback, system calls and processes for a second,
  * and tells what each program ran meanwhile, for others on this machine too. 0 or a negative errno.
  */
-int exercise_run(struct probes *probes, struct program_cost costs[PROGRAMS]);
+int exercise_run(struct probes *probes, struct program_cost costs[PROGRAMS_MAX]);
 
 #endif

@@ -29,7 +29,8 @@
 
 static bool set_defaults(struct config *config, char *error)
 {
-	for (const struct config_key *key = config_keys; key < &config_keys[CONFIG_KEYS]; key++) {
+	for (const struct config_key *key = config_keys; key < &config_keys[config_key_count];
+		key++) {
 		if (!config_key_set(config, key, key->fallback, key->name, error))
 			return false;
 	}
@@ -52,7 +53,8 @@ static bool is_service_link(const char *entry)
 /* The key that owns the `length` bytes at `variable`, or NULL. */
 static const struct config_key *find_variable(const char *variable, size_t length)
 {
-	for (const struct config_key *key = config_keys; key < &config_keys[CONFIG_KEYS]; key++) {
+	for (const struct config_key *key = config_keys; key < &config_keys[config_key_count];
+		key++) {
 		char name[CONFIG_VARIABLE_LEN];
 
 		config_key_variable(key, name);
@@ -257,7 +259,8 @@ enum config_result config_load(
 
 void config_free(struct config *config)
 {
-	for (const struct config_key *key = config_keys; key < &config_keys[CONFIG_KEYS]; key++) {
+	for (const struct config_key *key = config_keys; key < &config_keys[config_key_count];
+		key++) {
 		switch (key->type) {
 		case CONFIG_TEXT:
 		case CONFIG_ADDRESS:
@@ -309,7 +312,8 @@ static bool same_value(
 
 const char *config_restart_key(const struct config *old, const struct config *new)
 {
-	for (const struct config_key *key = config_keys; key < &config_keys[CONFIG_KEYS]; key++) {
+	for (const struct config_key *key = config_keys; key < &config_keys[config_key_count];
+		key++) {
 		if (key->needs_restart && !same_value(key, old, new))
 			return key->name;
 	}
@@ -324,7 +328,8 @@ void config_print_help(void)
 	     "--slow-syscall 50ms here is `slow-syscall: 50ms` there and SONDE_SLOW_SYSCALL=50ms.\n"
 	     "Flags win over variables, and these over the file. --tcp=false is --no-tcp.\n");
 	printf("  %-34s %-15s %s\n", "flag", "default", "what it does");
-	for (const struct config_key *key = config_keys; key < &config_keys[CONFIG_KEYS]; key++) {
+	for (const struct config_key *key = config_keys; key < &config_keys[config_key_count];
+		key++) {
 		char flag[64];
 
 		snprintf(flag, sizeof(flag), "--%s %s", key->name,

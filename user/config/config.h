@@ -45,11 +45,11 @@ struct config {
 	char *user;                     /* to become after the start, or "" */
 
 	/* where it comes from */
-	char *record; /* file to write what comes out of the kernel to, or "" */
-	char *replay; /* file to read it from instead of the kernel, or "" */
-	bool syscalls, tcp, http, dns, processes; /* sources on or off; all on by default */
-	enum http_hooks http_hooks;               /* key http-hooks, default auto */
-	char **disabled_programs; /* key disabled-programs: BPF programs to do without */
+	char *record;               /* file to write what comes out of the kernel to, or "" */
+	char *replay;               /* file to read it from instead of the kernel, or "" */
+	bool sources[SOURCES];      /* their keys are in record/sources.h; all on by default */
+	enum http_hooks http_hooks; /* key http-hooks, default auto */
+	char **disabled_programs;   /* key disabled-programs: BPF programs to do without */
 	size_t disabled_program_count;
 
 	/* how */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of configuration keys (config_keys.h), and how a name is found in it. A new key is one
- * entry here, one field in config.h and one row in docs/configuration.md.
+ * entry here, one field in config.h and one row in docs/configuration.md; that of a source comes
+ * from record/sources.h.
  */
 #include "config/config_keys.h"
 
@@ -9,9 +10,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "record/sources.h"
+
 #define FIELD(member) .offset = offsetof(struct config, member)
 
-const struct config_key config_keys[CONFIG_KEYS] = {
+#define SOURCE_KEY(SOURCE, KEY, HELP, ...)                                                         \
+	{                                                                                          \
+		.name = (KEY),                                                                     \
+		.type = CONFIG_BOOLEAN,                                                            \
+		FIELD(sources[SOURCE]),                                                            \
+		.fallback = "true",                                                                \
+		.needs_restart = true,                                                             \
+		.help = (HELP),                                                                    \
+	},
+
+const struct config_key config_keys[] = {
 	{
 		.name = "config",
 		.type = CONFIG_TEXT,
@@ -156,46 +169,9 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 		.needs_restart = true,
 		.help = "user that Sonde becomes after the start; empty: it stays who started it",
 	},
-	{
-		.name = "syscalls",
-		.type = CONFIG_BOOLEAN,
-		FIELD(syscalls),
-		.fallback = "true",
-		.needs_restart = true,
-		.help = "measure system calls",
-	},
-	{
-		.name = "tcp",
-		.type = CONFIG_BOOLEAN,
-		FIELD(tcp),
-		.fallback = "true",
-		.needs_restart = true,
-		.help = "follow TCP connections",
-	},
-	{
-		.name = "http",
-		.type = CONFIG_BOOLEAN,
-		FIELD(http),
-		.fallback = "true",
-		.needs_restart = true,
-		.help = "time HTTP requests",
-	},
-	{
-		.name = "dns",
-		.type = CONFIG_BOOLEAN,
-		FIELD(dns),
-		.fallback = "true",
-		.needs_restart = true,
-		.help = "time DNS lookups",
-	},
-	{
-		.name = "processes",
-		.type = CONFIG_BOOLEAN,
-		FIELD(processes),
-		.fallback = "true",
-		.needs_restart = true,
-		.help = "count starts and exits of processes",
-	},
+	/* clang-format off */
+	SWITCHED_SOURCES(SOURCE_KEY)
+	/* clang-format on */
 	{
 		.name = "http-hooks",
 		.type = CONFIG_CHOICE,
@@ -380,9 +356,14 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 	},
 };
 
+const size_t config_key_count = sizeof(config_keys) / sizeof(*config_keys);
+_Static_assert(sizeof(config_keys) / sizeof(*config_keys) <= CONFIG_KEYS_MAX,
+	"what is kept of each key has room");
+
 const struct config_key *config_key_find(const char *name)
 {
-	for (const struct config_key *key = config_keys; key < &config_keys[CONFIG_KEYS]; key++) {
+	for (const struct config_key *key = config_keys; key < &config_keys[config_key_count];
+		key++) {
 		if (strcmp(key->name, name) == 0)
 			return key;
 	}
@@ -424,7 +405,8 @@ const struct config_key *config_key_nearest(const char *name)
 
 	if (strlen(name) >= CONFIG_VARIABLE_LEN)
 		return NULL;
-	for (const struct config_key *key = config_keys; key < &config_keys[CONFIG_KEYS]; key++) {
+	for (const struct config_key *key = config_keys; key < &config_keys[config_key_count];
+		key++) {
 		size_t distance = edit_distance(name, key->name);
 
 		if (distance < least) {

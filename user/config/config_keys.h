@@ -39,12 +39,13 @@ struct config_key {
 	const char *help;
 };
 
-#define CONFIG_KEYS         41
+#define CONFIG_KEYS_MAX     64 /* what is kept of each has so much room */
 #define CONFIG_VARIABLE_LEN 32
 #define CONFIG_LIST_MAX     100 /* each request is compared with the routes in turn */
 #define CONFIG_PREFIX       "SONDE_"
 
-extern const struct config_key config_keys[CONFIG_KEYS];
+extern const struct config_key config_keys[];
+extern const size_t config_key_count; /* ≤ CONFIG_KEYS_MAX */
 
 const struct config_key *config_key_find(const char *name); /* or NULL */
 

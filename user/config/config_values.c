@@ -262,7 +262,7 @@ static bool fail_program(const char *text, const char *where, char *error)
 	char names[CONFIG_ERROR_LEN] = "";
 	size_t length = 0;
 
-	for (size_t i = 0; i < PROGRAMS && length < sizeof(names); i++)
+	for (size_t i = 0; i < program_count && length < sizeof(names); i++)
 		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
 			i ? ", " : "", program_table[i].name);
 	return config_fail(error, "%s: \"%.100s\" is no program; there are %s", where, text, names);

@@ -21,7 +21,7 @@ struct file {
 	struct config *config;
 	char *error;
 	yaml_document_t document;
-	size_t line_set[CONFIG_KEYS]; /* where each key was set, 0: nowhere yet */
+	size_t line_set[CONFIG_KEYS_MAX]; /* where each key was set, 0: nowhere yet */
 };
 
 static size_t line_of(const yaml_node_t *node)

@@ -42,7 +42,7 @@
 
 struct probes {
 	struct programs programs;
-	struct bpf_link *links[PROGRAMS][PROGRAM_TARGETS_MAX];
+	struct bpf_link *links[PROGRAMS_MAX][PROGRAM_TARGETS_MAX];
 	struct sonde *skeleton;
 	record_sink sink;
 	void *context;
@@ -82,11 +82,6 @@ static bool programs_begin(
 	struct probes *probes, const struct probes_options *options, struct kernel_btf *btf)
 {
 	struct programs_options choice = {
-		.wanted = {[SOURCE_SYSCALL] = options->syscalls,
-			[SOURCE_TCP] = options->tcp,
-			[SOURCE_HTTP] = options->http,
-			[SOURCE_DNS] = options->dns,
-			[SOURCE_PROCESS] = options->processes},
 		.http_hooks = options->http_hooks,
 		.disabled = options->disabled_programs,
 		.disabled_count = options->disabled_program_count,
@@ -96,6 +91,7 @@ static bool programs_begin(
 		.context = btf,
 	};
 
+	memcpy(choice.wanted, options->sources, sizeof(choice.wanted));
 	probes->holds_cpu = features_try(FEATURE_HOLD_CPU, btf);
 	return programs_choose(&probes->programs, &choice);
 }
@@ -220,7 +216,7 @@ static int probes_attach(struct probes *probes, const struct program **failed)
 	int result = 0;
 
 	kretprobes_remove();
-	for (size_t i = 0; i < PROGRAMS && !result; i++) {
+	for (size_t i = 0; i < program_count && !result; i++) {
 		if (startup_is_stopped())
 			return -EINTR;
 		*failed = &program_table[i];
@@ -415,7 +411,7 @@ end:
 
 void probes_detach(struct probes *probes)
 {
-	for (size_t i = 0; i < PROGRAMS; i++)
+	for (size_t i = 0; i < program_count; i++)
 		for (int j = 0; j < PROGRAM_TARGETS_MAX; j++) {
 			bpf_link__destroy(probes->links[i][j]);
 			probes->links[i][j] = NULL;

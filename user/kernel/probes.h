@@ -21,9 +21,9 @@
 struct probes;
 
 struct probes_options {
-	bool syscalls, tcp, http, dns, processes; /* sources to run */
-	enum http_hooks http_hooks;               /* where HTTP and DNS are seen */
-	char *const *disabled_programs;           /* to do without */
+	bool sources[SOURCES];          /* to run, of those that a key switches */
+	enum http_hooks http_hooks;     /* where HTTP and DNS are seen */
+	char *const *disabled_programs; /* to do without */
 	size_t disabled_program_count;
 	uint64_t slow_syscall_ns;                           /* 0: none is slow */
 	uint64_t long_request_ns;                           /* 0: none is long */

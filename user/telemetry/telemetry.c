@@ -10,6 +10,7 @@
 #include "base/limit.h"
 #include "base/log.h"
 #include "identity/service.h"
+#include "record/sources.h"
 #include "telemetry/dns/dns_telemetry.h"
 #include "telemetry/http/http_telemetry.h"
 #include "telemetry/http/route.h"
@@ -152,15 +153,6 @@ struct metrics *telemetry_metrics(struct telemetry *telemetry)
 static void take_event(
 	struct telemetry *telemetry, enum source source, enum outcome outcome, __u64 count)
 {
-	static const char *const sources[] = {
-		[SOURCE_SYSCALL] = "syscall",
-		[SOURCE_SLOW_SYSCALL] = "slow_syscall",
-		[SOURCE_HTTP] = "http",
-		[SOURCE_TCP] = "tcp",
-		[SOURCE_PROCESS] = "process",
-		[SOURCE_WORKLOAD] = "workload",
-		[SOURCE_DNS] = "dns",
-	};
 	static const char *const outcomes[] = {
 		[OUTCOME_DELIVERED] = "delivered",
 		[OUTCOME_RING_FULL] = "ring_full",
@@ -173,7 +165,8 @@ static void take_event(
 		[OUTCOME_INVALID] = "invalid",
 	};
 
-	metric_add(SERIES(telemetry->families, FAMILY_EVENTS, sources[source], outcomes[outcome]),
+	metric_add(SERIES(telemetry->families, FAMILY_EVENTS, source_descriptions[source].label,
+			   outcomes[outcome]),
 		count);
 }
 

@@ -36,7 +36,7 @@
 #define RECEIVES "inet_recvmsg", "inet6_recvmsg", "unix_stream_recvmsg"
 #define PAGES    "inet_sendpage", "unix_stream_sendpage"
 
-const struct program program_table[PROGRAMS] = {
+const struct program program_table[] = {
 	/* --- services: the ground that all sources stand on --- */
 	{TRACEPOINT("workload_fork", "sched_process_fork"), .source = SOURCE_WORKLOAD,
 	 .without = "new threads, and processes that do not exec, lose their OTEL_SERVICE_NAME"},
@@ -95,7 +95,7 @@ const struct program program_table[PROGRAMS] = {
 	{TRACEPOINT("http_receive", "sock_recv_length"), .source = SOURCE_HTTP,
 	 .shells = TRACEPOINTS, .since = "Linux 6.3", .tells_dns = true},
 	{TRACEPOINT("http_splice", "tcp_rcv_space_adjust"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS, .without = NO_SPLICE},
+	 .shells = TRACEPOINTS, .without = NO_SPLICE, .only_times = true},
 
 	{TRACEPOINT("http_uring", "io_uring_submit_req"), .source = SOURCE_HTTP,
 	 .shells = TRACEPOINTS, .since = "Linux 6.4",
@@ -124,7 +124,7 @@ const struct program program_table[PROGRAMS] = {
 	{FUNCTION("http_fexit_sendpage_unix", FEXIT, "unix_stream_sendpage"), .source = SOURCE_HTTP,
 	 .shells = FENTRY, .when = WHEN_THERE, .without = NO_SENDPAGE},
 	{FUNCTION("http_fexit_splice", FEXIT, "tcp_splice_read"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_SPLICE},
+	 .shells = FENTRY, .without = NO_SPLICE, .only_times = true},
 
 	{FUNCTION("http_kretprobe_send", KRETPROBE, SENDS), .source = SOURCE_HTTP,
 	 .shells = KPROBES, .tells_dns = true},
@@ -139,16 +139,18 @@ const struct program program_table[PROGRAMS] = {
 	{FUNCTION("http_kprobe_sendpage", KPROBE, PAGES), .source = SOURCE_HTTP,
 	 .shells = KPROBES, .when = WHEN_THERE, .without = NO_SENDPAGE},
 	{FUNCTION("http_kretprobe_splice", KRETPROBE, "tcp_splice_read"), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .without = NO_SPLICE},
+	 .shells = KPROBES, .without = NO_SPLICE, .only_times = true},
 	{FUNCTION("http_kprobe_splice", KPROBE, "tcp_splice_read"), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .without = NO_SPLICE},
+	 .shells = KPROBES, .without = NO_SPLICE, .only_times = true},
 
 	{TRACEPOINT("http_arrival", "sk_data_ready"), .source = SOURCE_HTTP,
-	 .since = "Linux 6.2", .without = NO_ARRIVAL},
+	 .since = "Linux 6.2", .without = NO_ARRIVAL, .only_times = true},
 	{FUNCTION("http_arrival_function", FENTRY, "sock_def_readable"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS | FENTRY, .without = NO_ARRIVAL, .unless = "http_arrival"},
+	 .shells = TRACEPOINTS | FENTRY, .without = NO_ARRIVAL, .only_times = true,
+	 .unless = "http_arrival"},
 	{FUNCTION("http_kprobe_arrival", KPROBE, "sock_def_readable"), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .without = NO_ARRIVAL, .unless = "http_arrival"},
+	 .shells = KPROBES, .without = NO_ARRIVAL, .only_times = true,
+	 .unless = "http_arrival"},
 
 	/* --- what is there already --- */
 	{ITERATOR("tcp_owners", "task_file"), .source = SOURCE_TCP, .since = "Linux 5.8",
@@ -165,9 +167,13 @@ const struct program program_table[PROGRAMS] = {
 };
 /* clang-format on */
 
+const size_t program_count = sizeof(program_table) / sizeof(*program_table);
+_Static_assert(sizeof(program_table) / sizeof(*program_table) <= PROGRAMS_MAX,
+	"what is kept of each program has room");
+
 const struct program *program_find(const char *name)
 {
-	for (size_t i = 0; i < PROGRAMS; i++)
+	for (size_t i = 0; i < program_count; i++)
 		if (!strcmp(program_table[i].name, name))
 			return &program_table[i];
 	return NULL;
@@ -188,21 +194,6 @@ void program_hook(const struct program *program, char text[PROGRAM_HOOK_LEN])
 	for (int i = 0; i < PROGRAM_TARGETS_MAX && program->targets[i]; i++)
 		length += snprintf(text + length, (size_t)(PROGRAM_HOOK_LEN - length), "%s%s",
 			i ? ", " : "", program->targets[i]);
-}
-
-const char *program_source_name(enum source source)
-{
-	static const char *const names[SOURCES] = {
-		[SOURCE_SYSCALL] = "system calls",
-		[SOURCE_SLOW_SYSCALL] = "slow system calls",
-		[SOURCE_HTTP] = "HTTP/1",
-		[SOURCE_TCP] = "TCP",
-		[SOURCE_PROCESS] = "processes",
-		[SOURCE_WORKLOAD] = "services",
-		[SOURCE_DNS] = "DNS",
-	};
-
-	return names[source];
 }
 
 const char *program_shell_name(enum http_hooks shell)

@@ -6,15 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-
-/* The end of a source or of a shell is told in words that a log can be searched for. */
-static const char *const source_is_off[SOURCES] = {
-	[SOURCE_SYSCALL] = "system calls are off",
-	[SOURCE_HTTP] = "HTTP is off",
-	[SOURCE_TCP] = "TCP is off, and HTTP does not learn how connections began",
-	[SOURCE_PROCESS] = "processes are off",
-	[SOURCE_DNS] = "DNS is off",
-};
+#include "record/sources.h"
 
 static char *why_off(struct programs *programs, const struct program *program)
 {
@@ -127,7 +119,7 @@ void programs_tell(const struct programs *programs, const struct program *progra
 const struct program *programs_stand_in(
 	const struct programs *programs, const struct program *program)
 {
-	for (size_t i = 0; i < PROGRAMS; i++) {
+	for (size_t i = 0; i < program_count; i++) {
 		const struct program *other = &program_table[i];
 
 		if (other->unless && !strcmp(other->unless, program->name) &&
@@ -140,7 +132,7 @@ const struct program *programs_stand_in(
 /* Those that serve the same thing together with it are of no use any more. */
 static void set_switch_off(struct programs *programs, const struct program *program)
 {
-	for (size_t i = 0; i < PROGRAMS; i++) {
+	for (size_t i = 0; i < program_count; i++) {
 		const struct program *other = &program_table[i];
 
 		if (other->without && !strcmp(other->without, program->without) &&
@@ -187,7 +179,7 @@ static void sources_end(struct programs *programs, const struct program *program
 		if (!program_serves(program, source) || !source_serves(programs, source))
 			continue;
 		programs->source_off[source] = program;
-		*(message ? &also : &message) = source_is_off[source];
+		*(message ? &also : &message) = source_descriptions[source].off;
 	}
 	program_hook(program, hook);
 	if (also)
@@ -248,7 +240,7 @@ static bool is_missing(struct programs *programs, const struct program *program)
 static const struct program *find_missing(struct programs *programs)
 {
 	for (int needed = 1; needed >= 0; needed--)
-		for (size_t i = 0; i < PROGRAMS; i++) {
+		for (size_t i = 0; i < program_count; i++) {
 			const struct program *program = &program_table[i];
 
 			if ((program->without == NULL) == needed &&
@@ -258,6 +250,14 @@ static const struct program *find_missing(struct programs *programs)
 	return NULL;
 }
 
+static bool has_any_source(const struct programs *programs)
+{
+	for (size_t i = 0; i < SWITCHED_SOURCES_COUNT; i++)
+		if (programs_has_source(programs, switched_sources[i]))
+			return true;
+	return false;
+}
+
 /* Until nothing that is chosen is missing. */
 static bool settle(struct programs *programs)
 {
@@ -265,11 +265,7 @@ static bool settle(struct programs *programs)
 
 	while (!*programs->error && (program = find_missing(programs)))
 		give_up(programs, program);
-	if (!*programs->error && !programs_has_source(programs, SOURCE_SYSCALL) &&
-		!programs_has_source(programs, SOURCE_TCP) &&
-		!programs_has_source(programs, SOURCE_HTTP) &&
-		!programs_has_source(programs, SOURCE_DNS) &&
-		!programs_has_source(programs, SOURCE_PROCESS))
+	if (!*programs->error && !has_any_source(programs))
 		snprintf(programs->error, PROGRAMS_ERROR_LEN,
 			"no source is left that could run: the lines above say why, and `sonde "
 			"check` what this kernel offers");

@@ -38,7 +38,7 @@ enum program_when {
 	WHEN_THERE    /* the kernel has its target; where it has not, there is nothing to miss */
 };
 
-#define PROGRAMS            54
+#define PROGRAMS_MAX        64 /* what is kept of each has so much room */
 #define PROGRAM_TARGETS_MAX 3
 #define PROGRAM_REASON_LEN  192
 #define PROGRAMS_ERROR_LEN  640
@@ -54,11 +54,13 @@ struct program {
 	const char *without; /* what is lost without it, which rows may share; NULL: its source */
 	const char *unless;  /* the program in whose place it stands when that one is off */
 	enum program_when when;
-	bool tells_dns; /* it serves DNS as well, which is seen where HTTP is */
+	bool tells_dns;  /* it serves DNS as well, which is seen where HTTP is */
+	bool only_times; /* in a run that the kernel leaves out a time is lost, and no event */
 };
 
 /* In the order in which they are attached, which leaves nobody out. */
-extern const struct program program_table[PROGRAMS];
+extern const struct program program_table[];
+extern const size_t program_count; /* ≤ PROGRAMS_MAX */
 
 const struct program *program_find(const char *name); /* or NULL */
 
@@ -66,12 +68,11 @@ const struct program *program_find(const char *name); /* or NULL */
 #define PROGRAM_HOOK_LEN 96
 void program_hook(const struct program *program, char text[PROGRAM_HOOK_LEN]);
 
-/* A source, and a shell of HTTP, for a person. */
-const char *program_source_name(enum source source);
+/* A shell of HTTP, for a person. */
 const char *program_shell_name(enum http_hooks shell);
 
 struct programs_options {
-	bool wanted[SOURCES]; /* by SOURCE_…; the workloads' come with each */
+	bool wanted[SOURCES]; /* those that a key switches (record/sources.h) */
 	enum http_hooks http_hooks;
 	char *const *disabled; /* names, borrowed */
 	size_t disabled_count;
@@ -85,12 +86,13 @@ struct programs_options {
 /* What became of them. */
 struct programs {
 	struct programs_options options;
-	enum http_hooks shell;        /* of HTTP */
-	signed char target[PROGRAMS]; /* 1: the kernel has it, -1: it has not, 0: not asked yet */
-	char why_off[PROGRAMS][PROGRAM_REASON_LEN];  /* "": it can be had, as far as was asked */
-	const struct program *source_off[SOURCES];   /* what it cannot be without, or NULL */
-	const struct program *shell_off[HTTP_HOOKS]; /* likewise */
-	char error[PROGRAMS_ERROR_LEN];              /* why nothing can run */
+	enum http_hooks shell; /* of HTTP */
+	signed char
+		target[PROGRAMS_MAX]; /* 1: the kernel has it, -1: it has not, 0: not asked yet */
+	char why_off[PROGRAMS_MAX][PROGRAM_REASON_LEN]; /* "": it can be had, as far as was asked */
+	const struct program *source_off[SOURCES];      /* what it cannot be without, or NULL */
+	const struct program *shell_off[HTTP_HOOKS];    /* likewise */
+	char error[PROGRAMS_ERROR_LEN];                 /* why nothing can run */
 };
 
 /*

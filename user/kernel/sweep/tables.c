@@ -16,6 +16,7 @@
 #include "kernel/load/programs.h"
 #include "kernel/load/skeleton.h"
 #include "kernel/sweep/shares.h"
+#include "record/sources.h"
 
 /* Entries that one system call reads: 64 KiB of histograms. */
 #define BATCH 64
@@ -319,7 +320,7 @@ static void events_tell(
 	tables->sink(tables->context, &record.record, sizeof(record));
 	if (outcome == OUTCOME_TABLE_FULL)
 		limit_met(source == SOURCE_WORKLOAD ? LIMIT_WORKLOADS : LIMIT_PROBE_TABLES,
-			source == SOURCE_WORKLOAD ? NULL : program_source_name(source));
+			source == SOURCE_WORKLOAD ? NULL : source_descriptions[source].name);
 }
 
 /* Runs of a source's programs that the kernel left out, because one was running on that CPU. */
@@ -329,25 +330,14 @@ static void recursion_add(struct tables *tables, struct counters *sum)
 
 	for (int i = 0; i < skeleton->prog_cnt; i++) {
 		const struct bpf_program *program = *skeleton->progs[i].prog;
-		const char *name = bpf_program__name(program);
+		const struct program *row = program_find(bpf_program__name(program));
 		struct bpf_prog_info info = {0};
 		__u32 size = sizeof(info);
-		enum source source = SOURCE_WORKLOAD;
 
-		if (bpf_program__fd(program) < 0 ||
+		if (!row || row->only_times || bpf_program__fd(program) < 0 ||
 			bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
 			continue;
-		if (!strcmp(name, "http_arrival") || !strcmp(name, "http_splice"))
-			continue; /* a time may be missing then, but no event */
-		if (!strncmp(name, "syscall_", 8))
-			source = SOURCE_SYSCALL;
-		else if (!strncmp(name, "http_", 5))
-			source = SOURCE_HTTP;
-		else if (!strncmp(name, "tcp_", 4))
-			source = SOURCE_TCP;
-		else if (!strncmp(name, "process_", 8))
-			source = SOURCE_PROCESS;
-		sum->count[source][OUTCOME_RECURSION] += info.recursion_misses;
+		sum->count[row->source][OUTCOME_RECURSION] += info.recursion_misses;
 	}
 }
 

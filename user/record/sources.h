@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one list of sources: what each is called, which configuration key switches it, and what is
+ * said when it cannot be had. A new source is a member of enum source (bpf/record.h), one ROW here,
+ * its programs in kernel/load/program_table.c, and its half of telemetry/ in telemetry/sources.c.
+ */
+#ifndef SONDE_SOURCES_H
+#define SONDE_SOURCES_H
+
+#include "record.h"
+
+/*
+ * Sources that a configuration key switches, in the order in which a person is shown them:
+ *
+ *   ROW(enum source, key, what the key's help says, label, name for a person, log line when off)
+ *
+ * The label is `source` of sonde_events_total.
+ */
+/* clang-format off */
+#define SWITCHED_SOURCES(ROW)                                                                      \
+	ROW(SOURCE_SYSCALL, "syscalls", "measure system calls",                                    \
+		"syscall", "system calls", "system calls are off")                                 \
+	ROW(SOURCE_TCP, "tcp", "follow TCP connections",                                           \
+		"tcp", "TCP", "TCP is off, and HTTP does not learn how connections began")         \
+	ROW(SOURCE_HTTP, "http", "time HTTP requests",                                             \
+		"http", "HTTP/1", "HTTP is off")                                                   \
+	ROW(SOURCE_DNS, "dns", "time DNS lookups",                                                 \
+		"dns", "DNS", "DNS is off")                                                        \
+	ROW(SOURCE_PROCESS, "processes", "count starts and exits of processes",                    \
+		"process", "processes", "processes are off")
+/* clang-format on */
+
+struct source_description {
+	const char *label;
+	const char *name;
+	const char *key; /* NULL: it runs with others, and nothing switches it by itself */
+	const char *off; /* NULL: it cannot be off alone */
+};
+
+extern const struct source_description source_descriptions[SOURCES];
+
+/* The list again, to be gone through. */
+#define SOURCE_ONE(...) +1
+enum { SWITCHED_SOURCES_COUNT = 0 SWITCHED_SOURCES(SOURCE_ONE) };
+extern const enum source switched_sources[SWITCHED_SOURCES_COUNT];
+
+#endif
