@@ -232,9 +232,11 @@ struct record_http {
 	__u64 setup_ns;
 	char traceparent[TRACEPARENT_LEN + 1]; /* as it stood in the head, or "" */
 	/*
-	 * Request line without its end, and Host, which together have this room: of a longer line
-	 * the end is left out. Only so many bytes travel, and right after them the path (one that
-	 * begins with a NUL is an abstract name), and, with HTTP_PROXIED, struct http_origin.
+	 * Request line without its end, and Host, which together have this room. Of a line that is
+	 * longer the end is left out, and then as much more of it as Host takes; a line that fits
+	 * is whole, and where it leaves too little room, Host is left out. Only so many bytes
+	 * travel, and right after them the path (one that begins with a NUL is an abstract name),
+	 * and, with HTTP_PROXIED, struct http_origin.
 	 */
 	char line[HTTP_LINE_LEN];
 };

@@ -161,8 +161,9 @@ __weak __noinline int request_traceparent(conn_argument which, scratch_argument 
 #define HOST_SPACES_MAX 3 /* before the value, and CR and spaces behind it */
 
 /*
- * Keeps Host, whose value lies from `value` up to `end`, behind the line: where there is no room
- * for both, of the line there is less. Of two nobody knows which one counts.
+ * Keeps Host, whose value lies from `value` up to `end`, behind the line. Where there is no room
+ * for both, a line that is there as a whole stays so, and Host is left out; of a line that was cut,
+ * more is cut. Of two nobody knows which one counts.
  */
 __weak __noinline int request_host(
 	conn_argument which, scratch_argument where, __u32 value, __u32 end)
@@ -192,9 +193,10 @@ __weak __noinline int request_host(
 		return 0;
 	line = record->line_length;
 	if (line > HTTP_LINE_LEN - length) {
+		if (!(record->flags & HTTP_LINE_TRUNCATED))
+			return 0;
 		line = HTTP_LINE_LEN - length;
 		record->line_length = line;
-		record->flags |= HTTP_LINE_TRUNCATED;
 	}
 	record->host_length = length;
 	if (line <= HTTP_LINE_LEN / 2) {
