@@ -250,7 +250,7 @@ static void reload(struct daemon *daemon)
 
 /* --- start --- */
 
-#define SPACE_AND_KEY(SOURCE, KEY, ...) " " KEY
+#define SPACE_AND_KEY(SOURCE, LABEL, KEY, ...) " " KEY
 
 static bool has_any_source(const struct config *config)
 {

@@ -14,7 +14,7 @@
 
 #define FIELD(member) .offset = offsetof(struct config, member)
 
-#define SOURCE_KEY(SOURCE, KEY, HELP, ...)                                                         \
+#define SOURCE_KEY(SOURCE, LABEL, KEY, HELP, ...)                                                  \
 	{                                                                                          \
 		.name = (KEY),                                                                     \
 		.type = CONFIG_BOOLEAN,                                                            \

@@ -2,7 +2,8 @@
 /*
  * The one list of sources: what each is called, which configuration key switches it, and what is
  * said when it cannot be had. A new source is a member of enum source (bpf/record.h), one ROW here,
- * its programs in kernel/load/program_table.c, and its half of telemetry/ in telemetry/sources.c.
+ * its programs in kernel/load/program_table.c, and what is done with its records in
+ * telemetry/LABEL_source.c.
  */
 #ifndef SONDE_SOURCES_H
 #define SONDE_SOURCES_H
@@ -10,24 +11,25 @@
 #include "record.h"
 
 /*
- * Sources that a configuration key switches, in the order in which a person is shown them:
+ * Sources that a configuration key switches, in the order in which they begin and a person is shown
+ * them (DNS before TCP, which asks it for the names of addresses):
  *
- *   ROW(enum source, key, what the key's help says, label, name for a person, log line when off)
+ *   ROW(enum source, label, key, what the key's help says, name for a person, log line when off)
  *
- * The label is `source` of sonde_events_total.
+ * The label is `source` of sonde_events_total, and what its half of telemetry/ begins with.
  */
 /* clang-format off */
 #define SWITCHED_SOURCES(ROW)                                                                      \
-	ROW(SOURCE_SYSCALL, "syscalls", "measure system calls",                                    \
-		"syscall", "system calls", "system calls are off")                                 \
-	ROW(SOURCE_TCP, "tcp", "follow TCP connections",                                           \
-		"tcp", "TCP", "TCP is off, and HTTP does not learn how connections began")         \
-	ROW(SOURCE_HTTP, "http", "time HTTP requests",                                             \
-		"http", "HTTP/1", "HTTP is off")                                                   \
-	ROW(SOURCE_DNS, "dns", "time DNS lookups",                                                 \
-		"dns", "DNS", "DNS is off")                                                        \
-	ROW(SOURCE_PROCESS, "processes", "count starts and exits of processes",                    \
-		"process", "processes", "processes are off")
+	ROW(SOURCE_HTTP, http, "http", "time HTTP requests", "HTTP/1",                             \
+		"HTTP is off")                                                                     \
+	ROW(SOURCE_DNS, dns, "dns", "time DNS lookups", "DNS",                                     \
+		"DNS is off")                                                                      \
+	ROW(SOURCE_TCP, tcp, "tcp", "follow TCP connections", "TCP",                               \
+		"TCP is off, and HTTP does not learn how connections began")                       \
+	ROW(SOURCE_SYSCALL, syscall, "syscalls", "measure system calls", "system calls",           \
+		"system calls are off")                                                            \
+	ROW(SOURCE_PROCESS, process, "processes", "count starts and exits of processes",           \
+		"processes", "processes are off")
 /* clang-format on */
 
 struct source_description {
@@ -43,5 +45,8 @@ extern const struct source_description source_descriptions[SOURCES];
 #define SOURCE_ONE(...) +1
 enum { SWITCHED_SOURCES_COUNT = 0 SWITCHED_SOURCES(SOURCE_ONE) };
 extern const enum source switched_sources[SWITCHED_SOURCES_COUNT];
+
+/* What became of events, as `outcome` of sonde_events_total. */
+extern const char *const outcome_names[OUTCOMES];
 
 #endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processes (telemetry_source.h): their starts, forks and exits, and which services have any. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "telemetry/metrics/families.h"
+#include "telemetry/telemetry_source.h"
+
+/* What is known of a workload's processes from their begins and ends. */
+struct workload_processes {
+	unsigned count;
+	bool rest; /* there were some, and all have ended */
+};
+
+struct process_source {
+	struct telemetry_ground *ground;
+	struct metric_family *const *families;
+	struct workload_processes workloads[WORKLOADS_MAX];
+};
+
+static void *process_begin(
+	struct telemetry_ground *ground, const struct telemetry_settings *settings)
+{
+	struct process_source *self = calloc(1, sizeof(*self));
+
+	(void)settings;
+	if (!self)
+		return NULL;
+	self->ground = ground;
+	self->families = ground->families;
+	return self;
+}
+
+/*
+ * Counts the processes of a workload that began since it was told of. The last one's exit is known
+ * at once, long before the probes are sure that no task has the number any more.
+ */
+static void count_processes(struct process_source *self, __u32 workload, int change)
+{
+	struct metric_service *service = self->ground->services[workload];
+	struct workload_processes *processes = &self->workloads[workload];
+	bool rests;
+
+	if (!service)
+		return;
+	if (change > 0 || processes->count) /* else the end of one that came from elsewhere */
+		processes->count += (unsigned)change;
+	rests = !processes->count;
+	if (rests != processes->rest)
+		metrics_service_rest(service, rests);
+	processes->rest = rests;
+}
+
+static void process_forget(void *context, __u32 workload)
+{
+	struct process_source *self = context;
+	struct workload_processes *processes = &self->workloads[workload];
+
+	if (processes->rest)
+		metrics_service_rest(self->ground->services[workload], false);
+	*processes = (struct workload_processes){0};
+}
+
+static void take_exec(void *context, const struct record *taken, const struct service *service)
+{
+	const struct record_exec *record = (const void *)taken;
+	struct process_source *self = context;
+	char arguments[ARGUMENTS_LEN + 1];
+	size_t length = record->arguments_length;
+
+	count_processes(self, taken->workload, 1);
+	metric_add(SERIES(self->families, FAMILY_PROCESS_STARTS, service->name), 1);
+	memcpy(arguments, record->arguments, length);
+	for (size_t i = 0; i < length; i++)
+		if (!arguments[i])
+			arguments[i] = ' ';
+	while (length && arguments[length - 1] == ' ')
+		length--;
+	arguments[length] = '\0';
+	log_debug("process started", log_str("service_name", service->name),
+		log_int("pid", record->tgid), log_int("parent_pid", record->parent_tgid),
+		log_int("uid", record->uid), log_str("command", record->comm),
+		log_str("arguments", arguments));
+}
+
+static void take_fork(void *context, const struct record *record, const struct service *service)
+{
+	struct process_source *self = context;
+
+	count_processes(self, record->workload, 1);
+	metric_add(SERIES(self->families, FAMILY_PROCESS_FORKS, service->name), 1);
+}
+
+static void take_exit(void *context, const struct record *taken, const struct service *service)
+{
+	const struct record_exit *record = (const void *)taken;
+	struct process_source *self = context;
+	const char *name = service->name;
+	const char *reason = record->oom      ? "oom"
+			     : record->signal ? "signal"
+			     : record->code   ? "error"
+					      : "success";
+
+	count_processes(self, taken->workload, -1);
+	metric_add(SERIES(self->families, FAMILY_PROCESS_EXITS, name, reason), 1);
+	metric_record(SERIES(self->families, FAMILY_PROCESS_LIFETIME, name), record->lifetime_ns);
+	metric_add(SERIES(self->families, FAMILY_PROCESS_CPU, name, "user"), record->user_ns);
+	metric_add(SERIES(self->families, FAMILY_PROCESS_CPU, name, "system"), record->system_ns);
+	if (record->oom) {
+		metric_add(SERIES(self->families, FAMILY_OOM_KILLS, name), 1);
+		log_warn("process killed: out of memory", log_str("service_name", name),
+			log_int("pid", record->tgid), log_str("command", record->comm));
+	} else {
+		log_debug("process ended", log_str("service_name", name),
+			log_int("pid", record->tgid), log_str("command", record->comm),
+			log_int("code", record->code), log_int("signal", record->signal),
+			log_real("lifetime_seconds", (double)record->lifetime_ns * 1e-9));
+	}
+}
+
+const struct telemetry_source process_source = {
+	.begin = process_begin,
+	.end = free,
+	.workload_begin = process_forget,
+	.workload_end = process_forget,
+	.records = {{RECORD_EXEC, take_exec}, {RECORD_FORK, take_fork}, {RECORD_EXIT, take_exit}},
+};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A source's half behind the border of records: what it does with its records, and when a number of
+ * a workload begins and ends. Each source has one struct, NAME_source in NAME_source.c, which
+ * telemetry.c finds by the list of sources (record/sources.h) and calls. Nobody else does.
+ */
+#ifndef SONDE_TELEMETRY_SOURCE_H
+#define SONDE_TELEMETRY_SOURCE_H
+
+#include "identity/service.h"
+#include "telemetry/metrics/metrics.h"
+#include "telemetry/telemetry.h"
+
+/* What all sources stand on. It belongs to telemetry.c, and outlives them. */
+struct telemetry_ground {
+	struct identity *identity;
+	struct metrics *metrics;
+	struct metric_family *const *families;
+	struct metric_service *services[WORKLOADS_MAX]; /* of numbers in use, as to be alive */
+	const struct dns_lookups *dns; /* names of addresses, once SOURCE_DNS has begun */
+	span_sink spans;               /* NULL: none are made */
+	void *spans_context;
+	int64_t realtime_offset_ns;
+};
+
+/* What became of events, where that shows only in user space. `outcome` is the label's value. */
+void telemetry_count_events(const struct telemetry_ground *ground, enum source source,
+	const char *outcome, uint64_t count);
+
+#define SOURCE_RECORDS_MAX 4
+
+/* All but `begin`, `end` and `records` may be NULL. `self` is what `begin` returned. */
+struct telemetry_source {
+	/* NULL: no memory. */
+	void *(*begin)(struct telemetry_ground *ground, const struct telemetry_settings *settings);
+	void (*end)(void *self);
+
+	/* New limits. 0, or -ENOMEM, and the old ones stay. Called after `begin`, too. */
+	int (*configure)(void *self, const struct telemetry_settings *settings);
+
+	/* A sweep has ended. */
+	void (*tick)(void *self, const struct record_clock *clock);
+
+	/* The number is about to have a new meaning, or none: what it meant is still known. */
+	void (*workload_begin)(void *self, __u32 workload);
+	void (*workload_end)(void *self, __u32 workload);
+
+	/* Each type is in one source's list. `service` is whose record it is. */
+	struct source_record {
+		enum record_type type;
+		void (*take)(
+			void *self, const struct record *record, const struct service *service);
+	} records[SOURCE_RECORDS_MAX];
+};
+
+#endif
