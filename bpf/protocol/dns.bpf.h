@@ -4,12 +4,13 @@
  * What belongs together is found in user space (user/telemetry/dns/dns_lookups.c), so all that is
  * kept here is which sockets ask without being connected.
  *
- * The hooks are those of HTTP. All others' operations pay one comparison of their port.
+ * All others' operations pay one comparison of their port.
  */
 #ifndef SONDE_DNS_BPF_H
 #define SONDE_DNS_BPF_H
 
-#include "stream/http_operation.bpf.h"
+#include "stream/chunk.bpf.h"
+#include "core/workload.bpf.h"
 
 extern const volatile bool tells_dns;
 extern __u32 own_tgid;
@@ -49,35 +50,24 @@ struct dns_scratch {
 	char overhang[BYTES_AT_ONCE]; /* of the last piece that is read */
 };
 
-_Static_assert(sizeof(struct dns_scratch) <= sizeof(((struct http_scratch *)0)->dns),
-	"it lies in the scratch of HTTP, as memory for each CPU is dear");
-
 static __always_inline struct dns_scratch *dns_scratch_get(void)
 {
-	struct http_scratch *scratch = http_scratch_get();
-
-	return scratch ? (struct dns_scratch *)scratch->dns : NULL;
+	return protocol_scratch_get(struct dns_scratch);
 }
 
 /* --- which sockets ask --- */
 
 /* It asks DNS, or might: then it is a UDP socket that is not connected. */
-static __always_inline bool may_ask_dns(const struct sock *sk)
+static __always_inline bool dns_may_speak(const struct channel *channel)
 {
-	__u16 port, family, type;
+	__u16 port;
 
 	if (!tells_dns)
 		return false;
-	port = READ(sk, __sk_common.skc_dport);
-	if (port && port != bpf_htons(DNS_PORT))
-		return false;
-	family = READ(sk, __sk_common.skc_family);
-	if (family != AF_INET && family != AF_INET6)
-		return false;
-	type = READ(sk, sk_type);
-	if (type == SOCK_STREAM)
-		return port;
-	return type == SOCK_DGRAM && READ(sk, sk_protocol) == IPPROTO_UDP;
+	port = READ(channel->sk, __sk_common.skc_dport);
+	if (port != bpf_htons(DNS_PORT))
+		return !port && channel->transport == TRANSPORT_UDP;
+	return channel->transport == TRANSPORT_TCP || channel->transport == TRANSPORT_UDP;
 }
 
 /* What is known of a socket that is not connected says that this operation is of no interest. */
@@ -254,38 +244,24 @@ __weak __noinline int dns_tell_call(void)
 	return 0;
 }
 
-/* By the kernel's description, which stands behind what was moved. */
-__weak __noinline int dns_tell_moved(void)
-{
-	struct dns_scratch *scratch = dns_scratch_get();
-	struct bytes bytes;
-
-	if (!scratch)
-		return 0;
-	bytes = scratch->cursor.bytes;
-	bytes_rewind(&bytes, scratch->record.length);
-	scratch->cursor = (struct bytes_cursor){.bytes = bytes};
-	return dns_tell();
-}
-
 /* Errors by which UDP tells that nobody is there to answer. */
 static __always_inline bool dns_is_unreachable(int result)
 {
 	return result == -ECONNREFUSED || result == -EHOSTUNREACH || result == -ENETUNREACH;
 }
 
-/* A socket that may_ask_dns() has sent or received `result` bytes. */
-static __always_inline void dns_moves(struct sock *sk, enum dns_direction direction, int result,
-	int flags, enum bytes_way way, const struct msghdr *message)
+/* A channel that may speak DNS has moved bytes, or a message of UDP. */
+static __always_inline void dns_moved(const struct channel *channel, const struct chunk *chunk)
 {
+	enum dns_direction direction = chunk->direction == DIRECTION_SEND ? DNS_SENT : DNS_RECEIVED;
+	struct sock *sk = channel->sk;
+	int result = chunk->result;
 	struct dns_scratch *scratch;
 	struct record_dns *record;
 	struct thread *thread;
 	__u64 begin_ns;
 
-	/* what is only looked at comes again; of what was cut off it is not known how much was read
-	 */
-	if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_TRUNC))
+	if (chunk->flags & MSG_TRUNC) /* how much was read of what was cut off is not known */
 		return;
 	if (result <= 0 && !dns_is_unreachable(result))
 		return;
@@ -306,21 +282,22 @@ static __always_inline void dns_moves(struct sock *sk, enum dns_direction direct
 	record->error = result < 0 ? -result : 0;
 	record->length = result < 0 ? 0 : result;
 	record->direction = direction;
-	record->is_tcp = READ(sk, sk_type) == SOCK_STREAM;
+	record->is_tcp = channel->transport == TRANSPORT_TCP;
 	scratch->sk = (__u64)sk;
 	if (result < 0) {
 		record->kept = 0;
 		ring_output(SOURCE_DNS, record, offsetof(struct record_dns, bytes));
 		return;
 	}
-	if (way == BY_SYSCALL) {
+	if (chunk->way == BY_SYSCALL) {
 		dns_tell_call();
 		return;
 	}
-	bytes_from_msghdr(&scratch->cursor.bytes, message);
-	scratch->to = (__u64)READ(message, msg_name);
+	scratch->cursor = (struct bytes_cursor){};
+	chunk_find(&scratch->cursor.bytes, sk, chunk);
+	scratch->to = chunk->way == BY_MESSAGE ? (__u64)READ(chunk->message, msg_name) : 0;
 	scratch->to_is_user = false;
-	dns_tell_moved();
+	dns_tell();
 }
 
 #endif

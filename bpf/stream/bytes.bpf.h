@@ -6,11 +6,9 @@
 #ifndef SONDE_BYTES_BPF_H
 #define SONDE_BYTES_BPF_H
 
-#include "core/kept.bpf.h"
+#include "stream/channel.bpf.h"
 
 #include "syscall/syscall_numbers.h"
-
-enum direction { DIRECTION_RECEIVE, DIRECTION_SEND };
 
 #if defined(__TARGET_ARCH_x86)
 #	define SYSCALL_NUMBER(call)   ((call)->orig_ax)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The bytes of a socket operation that io_uring does. No hook is handed the request that runs, so
- * each one is noted when it is submitted (http_uring.bpf.c), under the file that it is for.
+ * each one is noted when it is submitted (uring.bpf.c), under the file that it is for.
  */
 #ifndef SONDE_URING_BPF_H
 #define SONDE_URING_BPF_H

@@ -17,7 +17,7 @@
 #define CONNECTIONS 16 /* as many as wrk is given */
 
 /* Operations without HTTP after which Sonde leaves a socket alone: MISSES_MAX in
- * bpf/stream/http.bpf.c. */
+ * bpf/protocol/http1/http_socket.bpf.h. */
 #define MISSES 8
 
 static const char request[] = "GET /sonde-bench HTTP/1.1\r\nHost: bench\r\n\r\n";

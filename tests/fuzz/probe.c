@@ -4,7 +4,7 @@
  * into. This is the one file of the fuzz targets in which names are the kernel's (vmlinux.h), so no
  * header of the C library is included here.
  */
-#include "stream/http.bpf.c"
+#include "stream/tracepoint.bpf.c"
 
 #include "kernel.h"
 #include "probe.h"

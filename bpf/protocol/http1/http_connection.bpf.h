@@ -3,6 +3,7 @@
 #ifndef SONDE_HTTP_CONNECTION_BPF_H
 #define SONDE_HTTP_CONNECTION_BPF_H
 
+#include "stream/channel.bpf.h"
 #include "core/workload.bpf.h"
 
 enum message { REQUEST, RESPONSE };
@@ -90,11 +91,6 @@ _Static_assert(sizeof(struct conn) + 72 <= 1024, "with the kernel's header it ta
 /* --- where connections are kept --- */
 
 static const struct conn conn_blank = {};
-
-static __always_inline bool is_unix(const struct sock *sk)
-{
-	return READ(sk, __sk_common.skc_family) == AF_UNIX;
-}
 
 /* In tables, all are in the same one. */
 #ifdef SONDE_TABLES

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * HTTP/1 framing: walks the bytes of one socket operation through the message that its direction is
- * in the middle of, and calls what http.bpf.c does when a request begins and when a message ends.
+ * in the middle of, and calls what http_request.bpf.h does when a request begins and when a message
+ * ends.
  *
  * Only heads and chunk sizes are ever read, a window at a time and line by line; bodies are skipped
  * by arithmetic. A line that is not complete at the end of an operation is carried over to the next

@@ -2,7 +2,7 @@
 /*
  * HTTP/1 pairing: which response belongs to which request of a connection, what is told of the two,
  * and what becomes of requests whose connection ends. Called by the framing (http_message.bpf.h)
- * when a message begins or ends, and by the hooks (http.bpf.c) when a connection does.
+ * when a message begins or ends, and by http_end.bpf.h when a connection does.
  */
 #ifndef SONDE_HTTP_REQUEST_BPF_H
 #define SONDE_HTTP_REQUEST_BPF_H

@@ -3,8 +3,8 @@
 #ifndef SONDE_HTTP_SCRATCH_BPF_H
 #define SONDE_HTTP_SCRATCH_BPF_H
 
-#include "stream/bytes.bpf.h"
 #include "protocol/http1/http_connection.bpf.h"
+#include "stream/chunk.bpf.h"
 
 #define WINDOW BYTES_AT_ONCE /* most heads are one window */
 
@@ -19,12 +19,6 @@ struct transfer {
 	__u64 arrival_end; /* offset up to which that is so */
 	__u64 thread;      /* whose operation it is, as bpf_get_current_pid_tgid() has it */
 	enum direction direction;
-};
-
-/* The kernel's description of an operation tells what is left: the way back to its begin. */
-struct rewind {
-	struct bytes bytes;
-	__u64 left; /* of what has been moved */
 };
 
 /* The bytes of one operation on their way through a message. */
@@ -66,40 +60,18 @@ static __always_inline void line_begin(struct feed *feed, __u32 at)
 	feed->line = feed->at = at;
 }
 
-/*
- * What is worked on lies in a map and not on the stack: the verifier does not follow values there,
- * so it need not try all of them.
- */
 struct http_scratch {
-	union {
-		struct rewind rewind;
-		struct address_text text; /* and then it is clear where the bytes are */
-	};
-	union {
-		struct {
-			struct feed feed;
-			struct transfer transfer;
-			struct record_http record;
-			/* carried bytes, then the window; as long as a masked index and an 8-byte
-			 * load can reach */
-			char data[1024 + 8];
-		};
-		__u64 dns[240]; /* an operation is either HTTP's or that of dns.bpf.h */
-	};
+	struct feed feed;
+	struct transfer transfer;
+	struct record_http record;
+	struct address_text text;
+	/* carried bytes, then the window; as long as a masked index and an 8-byte load can reach */
+	char data[1024 + 8];
 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct http_scratch);
-} http_scratch __weak SEC(".maps");
 
 static __always_inline struct http_scratch *http_scratch_get(void)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&http_scratch, &zero);
+	return protocol_scratch_get(struct http_scratch);
 }
 
 /* The operation that this CPU is at; NULL, which cannot be, for the verifier. */

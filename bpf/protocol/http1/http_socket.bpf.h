@@ -1,32 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * HTTP/1: what is done at the begin and end of each operation on a socket, whichever hook tells of
- * it. A hook only says: this connection, this direction, these bytes, now. A connection that speaks
- * no HTTP is given up after a few operations and then costs one look-up for each.
+ * HTTP/1: what sends and receives both ask of a socket. A socket that speaks no HTTP is given up
+ * after a few operations, and then costs one look-up for each.
  *
- * Here is what both directions ask of a socket; each has a file, http_send.bpf.h and
- * http_receive.bpf.h. Above them the hooks: http.bpf.c, http_function.bpf.c, http_kprobe.bpf.c.
- * Below them: http_operation.bpf.h, http_message.bpf.h (framing), http_request.bpf.h (pairing).
+ * Each direction has a file: http_send.bpf.h and http_receive.bpf.h. They are called through
+ * protocol.bpf.h, and call http_operation.bpf.h (one operation), which calls http_message.bpf.h
+ * (framing), which calls http_request.bpf.h (pairing).
  */
-#ifndef SONDE_HTTP_HOOK_BPF_H
-#define SONDE_HTTP_HOOK_BPF_H
+#ifndef SONDE_HTTP_SOCKET_BPF_H
+#define SONDE_HTTP_SOCKET_BPF_H
 
-#include "stream/http_operation.bpf.h"
+#include "protocol/http1/http_operation.bpf.h"
 
 /* The daemon's own requests are left alone: telling of an export would make another one. */
 extern __u32 own_tgid;
 
 /* Operations that begin no HTTP message before a connection is left alone for ever. */
 #define MISSES_MAX 8
-
-/* What HTTP runs over: TCP in all its forms, and Unix sockets. */
-static __always_inline bool is_stream(const struct sock *sk)
-{
-	__u16 family = READ(sk, __sk_common.skc_family);
-
-	return READ(sk, sk_type) == SOCK_STREAM &&
-	       (family == AF_INET || family == AF_INET6 || family == AF_UNIX);
-}
 
 /* The storage of a socket, owned by whoever uses it first; NULL when it is known to be no HTTP. */
 static __always_inline struct socket_state *socket_candidate(struct sock *sk)
@@ -60,24 +50,6 @@ static __always_inline bool is_midway(struct socket_state *state, enum direction
 }
 
 /* --- Unix sockets --- */
-
-/* The other end of a Unix socket; NULL when it has none. */
-static __always_inline struct sock *unix_peer(struct sock *sk)
-{
-#ifdef SONDE_TABLES
-	return READ((struct unix_sock *)sk, peer);
-#else
-	struct unix_sock *self = bpf_skc_to_unix_sock(sk);
-
-	return self ? self->peer : NULL;
-#endif
-}
-
-/* Closed by its process; memory of it remains as long as the other end does. */
-static __always_inline bool is_dead(const struct sock *sk)
-{
-	return READ(sk, __sk_common.skc_flags) >> SOCK_DEAD & 1;
-}
 
 /*
  * Of Unix sockets no hook tells the end, so they are asked when one side notices: this one ends

@@ -6,7 +6,7 @@
 #ifndef SONDE_HTTP_SEND_BPF_H
 #define SONDE_HTTP_SEND_BPF_H
 
-#include "stream/http_hook.bpf.h"
+#include "protocol/http1/http_socket.bpf.h"
 
 /*
  * Of socket_state.sending: a send is under way; its bytes were read by another thread
@@ -38,7 +38,7 @@ static __always_inline bool send_is_noted(const struct socket_state *state)
 }
 
 /* A send that `message` describes begins. */
-static __always_inline void send_begins(struct sock *sk, const struct msghdr *message)
+static __always_inline void http_send_begins(struct sock *sk, const struct msghdr *message)
 {
 	struct socket_state *state = socket_candidate(sk);
 	struct tcp_sock *tcp;
@@ -53,46 +53,49 @@ static __always_inline void send_begins(struct sock *sk, const struct msghdr *me
 	send_note(state);
 }
 
-/* The same, where only TCP's own sends show. */
-static __always_inline int tcp_send_begins(struct sock *sk, const struct msghdr *message)
+/* The middle of a send to a Unix socket; in the sender's context, and before its peer is woken. */
+static __always_inline void http_unix_send_begins(struct sock *receiver)
 {
-	struct tcp_sock *tcp = tcp_of(sk);
+	struct sock *sender = unix_peer(receiver);
+	struct socket_state *state = sender ? socket_candidate(sender) : NULL;
 
-	if (!tcp || !has_layer(tcp)) /* else it is the other protocol that sends */
-		send_begins(sk, message);
-	return 0;
+	if (!state || send_is_noted(state) || !in_call_on(sender))
+		return; /* one of io_uring is read when it ends */
+	bytes_from_syscall(&state->send_bytes);
+	state->send_length = bytes_length(&state->send_bytes);
+	send_note(state);
 }
 
-/* The bytes of a send that has ended. */
+/* The bytes of a send that has ended, from `offset` on. */
 static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
-	struct socket_state *state, __u32 offset, __u32 length, __u32 sending, enum bytes_way way,
-	const struct msghdr *message)
+	struct socket_state *state, __u32 offset, __u32 sending, const struct chunk *chunk)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct transfer *transfer;
 
-	if (conn && stream_skip(stream_of(conn, DIRECTION_SEND), length - offset, now))
+	if (conn && stream_skip(stream_of(conn, DIRECTION_SEND), chunk->result - offset, now))
 		return conn;
 	transfer = transfer_begin(DIRECTION_SEND);
 	if (!transfer)
 		return conn;
 	transfer->offset = offset;
-	transfer->length = length;
+	transfer->length = chunk->result;
 	transfer->last_ns = now;
 	if (sending) {
 		transfer->first_ns = state->send_begin_ns;
 		transfer->bytes = state->send_bytes;
 	} else {
 		transfer->first_ns = now;
-		bytes_moved(transfer, sk, way, message);
+		chunk_find(&transfer->bytes, sk, chunk);
 	}
 	return conn_operate(sk, conn, state, transfer);
 }
 
 /* A send has ended: reads what was not read of it yet. */
-static __always_inline void send_settle(struct sock *sk, struct socket_state *state, __u32 sending,
-	int result, enum bytes_way way, const struct msghdr *message)
+static __always_inline void send_settle(
+	struct sock *sk, struct socket_state *state, __u32 sending, const struct chunk *chunk)
 {
+	int result = chunk->result;
 	struct conn *conn = conn_find(sk);
 	struct tcp_sock *tcp = tcp_place(sk);
 	__u32 offset = 0;
@@ -110,7 +113,7 @@ static __always_inline void send_settle(struct sock *sk, struct socket_state *st
 			 silent_before(state->send_begin_ns)))
 		return;
 	if (result > 0 && offset < (__u32)result)
-		conn = send_end(sk, conn, state, offset, result, sending, way, message);
+		conn = send_end(sk, conn, state, offset, sending, chunk);
 	if (conn && tcp) /* of a socket that was connected by this send there was no place before */
 		stream_of(conn, DIRECTION_SEND)->position =
 			sending && state->send_position && result > 0
@@ -121,20 +124,17 @@ static __always_inline void send_settle(struct sock *sk, struct socket_state *st
 }
 
 /* A send has ended. */
-static __always_inline void send_ends(
-	struct sock *sk, int result, enum bytes_way way, const struct msghdr *message)
+static __always_inline void http_sent(struct sock *sk, const struct chunk *chunk)
 {
 	struct socket_state *state;
 	__u32 sending = SENDING_NOT;
 
-	if (!is_stream(sk))
-		return;
 	state = socket_candidate(sk);
 	if (!state || is_midway(state, DIRECTION_SEND))
 		return;
 	if (state->sending && state->send_thread == bpf_get_current_pid_tgid())
 		sending = exchange(&state->sending, SENDING_ENDS);
-	send_settle(sk, state, sending, result, way, message);
+	send_settle(sk, state, sending, chunk);
 	if (sending)
 		state->sending = SENDING_NOT;
 }

@@ -3,12 +3,12 @@
 #ifndef SONDE_HTTP_RECEIVE_BPF_H
 #define SONDE_HTTP_RECEIVE_BPF_H
 
-#include "stream/http_send.bpf.h"
+#include "protocol/http1/http_send.bpf.h"
 
 /* --- arrivals --- */
 
 /* Bytes have come that a process may receive. */
-static __always_inline void arrives(struct sock *sk)
+static __always_inline void http_arrived(struct sock *sk)
 {
 	struct socket_state *state;
 	struct tcp_sock *tcp;
@@ -24,11 +24,6 @@ static __always_inline void arrives(struct sock *sk)
 	tcp = tcp_place(sk);
 	state->arrival_position = tcp ? READ(tcp, rcv_nxt) : 0;
 	state->arrival_ns = bpf_ktime_get_ns();
-}
-
-static __always_inline bool is_listening(const struct sock *sk)
-{
-	return READ(sk, __sk_common.skc_state) == TCP_LISTEN;
 }
 
 /*
@@ -74,7 +69,7 @@ static __always_inline bool awaits_request(const struct conn *conn)
 }
 
 /* Bytes were received where no receive shows. */
-static __always_inline void silent_receive_ends(struct sock *sk)
+static __always_inline void http_received_silently(struct sock *sk)
 {
 	struct conn *conn = conn_find(sk);
 	struct tcp_sock *tcp = tcp_place(sk);
@@ -102,11 +97,12 @@ static __always_inline bool receives_are_over(struct sock *sk, struct conn *conn
 
 /* A receive that brought nothing: the end of the other side's bytes, or an error. */
 static __always_inline void receive_nothing(
-	struct sock *sk, struct conn *conn, int result, enum bytes_way way)
+	struct sock *sk, struct conn *conn, const struct chunk *chunk)
 {
+	int result = chunk->result;
 	bool is_end = !result && READ(sk, sk_shutdown) & RCV_SHUTDOWN;
 
-	if (result == -EAGAIN && way == BY_SYSCALL && !in_call_on(sk))
+	if (result == -EAGAIN && chunk->way == BY_SYSCALL && !in_call_on(sk))
 		uring_request(sk, DIRECTION_RECEIVE);
 	if (is_unix(sk)) {
 		if (result == -ECONNRESET)
@@ -128,9 +124,9 @@ static __always_inline void receive_nothing(
 }
 
 /* A receive has ended. */
-static __always_inline void receive_ends(
-	struct sock *sk, int result, int flags, enum bytes_way way, const struct msghdr *message)
+static __always_inline void http_received(struct sock *sk, const struct chunk *chunk)
 {
+	int result = chunk->result;
 	struct socket_state *state = NULL;
 	struct transfer *transfer;
 	struct tcp_sock *tcp;
@@ -138,13 +134,11 @@ static __always_inline void receive_ends(
 	__u32 position;
 	__u64 now;
 
-	if (!is_stream(sk) || flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
-		return;
 	conn = conn_find(sk);
 	if (conn && conn->flags & CONN_OPAQUE)
 		return;
 	if (result <= 0) {
-		receive_nothing(sk, conn, result, way);
+		receive_nothing(sk, conn, chunk);
 		return;
 	}
 	if (!conn) {
@@ -182,8 +176,8 @@ static __always_inline void receive_ends(
 		transfer->arrival_ns = state->arrival_ns;
 		transfer->arrival_end = arrived(state, tcp, position - result);
 	}
-	if (!(flags & MSG_TRUNC)) /* with it, they were discarded and not copied */
-		bytes_moved(transfer, sk, way, message);
+	if (!(chunk->flags & MSG_TRUNC)) /* with it, they were discarded and not copied */
+		chunk_find(&transfer->bytes, sk, chunk);
 	conn = conn_operate(sk, conn, state, transfer);
 	if (conn)
 		stream_of(conn, DIRECTION_RECEIVE)->position = position;
@@ -192,6 +186,21 @@ static __always_inline void receive_ends(
 	if (!state)
 		state = socket_state_find(sk);
 	arrival_settle(sk, state, tcp);
+}
+
+extern const volatile bool tells_http;
+
+static __always_inline bool http_may_speak(const struct channel *channel)
+{
+	return tells_http && channel_is_stream(channel);
+}
+
+static __always_inline void http_moved(const struct channel *channel, const struct chunk *chunk)
+{
+	if (chunk->direction == DIRECTION_SEND)
+		http_sent(channel->sk, chunk);
+	else
+		http_received(channel->sk, chunk);
 }
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * HTTP/1: the hooks that are functions of the kernel, by kprobes and kretprobes, for kernels that
- * have no fentry. One program serves all functions of the same arguments.
+ * Streams, seen in functions of the kernel by kprobes and kretprobes, for kernels that have no
+ * fentry. One program serves all functions of the same arguments.
  */
-#include "stream/http_function.bpf.h"
+#include "stream/function.bpf.h"
 
 #ifdef SONDE_TABLES /* the only way for a kprobe */
 
@@ -29,8 +29,12 @@ static __always_inline void call_note(const struct call *call)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct sock *sk = READ((struct socket *)call->socket, sk);
+	struct channel channel;
 
-	if (!sk || !((tells_http && is_stream(sk)) || may_ask_dns(sk)))
+	if (!sk)
+		return;
+	channel = channel_of(sk);
+	if (!protocol_may_speak(&channel))
 		return;
 	if (!bpf_map_update_elem(&calls, &id, call, BPF_NOEXIST))
 		return;
@@ -126,23 +130,23 @@ int BPF_KRETPROBE(http_kretprobe_splice)
 {
 	struct call call;
 
-	if (call_take(&call))
-		silent_receive_ends(READ((struct socket *)call.socket, sk));
-	return 0;
+	if (!call_take(&call))
+		return 0;
+	return stream_received_silently(READ((struct socket *)call.socket, sk));
 }
 
 SEC("kprobe")
 int BPF_KPROBE(http_kprobe_arrival, struct sock *sk)
 {
-	if (is_stream(sk) && !is_listening(sk))
-		arrives(sk);
-	return 0;
+	struct channel channel = channel_of(sk);
+
+	return stream_arrived(&channel);
 }
 
 SEC("kprobe")
 int BPF_KPROBE(http_kprobe_close_unix, struct socket *socket)
 {
-	return unix_closed(socket);
+	return http_unix_closed(socket);
 }
 
 #endif

@@ -1,100 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * HTTP/1: the hooks that are tracepoints. Whichever system call moved the bytes, each operation on
- * a socket passes its tracepoint once, and nothing else on the machine pays. DNS is seen there, too
- * (dns.bpf.h).
- */
-#include "protocol/dns.bpf.h"
-#include "stream/http_receive.bpf.h"
+/* HTTP/1: what the end of a channel is to its requests, by the states that TCP goes through. */
+#ifndef SONDE_HTTP_END_BPF_H
+#define SONDE_HTTP_END_BPF_H
 
-const volatile bool tells_http SETTING = true;
-const volatile bool tells_dns SETTING = true;
-const volatile __u64 tick_ns SETTING = 0; /* a jiffy; 0: not known */
-
-/* --- sends and receives --- */
-
-SEC("tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(http_send_begin, struct sock *sk, struct msghdr *message)
-{
-	return HELD(tcp_send_begins(sk, message));
-}
-
-static __always_inline int on_http_send(struct sock *sk, int result)
-{
-	if (may_ask_dns(sk))
-		dns_moves(sk, DNS_SENT, result, 0, BY_SYSCALL, NULL);
-	else if (tells_http && is_stream(sk))
-		send_ends(sk, result, BY_SYSCALL, NULL);
-	return 0;
-}
-
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(http_send, struct sock *sk, int result)
-{
-	return HELD(on_http_send(sk, result));
-}
-
-static __always_inline int on_http_receive(struct sock *sk, int result, int flags)
-{
-	if (may_ask_dns(sk))
-		dns_moves(sk, DNS_RECEIVED, result, flags, BY_SYSCALL, NULL);
-	else if (tells_http && is_stream(sk))
-		receive_ends(sk, result, flags, BY_SYSCALL, NULL);
-	return 0;
-}
-
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(http_receive, struct sock *sk, int result, int flags)
-{
-	return HELD(on_http_receive(sk, result, flags));
-}
-
-/* In each receive, of which some show nowhere else. */
-static __always_inline int on_http_splice(struct sock *sk)
-{
-	if (in_silent_receive())
-		silent_receive_ends(sk);
-	return 0;
-}
-
-SEC("tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(http_splice, struct sock *sk)
-{
-	return HELD(on_http_splice(sk));
-}
-
-/* --- arrivals --- */
-
-/* The middle of a send to a Unix socket; in the sender's context, and before its peer is woken. */
-static __always_inline void unix_send_begins(struct sock *receiver)
-{
-	struct sock *sender = unix_peer(receiver);
-	struct socket_state *state = sender ? socket_candidate(sender) : NULL;
-
-	if (!state || send_is_noted(state) || !in_call_on(sender))
-		return; /* one of io_uring is read when it ends */
-	bytes_from_syscall(&state->send_bytes);
-	state->send_length = bytes_length(&state->send_bytes);
-	send_note(state);
-}
-
-static __always_inline int on_http_arrival(struct sock *sk)
-{
-	if (!is_stream(sk) || is_listening(sk))
-		return 0;
-	if (is_unix(sk))
-		unix_send_begins(sk);
-	arrives(sk);
-	return 0;
-}
-
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(http_arrival, struct sock *sk)
-{
-	return HELD(on_http_arrival(sk));
-}
-
-/* --- ends --- */
+#include "protocol/http1/http_receive.bpf.h"
 
 static __always_inline enum http_error closed_by(const struct conn *conn)
 {
@@ -187,7 +96,7 @@ static __always_inline void connects_again(struct sock *sk)
 	}
 }
 
-static __always_inline int on_http_state(struct sock *sk, int from, int to)
+static __always_inline int http_state_changes(struct sock *sk, int from, int to)
 {
 	struct conn *conn;
 
@@ -212,13 +121,8 @@ static __always_inline int on_http_state(struct sock *sk, int from, int to)
 	return 0;
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(http_state, struct sock *sk, int from, int to)
-{
-	return HELD(on_http_state(sk, from, to));
-}
-
-static __always_inline int on_http_destroy(struct sock *sk)
+/* The socket is destroyed. */
+static __always_inline int http_channel_ends(struct sock *sk)
 {
 	struct conn *conn = conn_find(sk);
 
@@ -229,8 +133,24 @@ static __always_inline int on_http_destroy(struct sock *sk)
 	return 0;
 }
 
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(http_destroy, struct sock *sk)
+#ifdef SONDE_TABLES
+/* A Unix socket is closed: nobody else tells, and its address may be used again. */
+static __always_inline int http_unix_closed(struct socket *socket)
 {
-	return HELD(on_http_destroy(sk));
+	struct sock *sk = READ(socket, sk);
+	struct conn *conn;
+
+	if (!sk)
+		return 0;
+	conn = conn_find(sk);
+	if (conn) {
+		if (!(conn->flags & CONN_OPAQUE))
+			conn_close(conn, HTTP_CLOSED_LOCALLY, true);
+		conn_forget(sk);
+	}
+	socket_state_forget(sk);
+	return 0;
 }
+#endif
+
+#endif

@@ -7,7 +7,6 @@
 #define SONDE_HTTP_OPERATION_BPF_H
 
 #include "protocol/http1/http_request.bpf.h"
-#include "stream/uring.bpf.h"
 
 /* Empty lines that may stand before a connection's first request (RFC 9112, 2.2). */
 #define EMPTY_LINES_MAX 2
@@ -21,133 +20,6 @@ static __always_inline struct stream *stream_of(struct conn *conn, enum directio
 {
 	return message_of(conn, direction) == REQUEST ? &conn->streams[REQUEST]
 						      : &conn->streams[RESPONSE];
-}
-
-/* --- TCP's count of bytes --- */
-
-/* Another protocol lies on top, such as TLS: places in the stream are not those of its bytes. */
-static __always_inline bool has_layer(const struct tcp_sock *tcp)
-{
-	return READ(tcp, inet_conn.icsk_ulp_ops) != NULL;
-}
-
-/* The TCP socket whose sequence numbers tell the place of bytes; NULL when none do. */
-static __always_inline struct tcp_sock *tcp_place(struct sock *sk)
-{
-	struct tcp_sock *tcp = tcp_of(sk);
-
-	return tcp && !has_layer(tcp) ? tcp : NULL;
-}
-
-/* --- the bytes of an operation, once it has ended --- */
-
-#define REWIND_STEPS 33 /* 33 × 33 pieces are more than UIO_MAXIOV, 1,024 */
-
-/* Goes back by some pieces. Returns 1 at the begin. */
-__weak __noinline int rewind_some(scratch_argument where)
-{
-	struct http_scratch *scratch = scratch_of(where);
-	struct rewind *rewind;
-	struct iovec piece;
-
-	if (!scratch)
-		return 1;
-	rewind = &scratch->rewind;
-	for (int i = 0; i < REWIND_STEPS; i++) {
-		if (rewind->left <= rewind->bytes.skip) {
-			rewind->bytes.skip -= rewind->left;
-			return 1;
-		}
-		rewind->left -= rewind->bytes.skip;
-		rewind->bytes.base -= sizeof(piece);
-		rewind->bytes.segments++;
-		if (bpf_probe_read_kernel(&piece, sizeof(piece), (void *)rewind->bytes.base)) {
-			rewind->bytes.kind = BYTES_UNREADABLE;
-			return 1;
-		}
-		rewind->bytes.skip = piece.iov_len;
-	}
-	return 0;
-}
-
-/* Returns 0 when the begin is farther away than an operation can be long. */
-__weak __noinline int rewind_all(scratch_argument where)
-{
-	for (int i = 0; i < REWIND_STEPS; i++)
-		if (rewind_some(where))
-			return 1;
-	return 0;
-}
-
-static __always_inline void bytes_rewind(struct bytes *bytes, __u64 moved)
-{
-	struct http_scratch *scratch;
-
-	if (bytes->kind == BYTES_USER)
-		bytes->skip -= moved;
-	if (bytes->kind != BYTES_KERNEL_IOVEC)
-		return;
-	bytes->kind = BYTES_UNREADABLE;
-	scratch = http_scratch_get();
-	if (!scratch)
-		return;
-	scratch->rewind.bytes = *bytes;
-	scratch->rewind.bytes.kind = BYTES_KERNEL_IOVEC;
-	scratch->rewind.left = moved;
-	if (rewind_all(scratch_pass(scratch)))
-		*bytes = scratch->rewind.bytes;
-}
-
-/* By what the bytes of an operation are found, once it has ended. */
-enum bytes_way {
-	BY_SYSCALL,
-	BY_MESSAGE, /* a msghdr that the hook hands over */
-	BY_NOTHING
-};
-
-/*
- * Finds the bytes of the operation under way, if the current system call does it; for whether it
- * does, returns enum uring_use.
- */
-__weak __noinline int moved_by_call(void)
-{
-	struct http_scratch *scratch = http_scratch_get();
-
-	if (scratch)
-		bytes_from_syscall(&scratch->transfer.bytes);
-	return uring_use();
-}
-
-/* Finds those of io_uring's request at this address, for the file at that one. */
-__weak __noinline int moved_by_uring(__u64 request, __u64 file)
-{
-	struct http_scratch *scratch = http_scratch_get();
-	__u64 moved;
-
-	if (!scratch)
-		return 0;
-	moved = scratch->transfer.length;
-	moved = bytes_from_uring(&scratch->transfer.bytes, request, file, moved);
-	bytes_rewind(&scratch->transfer.bytes, moved);
-	return 0;
-}
-
-static __always_inline void bytes_moved(struct transfer *transfer, struct sock *sk,
-	enum bytes_way way, const struct msghdr *message)
-{
-	struct bytes *bytes = &transfer->bytes;
-
-	switch (way) {
-	case BY_SYSCALL:
-		if (!call_is_on(sk, moved_by_call()))
-			moved_by_uring(uring_request(sk, transfer->direction), socket_file(sk));
-		break;
-	case BY_MESSAGE:
-		bytes_from_msghdr(bytes, message);
-		bytes_rewind(bytes, transfer->length);
-		break;
-	case BY_NOTHING: bytes->kind = BYTES_UNREADABLE;
-	}
 }
 
 /* --- a connection --- */
@@ -515,16 +387,6 @@ static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
 	conn_lose(conn, message);
 	conn_leave(sk, NULL, direction);
 	return false;
-}
-
-/* Up to where bytes were received. The FIN, read along with the last bytes, counts as one. */
-static __always_inline __u32 position_read(const struct sock *sk, const struct tcp_sock *tcp)
-{
-	__u32 position = READ(tcp, copied_seq);
-
-	if (READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1 && position == READ(tcp, rcv_nxt))
-		position--;
-	return position;
 }
 
 /*

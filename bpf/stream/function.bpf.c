@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* HTTP/1: the hooks that are functions of the kernel, by fentry and fexit. */
-#include "stream/http_function.bpf.h"
+/* Streams, seen in functions of the kernel by fentry and fexit. */
+#include "stream/function.bpf.h"
 
 #define FUNCTIONS(suffix, send, receive)                                                           \
 	SEC("fentry/" #send)                                                                       \
@@ -46,31 +46,29 @@ int BPF_PROG(http_fexit_splice, struct socket *socket)
 {
 	struct sock *sk = READ(socket, sk);
 
-	if (sk)
-		silent_receive_ends(sk);
-	return 0;
+	return sk ? stream_received_silently(sk) : 0;
 }
 
 /* In place of the tracepoint sk_data_ready, before Linux 6.2. */
 SEC("fentry/sock_def_readable")
 int BPF_PROG(http_arrival_function, struct sock *sk)
 {
-	if (is_stream(sk) && !is_listening(sk))
-		arrives(sk);
-	return 0;
+	struct channel channel = channel_of(sk);
+
+	return stream_arrived(&channel);
 }
 
 /* In place of the tracepoint of this name, before Linux 6.16. */
 SEC("fentry/tcp_sendmsg_locked")
 int BPF_PROG(http_send_begin_function, struct sock *sk, struct msghdr *message)
 {
-	return HELD_IN_FUNCTION(tcp_send_begins(sk, message));
+	return HELD_IN_FUNCTION(stream_tcp_send_begins(sk, message));
 }
 
 #ifdef SONDE_TABLES
 SEC("fentry/unix_release")
 int BPF_PROG(http_fentry_close_unix, struct socket *socket)
 {
-	return HELD_IN_FUNCTION(unix_closed(socket));
+	return HELD_IN_FUNCTION(http_unix_closed(socket));
 }
 #endif

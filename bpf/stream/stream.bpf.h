@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The doors through which hooks report what happens to channels, whichever hooks they are:
+ * tracepoint.bpf.c, function.bpf.c or kprobe.bpf.c. stream_moved() is the one for bytes.
+ */
+#ifndef SONDE_STREAM_BPF_H
+#define SONDE_STREAM_BPF_H
+
+#include "protocol/protocol.bpf.h"
+
+/* A chunk has moved, or an operation has failed to move one. */
+static __always_inline int stream_moved(const struct channel *channel, const struct chunk *chunk)
+{
+	/* what is only looked at comes again; what is out of band is no part of the stream */
+	if (!(chunk->flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)))
+		protocol_moved(channel, chunk);
+	return 0;
+}
+
+/* --- what only HTTP asks for --- */
+
+/* A send begins that `message` describes. */
+static __always_inline int stream_send_begins(
+	const struct channel *channel, const struct msghdr *message)
+{
+	if (http_may_speak(channel))
+		http_send_begins(channel->sk, message);
+	return 0;
+}
+
+/* The same, reported by TCP itself: of a socket with a layer it is the layer that sends. */
+static __always_inline int stream_tcp_send_begins(struct sock *sk, const struct msghdr *message)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+
+	if (!tcp || !has_layer(tcp))
+		http_send_begins(sk, message);
+	return 0;
+}
+
+/* Bytes were received, and no receive shows it. */
+static __always_inline int stream_received_silently(struct sock *sk)
+{
+	http_received_silently(sk);
+	return 0;
+}
+
+/* Bytes have come that a process may receive. */
+static __always_inline int stream_arrived(const struct channel *channel)
+{
+	if (channel_is_stream(channel) && !is_listening(channel->sk))
+		http_arrived(channel->sk);
+	return 0;
+}
+
+#endif
