@@ -331,9 +331,9 @@ torture: export CHURN_SECONDS = 1200
 torture: all ## hostile neighbours, under the sanitizers, and 20 minutes of all of them at once (as root)
 	@$(MAKE) SANITIZE=1 all
 	$(call run_pytest,tests/torture)
-torture-check: all ## each of them for seconds
+torture-check: all ## each of them for seconds, and all at once for a minute
 	@$(MAKE) SANITIZE=1 all
-	$(call run_pytest,tests/torture/test_attacks.py)
+	$(call run_pytest,tests/torture)
 
 # Probes run here as plain C under clang's sanitizers: tests/fuzz/bpf/ stands in for libbpf's
 # headers. The probes load eight bytes from wherever they begin, which BPF is free to do.

@@ -22,6 +22,7 @@
 
 /* Numbers of workloads, 0 included, which stands for "no number was left" (service `_other`). */
 #define WORKLOADS_MAX 2048
+#define HOLDERS_MAX   1024
 
 /* Latency histogram: 8 buckets per power of two (Prometheus schema 3), bounds 2^(i/8) seconds. */
 #define HISTOGRAM_PER_OCTAVE 8
@@ -85,7 +86,7 @@ struct record_workload {
 	__u32 tgid;          /* the process that was seen first */
 	char comm[COMM_LEN]; /* its command name */
 	__u32 is_own;        /* 1: Sonde itself */
-	__u32 reserved;
+	__u32 holder;        /* below HOLDERS_MAX: a hash of what it is part of and cannot choose */
 	char executable[NAME_LEN]; /* file name without folders; "" for a kernel thread */
 	char program[NAME_LEN];    /* what it executes, where that is an interpreter, or "" */
 	char service_name[SERVICE_NAME_LEN]; /* OTEL_SERVICE_NAME of its environment, or "" */

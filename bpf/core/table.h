@@ -44,7 +44,6 @@ struct latency {
 
 /* --- fair shares of tables; see share.bpf.h --- */
 
-#define HOLDERS_MAX         1024
 #define SHARE_TIMES         8
 #define SHARE_TIMES_UNNAMED 3 /* for programs that nothing but their executable names */
 

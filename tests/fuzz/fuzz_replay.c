@@ -86,6 +86,7 @@ static void mend(union any_record *any)
 	switch ((enum record_type)any->record.type) {
 	case RECORD_WORKLOAD:
 		any->workload.is_own &= 1;
+		any->workload.holder %= HOLDERS_MAX;
 		END(any->workload.comm);
 		END(any->workload.executable);
 		END(any->workload.program);

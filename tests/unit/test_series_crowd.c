@@ -116,6 +116,50 @@ static void test_a_crowd_of_system_calls_leaves_requests_their_part(void **state
 	metrics_service_end(new);
 }
 
+static uint64_t calls_of(const char *service)
+{
+	struct sum sum = {service, "sonde_syscall_duration_seconds", 0};
+
+	metrics_visit(metrics, add, &sum);
+	return sum.count;
+}
+
+/* The crowd's holder has more than an equal share, so nobody else's is touched, idle or not. */
+static void test_a_crowd_of_names_takes_nothing_from_another_holder(void **state)
+{
+	struct metric_service *crowd[CROWD], *quiet, *busy;
+	char name[32];
+
+	(void)state;
+	quiet = metrics_service_begin(metrics, "quiet");
+	busy = metrics_service_begin(metrics, "busy");
+	metrics_service_set_holder(quiet, 7);
+	metrics_service_set_holder(busy, 7);
+	count_request("quiet", "200");
+	for (int round = 0; round < 40; round++) {
+		count_calls("busy");
+		count_request("busy", "200");
+		for (int i = 0; i < CROWD; i++) {
+			if (round == 0) {
+				snprintf(name, sizeof(name), "crowd-%d", i);
+				crowd[i] = metrics_service_begin(metrics, name);
+				metrics_service_set_holder(crowd[i], 1 + (unsigned)i % 3);
+			}
+			snprintf(name, sizeof(name), "crowd-%d", i);
+			count_calls(name);
+			count_request(name, "200");
+		}
+		pass(SECOND);
+	}
+	assert_int_equal(requests_of("quiet"), 1);
+	assert_int_equal(requests_of("busy"), 40);
+	assert_int_equal(calls_of("busy"), 40 * CALLS);
+	for (int i = 0; i < CROWD; i++)
+		metrics_service_end(crowd[i]);
+	metrics_service_end(quiet);
+	metrics_service_end(busy);
+}
+
 /* Its number is in use until later, but its last process is known to have ended. */
 static void test_who_rests_takes_nothing_from_who_lives(void **state)
 {
@@ -151,13 +195,13 @@ static void test_who_goes_on_does_not_rest(void **state)
 	(void)state;
 	count_request("shop", "200");
 	metrics_service_rest(shop, true);
-	assert_int_equal(metrics->budget.living_count, 0);
+	assert_int_equal(metrics->budget.holders[0].living_count, 0);
 	pass(SECOND);
 	count_request("shop", "200");
-	assert_int_equal(metrics->budget.living_count, 0);
+	assert_int_equal(metrics->budget.holders[0].living_count, 0);
 	pass(5 * SECOND);
 	count_request("shop", "200");
-	assert_int_equal(metrics->budget.living_count, 1);
+	assert_int_equal(metrics->budget.holders[0].living_count, 1);
 	pass(3600 * SECOND);
 	assert_int_equal(requests_of("shop"), 3);
 	metrics_service_rest(shop, false);
@@ -171,7 +215,7 @@ static void test_who_sleeps_keeps_its_series_until_nothing_is_heard_of_it(void *
 	(void)state;
 	count_request("shop", "200");
 	metrics_service_sleep(shop);
-	assert_int_equal(metrics->budget.living_count, 1);
+	assert_int_equal(metrics->budget.holders[0].living_count, 1);
 	pass(500 * SECOND);
 	assert_int_equal(requests_of("shop"), 1);
 	shop = metrics_service_begin(metrics, "shop"); /* it did something */
@@ -181,13 +225,14 @@ static void test_who_sleeps_keeps_its_series_until_nothing_is_heard_of_it(void *
 	for (int i = 0; i < 3; i++)
 		pass(601 * SECOND);
 	assert_int_equal(requests_of("shop"), 0);
-	assert_int_equal(metrics->budget.living_count, 0);
+	assert_int_equal(metrics->budget.holders[0].living_count, 0);
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
+		TEST(test_a_crowd_of_names_takes_nothing_from_another_holder),
 		TEST(test_a_crowd_of_system_calls_leaves_requests_their_part),
 		TEST(test_who_rests_takes_nothing_from_who_lives),
 		TEST(test_who_goes_on_does_not_rest),

@@ -22,8 +22,9 @@ static bool workload_is_valid(const void *record)
 		if (!has_end(workload->cgroup[level], NAME_LEN))
 			return false;
 	}
-	return workload->is_own <= 1 && has_end(workload->comm, COMM_LEN) &&
-	       has_end(workload->executable, NAME_LEN) && has_end(workload->program, NAME_LEN) &&
+	return workload->is_own <= 1 && workload->holder < HOLDERS_MAX &&
+	       has_end(workload->comm, COMM_LEN) && has_end(workload->executable, NAME_LEN) &&
+	       has_end(workload->program, NAME_LEN) &&
 	       has_end(workload->service_name, SERVICE_NAME_LEN);
 }
 

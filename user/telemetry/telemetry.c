@@ -173,6 +173,7 @@ static void take_workload(struct telemetry *telemetry, const struct record_workl
 	before = *service;
 	*service = metrics_service_begin(telemetry->ground.metrics,
 		identity_service(telemetry->ground.identity, workload)->name);
+	metrics_service_set_holder(*service, record->holder);
 	metrics_service_end(before);
 }
 

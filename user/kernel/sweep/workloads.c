@@ -179,6 +179,7 @@ static void unpack(const struct workloads *workloads, struct record_workload *re
 	record->device = workload->device;
 	record->tgid = workload->tgid;
 	record->is_own = workload->key.is_own;
+	record->holder = share_holder(workloads->skeleton, number);
 	memcpy(record->comm, workload->comm, strnlen(workload->comm, COMM_LEN - 1));
 	text_keep(name.source == NAME_COMMAND ? record->program : record->service_name, name.text);
 	text_keep(record->executable, text_next(workload, &at));

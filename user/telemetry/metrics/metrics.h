@@ -83,6 +83,9 @@ void metrics_tick(struct metrics *metrics, uint64_t now_ns, int64_t realtime_off
 struct metric_service *metrics_service_begin(struct metrics *metrics, const char *name);
 void metrics_service_end(struct metric_service *service);
 
+/* After a begin: whose room it takes (struct record_workload). The first that lives decides. */
+void metrics_service_set_holder(struct metric_service *service, unsigned holder);
+
 /* The same, but that a process may live that did nothing for long: the service has not ended. */
 void metrics_service_sleep(struct metric_service *service);
 

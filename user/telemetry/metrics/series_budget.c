@@ -20,21 +20,34 @@ static bool service_lives(const struct metric_service *service)
 
 static struct metric_service **service_list(struct metric_service *service)
 {
-	struct series_budget *budget = &service->metrics->budget;
+	return service_lives(service) ? &service->holder->living : &service->metrics->budget.ended;
+}
 
-	return service_lives(service) ? &budget->living : &budget->ended;
+/* Takes it out of its list, before it changes. */
+static void service_take_out(struct metric_service *service)
+{
+	struct series_holder *holder = service->holder;
+
+	DL_DELETE(*service_list(service), service);
+	if (service_lives(service) && !--holder->living_count)
+		service->metrics->budget.holder_count--;
 }
 
 /* To the end of its list, as the last one that was used. */
+static void service_put_in(struct metric_service *service)
+{
+	struct series_holder *holder = service->holder;
+
+	if (service_lives(service) && !holder->living_count++)
+		service->metrics->budget.holder_count++;
+	DL_APPEND(*service_list(service), service);
+}
+
 static void service_use(struct metric_service *service)
 {
-	struct series_budget *budget = &service->metrics->budget;
-	bool lived = service_lives(service);
-
-	DL_DELETE(*service_list(service), service);
+	service_take_out(service);
 	service->used_ns = service->metrics->now_ns;
-	budget->living_count += service_lives(service) - (size_t)lived;
-	DL_APPEND(*service_list(service), service);
+	service_put_in(service);
 }
 
 struct metric_service *budget_service(struct metrics *metrics, const char *name)
@@ -50,6 +63,7 @@ struct metric_service *budget_service(struct metrics *metrics, const char *name)
 	if (!service)
 		return NULL;
 	service->metrics = metrics;
+	service->holder = budget->holders;
 	service->used_ns = metrics->now_ns;
 	memcpy(service->name, name, length);
 	HASH_ADD_KEYPTR(hh, budget->services, service->name, length, service);
@@ -63,8 +77,8 @@ void budget_tidy(struct metric_service *service)
 
 	if (service->samples || service->processes || service->sleeps || service->claims)
 		return;
-	if (budget->largest == service)
-		budget->largest = NULL;
+	if (service->holder->largest == service)
+		service->holder->largest = NULL;
 	DL_DELETE(budget->ended, service);
 	HASH_DEL(budget->services, service);
 	free(service);
@@ -83,18 +97,14 @@ void budget_clear(struct metrics *metrics)
 /* Changes how many processes are known of, of how many none lives, and whether another may. */
 static void service_count(struct metric_service *service, int processes, int resting, bool sleeps)
 {
-	struct series_budget *budget = &service->metrics->budget;
-	bool lived = service_lives(service);
-
-	DL_DELETE(*service_list(service), service);
+	service_take_out(service);
 	service->processes += (size_t)processes;
 	service->resting += (size_t)resting;
 	service->sleeps = sleeps;
 	service->used_ns = service->metrics->now_ns;
 	if (resting)
 		service->rested_ns = service->used_ns;
-	budget->living_count += service_lives(service) - (size_t)lived;
-	DL_APPEND(*service_list(service), service);
+	service_put_in(service);
 }
 
 struct metric_service *metrics_service_begin(struct metrics *metrics, const char *name)
@@ -107,6 +117,21 @@ struct metric_service *metrics_service_begin(struct metrics *metrics, const char
 	if (service)
 		service_count(service, 1, 0, false);
 	return service;
+}
+
+void metrics_service_set_holder(struct metric_service *service, unsigned number)
+{
+	struct series_holder *holder;
+
+	if (!service || service->processes > 1)
+		return;
+	holder = &service->metrics->budget.holders[number % HOLDERS_MAX];
+	service_take_out(service);
+	service->holder->largest = holder->largest = NULL;
+	service->holder->samples -= service->samples;
+	holder->samples += service->samples;
+	service->holder = holder;
+	service_put_in(service);
 }
 
 void metrics_service_rest(struct metric_service *service, bool rests)
@@ -172,9 +197,10 @@ void budget_enter(struct metric_series *series)
 	budget->samples += samples;
 	budget->group_samples[series->family->description->group] += samples;
 	service->samples += samples;
+	service->holder->samples += samples;
 	share_of(series)->samples += samples;
-	if (budget->largest && budget->largest->samples < service->samples)
-		budget->largest = service;
+	if (service->holder->largest && service->holder->largest->samples < service->samples)
+		service->holder->largest = service;
 	series->used_ns = service->metrics->now_ns;
 	lists_add(series);
 	service_use(service);
@@ -189,9 +215,10 @@ void budget_leave(struct metric_series *series)
 	budget->samples -= samples;
 	budget->group_samples[series->family->description->group] -= samples;
 	service->samples -= samples;
+	service->holder->samples -= samples;
 	share_of(series)->samples -= samples;
-	if (budget->largest == service)
-		budget->largest = NULL;
+	if (service->holder->largest == service)
+		service->holder->largest = NULL;
 	lists_remove(series);
 	series->service = NULL;
 }
@@ -298,17 +325,18 @@ static struct metric_series *service_gives(const struct metric_service *service)
 	return series || !share ? series : share_least_used(share);
 }
 
-static const struct metric_service *service_largest(struct series_budget *budget)
+static const struct metric_service *service_largest(
+	struct series_budget *budget, struct series_holder *holder)
 {
 	struct metric_service *service = budget->services;
 
-	if (budget->largest)
-		return budget->largest;
-	budget->largest = service;
+	if (holder->largest)
+		return holder->largest;
 	for (; service; service = service->hh.next)
-		if (service->samples > budget->largest->samples)
-			budget->largest = service;
-	return budget->largest;
+		if (service->holder == holder &&
+			(!holder->largest || service->samples > holder->largest->samples))
+			holder->largest = service;
+	return holder->largest;
 }
 
 /* Of the first service in the list that was not used since then and has more samples than that. */
@@ -326,17 +354,36 @@ static struct metric_series *victim_unused(const struct metric_service *list,
 	return NULL;
 }
 
-/* What a service can rely on, even when it does nothing: half of an equal share. */
-static size_t guaranteed(const struct series_budget *budget)
+/* An equal share of a holder who has somebody who lives. */
+static size_t holder_part(const struct series_budget *budget)
 {
-	return budget->living_count ? budget->samples_max / 2 / budget->living_count : 0;
+	return budget->samples_max / (budget->holder_count ?: 1);
 }
 
-/* The least recently used series of the group that has most, of whatever service. */
-static struct metric_series *victim_of_groups(
-	const struct series_budget *budget, const struct metric_family *family)
+/* What a service can rely on, even when it does nothing: half of an equal share. */
+static size_t guaranteed(const struct series_budget *budget, const struct series_holder *holder)
+{
+	return holder->living_count ? holder_part(budget) / 2 / holder->living_count : 0;
+}
+
+/* Who is to give room: the holder that has most, or the claimant's own if no other has more. */
+static struct series_holder *holder_giving(
+	struct series_budget *budget, struct series_holder *own, size_t samples)
+{
+	struct series_holder *most = own;
+
+	for (size_t i = 0; i < HOLDERS_MAX; i++)
+		if (budget->holders[i].samples > most->samples)
+			most = &budget->holders[i];
+	return own->samples + samples < most->samples ? most : own;
+}
+
+/* The least recently used series of the group that has most, of whatever service of a holder. */
+static struct metric_series *victim_of_groups(const struct series_budget *budget,
+	const struct series_holder *holder, const struct metric_family *family)
 {
 	const size_t part = budget->samples_max / METRIC_GROUPS_MAX;
+	struct metric_series *series;
 	int most = 0;
 
 	for (int i = 1; i < METRIC_GROUPS_MAX; i++)
@@ -345,7 +392,9 @@ static struct metric_series *victim_of_groups(
 	if (budget->group_samples[family->description->group] > part ||
 		budget->group_samples[most] <= part)
 		return NULL;
-	return budget->group_used[most];
+	for (series = budget->group_used[most]; series && series->service->holder != holder;)
+		series = series->group_next;
+	return series;
 }
 
 /* Nobody who lives loses anything to who has ended: what that leaves is little and comes late. */
@@ -360,33 +409,36 @@ struct metric_series *budget_victim(
 {
 	struct metrics *metrics = family->metrics;
 	struct series_budget *budget = &metrics->budget;
-	const struct metric_service *largest;
 	struct metric_series *series = victim_of_ended(claimant);
+	struct series_holder *holder;
+	const struct metric_service *largest;
 
 	if (series)
 		return series;
-	if (service_lives(claimant) && budget->used_up_ns != metrics->now_ns)
+	holder = holder_giving(budget, claimant->holder, family->samples);
+	if (service_lives(claimant) && holder->used_up_ns != metrics->now_ns)
 		series = victim_unused(
-			budget->living, claimant, SERVICE_IDLE_NS, guaranteed(budget));
+			holder->living, claimant, SERVICE_IDLE_NS, guaranteed(budget, holder));
 	if (series)
 		return series;
 	if (service_lives(claimant))
-		budget->used_up_ns = metrics->now_ns; /* only time makes others idle */
-	largest = service_largest(budget);
+		holder->used_up_ns = metrics->now_ns; /* only time makes others idle */
+	largest = service_largest(budget, holder);
 	if (!service_lives(claimant) && service_lives(largest))
 		return victim_within(claimant, family, AMONG_ALL);
-	if (claimant->samples + family->samples >= largest->samples)
+	if (holder == claimant->holder && claimant->samples + family->samples >= largest->samples)
 		return victim_within(claimant, family, AMONG_ALL)
-			       ?: victim_of_groups(budget, family);
-	return service_gives(largest) ?: victim_of_groups(budget, family);
+			       ?: victim_of_groups(budget, holder, family);
+	return service_gives(largest) ?: victim_of_groups(budget, holder, family);
 }
 
 /* Nobody tells the end of a process that sleeps: it counts as ended when nothing is heard of it. */
-static void sleepers_end(struct series_budget *budget, uint64_t now_ns)
+static void sleepers_end(
+	const struct series_budget *budget, struct series_holder *holder, uint64_t now_ns)
 {
 	struct metric_service *service, *next;
 
-	for (service = budget->living; service && now_ns - service->used_ns >= budget->ttl_ns;
+	for (service = holder->living; service && now_ns - service->used_ns >= budget->ttl_ns;
 		service = next) {
 		next = service->next;
 		if (service->sleeps)
@@ -402,7 +454,8 @@ struct metric_service *budget_expired(struct metrics *metrics, const struct metr
 	if (!budget->ttl_ns)
 		return NULL;
 	if (!after) {
-		sleepers_end(budget, metrics->now_ns);
+		for (size_t i = 0; i < HOLDERS_MAX; i++)
+			sleepers_end(budget, &budget->holders[i], metrics->now_ns);
 		service = budget->ended;
 	}
 	while (service &&

@@ -2,16 +2,18 @@
 /*
  * Who has how much room for series, and who gives way when there is no more. Part of metrics.c.
  *
- * Room is counted in samples, as a back-end counts them. One rule holds between services, and
- * within a service between groups of families: room is taken from who has most, its least recently
- * used series first; who has most itself can only replace what it did not use for a minute. So
- * nobody can be pushed below an equal share, and a working set that is larger than its room does
- * not turn over and over. Before anybody else, services give way that have ended, and those that
- * did nothing for 10 s, these down to half of an equal share.
+ * Room is counted in samples, as a back-end counts them. One rule holds between holders, between
+ * the services of a holder, and within a service between groups of families: room is taken from who
+ * has most, its least recently used series first; who has most itself can only replace what it did
+ * not use for a minute. So nobody can be pushed below an equal share, and a working set that is
+ * larger than its room does not turn over and over. Before anybody else, services give way that
+ * have ended, and then, of a holder that gives, those that did nothing for 10 s, these down to half
+ * of an equal share.
  *
- * Names are cheap, so an equal share is small where somebody makes thousands of services. Hence
- * each group of families has a part of all room as well, which no other group can keep: a thousand
- * programs that only make system calls leave others the room for their requests.
+ * Names are cheap, so a share by name is small where somebody makes thousands of services. Hence a
+ * service counts for its holder (struct record_workload), which a program cannot choose. Within a
+ * holder each group of families has a part of all room as well, which no other group can keep: a
+ * thousand programs that only make system calls leave others the room for their requests.
  *
  * A gauge that is not 0 says what is now: such ones are listed apart, and go last.
  */
@@ -24,6 +26,7 @@
 
 #include <uthash.h>
 
+#include "record.h"
 #include "telemetry/metrics/metrics.h"
 
 /* What is shorter unused than this is part of somebody's working set. */
@@ -43,7 +46,8 @@ struct series_share {
 
 struct metric_service {
 	struct metrics *metrics;
-	struct metric_service *prev, *next; /* in one of the lists of struct series_budget */
+	struct series_holder *holder;
+	struct metric_service *prev, *next; /* in the list of its holder, or of who has ended */
 	UT_hash_handle hh;
 	size_t processes; /* how many begins had no end yet */
 	size_t resting;   /* for how many of these no process is known to live */
@@ -56,6 +60,15 @@ struct metric_service {
 	char name[];
 };
 
+/* Who has services: a unit, a container or a user. */
+struct series_holder {
+	size_t samples;
+	struct metric_service *living; /* least recently used first */
+	size_t living_count;
+	struct metric_service *largest; /* NULL: to be looked for */
+	uint64_t used_up_ns;            /* the tick at which no unused series was found any more */
+};
+
 /* Zeroed, it has no room at all. */
 struct series_budget {
 	size_t samples_max, per_service_max;
@@ -64,10 +77,9 @@ struct series_budget {
 	size_t group_samples[METRIC_GROUPS_MAX];
 	struct metric_series *group_used[METRIC_GROUPS_MAX]; /* as series_share.used, of all */
 	struct metric_service *services;                     /* by name */
-	struct metric_service *living, *ended; /* least recently used first; who rests has ended */
-	size_t living_count;
-	struct metric_service *largest; /* NULL: to be looked for */
-	uint64_t used_up_ns;            /* the tick at which no unused series was found any more */
+	struct metric_service *ended; /* least recently used first; who rests has ended */
+	size_t holder_count;          /* of those that have somebody who lives */
+	struct series_holder holders[HOLDERS_MAX];
 };
 
 /* The service of that name, as series_key.h writes it; made if need be. NULL: no memory. */
