@@ -47,7 +47,9 @@ struct latency {
 #define SHARE_TIMES         8
 #define SHARE_TIMES_UNNAMED 3 /* for programs that nothing but their executable names */
 
-enum share { SHARE_WORKLOADS, SHARE_LATENCIES, SHARE_ERRORS, SHARES };
+enum share { SHARE_WORKLOADS, SHARE_LATENCIES, SHARE_ERRORS, SHARE_PIPELINE, SHARES };
+
+#define PIPELINE_MAX 4096 /* requests that wait for the answers to those before them */
 
 struct share_figures {
 	__u32 left;

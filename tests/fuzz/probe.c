@@ -16,7 +16,7 @@ const volatile __u64 ring_threshold = 4096;
 __u32 workload_generation = 0; /* so every thread is up to date, and its workload is 0 */
 __u32 workload_used[WORKLOADS_MAX], workload_seen[WORKLOADS_MAX], workload_born[WORKLOADS_MAX];
 __u32 workload_pass = 1, workload_denied = 0;
-struct shares shares;
+struct shares shares = {.of[SHARE_PIPELINE].left = PIPELINE_MAX};
 __u32 own_tgid = 0;
 
 /* Of workloads, which nobody asks for here. */
@@ -186,6 +186,8 @@ void probe_receive(const struct operation *operation)
 void probe_close(void)
 {
 	http_destroy(sk);
+	if (shares.of[SHARE_PIPELINE].left != PIPELINE_MAX)
+		__builtin_trap(); /* whoever waited has given its room back */
 }
 
 __u64 probe_lost(void)

@@ -7,12 +7,12 @@
 #ifndef SONDE_HTTP_REQUEST_BPF_H
 #define SONDE_HTTP_REQUEST_BPF_H
 
+#include "core/share.bpf.h"
 #include "protocol/http1/http_message.bpf.h"
 
-#define PIPELINE_MAX   4096
 #define PIPELINE_ROUND 64
 
-/* Requests behind the one whose response is awaited. */
+/* Requests behind the one whose response is awaited. In `reserved` is whose share they take. */
 struct pipeline_key {
 	__u64 connection;
 	__u32 index;
@@ -25,6 +25,19 @@ struct {
 	__type(key, struct pipeline_key);
 	__type(value, struct record_http);
 } pipeline __weak SEC(".maps");
+
+/*
+ * Room for one more request that waits, or false. A connection has no more than are left, and a
+ * holder what its share is: so neither one connection nor a program with many of them takes all.
+ * And conn_end() comes to whatever waits, as that is not further behind than it goes.
+ */
+static __always_inline bool pipeline_take(const struct conn *conn, __u32 holder)
+{
+	__u32 waiting = conn->asked - conn->answered;
+
+	return waiting < PIPELINE_MAX && waiting < shares.of[SHARE_PIPELINE].left &&
+	       share_take(SHARE_PIPELINE, holder, SHARE_TIMES);
+}
 
 /* --- requests and responses --- */
 
@@ -119,6 +132,7 @@ __weak __noinline int request_begin(
 	struct http_scratch *scratch = scratch_of(where);
 	struct pipeline_key key = {};
 	struct record_http *record;
+	__u32 holder;
 
 	if (!conn || !scratch)
 		return 0;
@@ -133,12 +147,18 @@ __weak __noinline int request_begin(
 		return 0;
 	record = &scratch->record;
 	request_fill(record, conn, scratch, line, length);
+	holder = shares.holder[workload_index(record->record.workload)];
 	record->flags |= HTTP_PIPELINED;
 	record->connection = key.connection = conn->current.connection;
 	record->address = conn->current.address;
 	key.index = conn->asked;
-	if (bpf_map_update_elem(&pipeline, &key, record, BPF_ANY))
+	record->record.reserved = holder;
+	if (!pipeline_take(conn, holder)) {
 		count(SOURCE_HTTP, OUTCOME_TABLE_FULL);
+	} else if (bpf_map_update_elem(&pipeline, &key, record, BPF_ANY)) {
+		share_return(SHARE_PIPELINE, holder);
+		count(SOURCE_HTTP, OUTCOME_TABLE_FULL);
+	}
 	conn->asked++; /* after the insertion: who answers may look for it at once */
 	return 0;
 }
@@ -252,6 +272,8 @@ static __always_inline void pipeline_next(struct conn *conn)
 	if (!next)
 		return; /* it found no room, and was counted then */
 	bpf_probe_read_kernel(&conn->current, sizeof(conn->current), next);
+	share_return(SHARE_PIPELINE, conn->current.record.reserved);
+	conn->current.record.reserved = 0;
 	conn->active = 1;
 	bpf_map_delete_elem(&pipeline, &key);
 }

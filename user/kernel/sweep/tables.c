@@ -80,6 +80,7 @@ struct tables *tables_new(struct sonde *skeleton, record_sink sink, void *contex
 		goto failed;
 	skeleton->bss->shares.of[SHARE_LATENCIES].left = LATENCIES_MAX - 1;
 	skeleton->bss->shares.of[SHARE_ERRORS].left = ERRORS_MAX;
+	skeleton->bss->shares.of[SHARE_PIPELINE].left = PIPELINE_MAX;
 	for (__u32 slot = LATENCIES_MAX - 1; slot > 0; slot--)
 		if (bpf_map__update_elem(
 			    skeleton->maps.latencies_free, NULL, 0, &slot, sizeof(slot), BPF_ANY))
