@@ -3,13 +3,13 @@
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import time
 
 import pytest
 
-from harness import Sonde, clean_environment, expect, run, start, unique
+from harness import Sonde, expect, run, start, unique
+from holders import another_holder
 from known_work import EXITS
 
 STARTS = "sonde_process_starts_total"
@@ -24,20 +24,29 @@ ONLY_PROCESSES = ("--no-syscalls", "--no-tcp", "--no-http", "--no-dns",
                   "--series-limit", "1000000")
 
 
+SLEEPERS = """
+import os, signal, sys
+pids = [os.posix_spawn("/bin/sleep", ["sleep", "600"], {"OTEL_SERVICE_NAME": f"{sys.argv[1]}-{i}"})
+        for i in range(int(sys.argv[2]))]
+print("they sleep", flush=True)
+sys.stdin.read()
+for pid in pids:
+    os.kill(pid, signal.SIGKILL)
+for pid in pids:
+    os.waitpid(pid, 0)
+"""
+
+
 @contextlib.contextmanager
-def sleepers(count, prefix=None):
+def sleepers(count, before=()):
     """So many programs that live and do nothing, each with a name of its own."""
-    prefix, pids = prefix or unique("sleeper"), []
-    try:
-        for i in range(count):
-            pids.append(os.posix_spawn("/bin/sleep", ["sleep", "600"],
-                                       {"OTEL_SERVICE_NAME": f"{prefix}-{i}"}))
-        yield prefix
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        for pid in pids:
-            os.waitpid(pid, 0)
+    with start(*before, "/usr/bin/python3", "-c", SLEEPERS, unique("sleeper"), str(count),
+               stdin=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"they sleep\n"
+        try:
+            yield
+        finally:
+            process.communicate(timeout=60)
 
 
 def jobs(count, seconds, prefix):
@@ -89,6 +98,19 @@ def test_service_beside_more_that_sleep_than_there_are_numbers_gets_one_later(tm
         expect(sonde, (EXITS, {"service_name": name, "reason": "error"}, 1))
         expect_whole(sonde, calls, unique("later"))
         assert sonde.log().count("no number is left") == 1
+
+
+def test_services_beside_a_holder_with_more_than_there_are_numbers_are_whole_at_once(
+        tmp_path, calls):
+    """Its share leaves more than these need, as it would leave nothing to programs of its own."""
+    names = [unique("beside-holder") for _ in range(50)]
+    with Sonde(tmp_path, *ONLY_PROCESSES) as sonde, another_holder() as before, \
+            sleepers(TOO_MANY, before):
+        for name in names:
+            assert run(calls, "getppid=10", name=name)[0] == 0
+        expect(sonde, *[(STARTS, {"service_name": name}, 1) for name in names],
+               *[(EXITS, {"service_name": name, "reason": "success"}, 1) for name in names])
+        assert sonde.metrics().sum(LIMITS, limit="workloads") > 0
 
 
 def test_who_slept_meanwhile_still_has_its_name(tmp_path, calls):
