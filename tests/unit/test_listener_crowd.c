@@ -11,41 +11,23 @@
 #include <cmocka.h>
 
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/limit.h"
 #include "export/denial.h"
 #include "listener_client.h"
+#include "skipped_clock.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define CROWD             (CLIENTS_MAX + 500)
 
 #define SCRAPE "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-/* A clock that jumps, instead of the C library's, for the listener. */
-
-static atomic_long skipped_seconds;
-
-int clock_gettime(clockid_t clock, struct timespec *now)
-{
-	int result = (int)syscall(SYS_clock_gettime, clock, now);
-
-	now->tv_sec += atomic_load(&skipped_seconds);
-	return result;
-}
-
-static void skip_seconds(long seconds)
-{
-	atomic_fetch_add(&skipped_seconds, seconds);
-}
 
 static int crowd_set_up(void **state)
 {

@@ -11,34 +11,16 @@
 #include <cmocka.h>
 
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "listener_client.h"
+#include "skipped_clock.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-
-/* A clock that jumps, instead of the C library's, for the listener and libmicrohttpd. */
-
-static atomic_long skipped_seconds;
-
-int clock_gettime(clockid_t clock, struct timespec *now)
-{
-	int result = (int)syscall(SYS_clock_gettime, clock, now);
-
-	now->tv_sec += atomic_load(&skipped_seconds);
-	return result;
-}
-
-static void skip_seconds(long seconds)
-{
-	atomic_fetch_add(&skipped_seconds, seconds);
-}
 
 static void test_a_client_that_leaves_while_it_waits_disturbs_nobody(void **state)
 {

@@ -11,29 +11,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "telemetry/http/route.h"
+#include "route_ask.h"
 #include "telemetry/http/route_segment.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define HOUR 3600000000000ULL
 
-static const char *ask(struct routes *routes, const char *service, const char *path, bool learn,
-	uint64_t time_ns, bool *folded)
-{
-	return routes_template(routes,
-		&(struct route_request){.service = service,
-			.path = path,
-			.path_length = strlen(path),
-			.time_ns = time_ns,
-			.learn = learn},
-		folded);
-}
-
 static const char *route_of(struct routes *routes, const char *service, const char *path)
 {
 	bool folded = true;
-	const char *route = ask(routes, service, path, true, HOUR, &folded);
+	const char *route = route_ask(routes, service, path, true, HOUR, &folded);
 
 	assert_false(folded);
 	return route;
@@ -43,7 +31,7 @@ static void assert_folded(struct routes *routes, const char *service, const char
 {
 	bool folded = false;
 
-	assert_string_equal(ask(routes, service, path, true, HOUR, &folded), ROUTE_FOLDED);
+	assert_string_equal(route_ask(routes, service, path, true, HOUR, &folded), ROUTE_FOLDED);
 	assert_true(folded);
 }
 
@@ -53,7 +41,7 @@ static void assert_known(
 {
 	bool folded = true;
 
-	assert_string_equal(ask(routes, service, path, false, HOUR, &folded), route);
+	assert_string_equal(route_ask(routes, service, path, false, HOUR, &folded), route);
 	assert_false(folded);
 }
 
@@ -234,7 +222,7 @@ static void test_what_was_in_use_long_ago_gives_way(void **state)
 	(void)state;
 	use(routes, "shop", used, COUNT(used));
 	assert_folded(routes, "shop", "/c");
-	assert_string_equal(ask(routes, "shop", "/c", true, 2 * HOUR, &folded), "/c");
+	assert_string_equal(route_ask(routes, "shop", "/c", true, 2 * HOUR, &folded), "/c");
 	routes_free(routes);
 }
 
@@ -382,7 +370,7 @@ static void test_memory_is_bounded_whatever_comes(void **state)
 		snprintf(service, sizeof(service), "service-%d", i % 5000);
 		snprintf(path, sizeof(path), "/%c%c/b/c%d/x/%c", 'a' + i % 26, 'a' + i / 26 % 26,
 			i % 97, 'a' + i / 700 % 26);
-		ask(routes, service, path, true, HOUR, &folded);
+		route_ask(routes, service, path, true, HOUR, &folded);
 		if (i % 100 == 0)
 			assert_string_equal(
 				route_of(routes, "first", used[i / 100 % 2]), used[i / 100 % 2]);
@@ -406,10 +394,10 @@ static void test_a_greedy_service_takes_no_memory_of_others(void **state)
 		snprintf(path, sizeof(path), "/a%c/b%c/c%c/d%c", 'a' + i % 25, 'a' + i / 25 % 25,
 			'a' + i / 625 % 25, 'a' + i % 23);
 		for (int j = 0; j < 3; j++)
-			ask(routes, "greedy", path, true, HOUR, &folded);
+			route_ask(routes, "greedy", path, true, HOUR, &folded);
 		greedy_folded += folded;
 		snprintf(path, sizeof(path), "/orders/%d/a%c", i, 'a' + i / 3 % 10);
-		ask(routes, "modest", path, true, HOUR, &folded);
+		route_ask(routes, "modest", path, true, HOUR, &folded);
 		assert_false(folded);
 	}
 	assert_true(greedy_folded < 50000);
@@ -441,7 +429,7 @@ static void test_a_service_that_asks_no_more_gives_its_memory_back(void **state)
 	}
 	if (before) /* under the sanitizer nothing is known */
 		assert_true(mallinfo2().uordblks > before + 500 * 300);
-	ask(routes, "shop", "/a", true, 3 * HOUR, &folded);
+	route_ask(routes, "shop", "/a", true, 3 * HOUR, &folded);
 	assert_in_range(mallinfo2().uordblks, 0, before + 16384); /* the hash table's own */
 	assert_known(routes, "shop", "/a", "/a");
 	assert_known(routes, "job-7", "/b/c", ROUTE_FOLDED);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "telemetry/http/route.h"
+#include "route_ask.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PATH_LEN     160
@@ -159,23 +159,11 @@ struct outcome {
 	size_t folded;
 };
 
-static const char *ask_at(struct routes *routes, const char *service, const char *path,
-	uint64_t time_ns, bool *folded)
-{
-	return routes_template(routes,
-		&(struct route_request){.service = service,
-			.path = path,
-			.path_length = strlen(path),
-			.time_ns = time_ns,
-			.learn = true},
-		folded);
-}
-
 static const char *ask(struct routes *routes, const char *path)
 {
 	bool folded;
 
-	return ask_at(routes, "shop", path, SECOND, &folded);
+	return route_ask(routes, "shop", path, true, SECOND, &folded);
 }
 
 static struct outcome replay(struct routes *routes, const struct request *requests, size_t count)
@@ -184,8 +172,8 @@ static struct outcome replay(struct routes *routes, const struct request *reques
 
 	for (size_t i = 0; i < count; i++) {
 		bool folded;
-		const char *route = ask_at(
-			routes, "shop", requests[i].path, SECOND + i * SECOND / 100, &folded);
+		const char *route = route_ask(
+			routes, "shop", requests[i].path, true, SECOND + i * SECOND / 100, &folded);
 		bool is_wrong = strcmp(route, requests[i].truth) != 0;
 
 		outcome.wrong += is_wrong;
