@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds subjects of commits to `part: do something`, in at most 72 characters.
 
-The commit that added this file is the first one that is looked at: older ones are what they are. Of a
-shallow clone only what is there is looked at.
+What came up to SINCE is what it is. Where that commit is not to be had, as in a shallow clone, nothing
+is looked at, and that is said.
 """
 import os
 import re
 import subprocess
 import sys
 
+SINCE = "680a1a5a8791aebb2f94ff2b425a4a6a5345e843"
 LENGTH_MAX = 72
 PART = re.compile(r"^[\w./*,+ -]{1,40}: ")
 # Verbs that look like another form of one.
@@ -44,11 +45,10 @@ def git(*arguments):
 def main():
     os.chdir(os.path.dirname(os.path.abspath(__file__)))
     try:
-        added = git("log", "--diff-filter=A", "--format=%H", "--", os.path.basename(__file__)).split()
-        commits = git("log", "--format=%h %s", "HEAD", "--not", added[-1] + "^@") if added else ""
+        commits = git("log", "--format=%h %s", f"{SINCE}..HEAD")
     except (OSError, subprocess.CalledProcessError) as error:
-        print("subjects: skipped, there is no history:",
-              (getattr(error, "stderr", None) or str(error)).strip())
+        print("subjects: skipped, git says:",
+              (getattr(error, "stderr", None) or str(error)).strip().splitlines()[0])
         return 0
     wrong = []
     for commit in commits.splitlines():
