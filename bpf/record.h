@@ -33,6 +33,8 @@
 #define HISTOGRAM_BOUNDS  ((HISTOGRAM_MAX_EXP - HISTOGRAM_MIN_EXP) * HISTOGRAM_PER_OCTAVE + 1)
 #define HISTOGRAM_BUCKETS (HISTOGRAM_BOUNDS + 1) /* the last one: longer than 2^7 s */
 
+#define SYSCALLS_MAX 512 /* numbers known to the tables; the highest on 6.18 is 469 */
+
 #define COMM_LEN         16
 #define NAME_LEN         256 /* what a file may be called (NAME_MAX), and its NUL */
 #define SERVICE_NAME_LEN NAME_LEN
@@ -424,7 +426,7 @@ struct record_exit {
 	char comm[COMM_LEN];
 };
 
-/* --- system calls --- */
+/* --- latencies --- */
 
 /* One bucket's growth. */
 struct record_bucket {
@@ -432,14 +434,25 @@ struct record_bucket {
 	__u32 count;
 };
 
-/* Growth of one latency histogram (workload, system call) since the last sweep. */
-struct record_syscall {
+/*
+ * What a latency is of: ranges, each of which belongs to one type of record (record_types.c in
+ * user/record/).
+ */
+enum operation {
+	OPERATION_SYSCALL = 0,   /* and the number of the system call */
+	OPERATIONS_MAX = 1 << 18 /* that a key has room for; see LATENCY_KEY */
+};
+
+/* Growth of one latency histogram (workload, operation) since the last sweep. */
+struct record_latency {
 	struct record record;
-	__u32 number; /* of the system call */
+	__u32 operation; /* from the first of its range, as 0 */
 	__u32 bucket_count;
 	__u64 sum_ns;
 	struct record_bucket buckets[]; /* bucket_count of them, ascending, none of them 0 */
 };
+
+/* --- system calls --- */
 
 struct record_syscall_error {
 	struct record record;

@@ -11,4 +11,5 @@
 #include "process/process.bpf.c"
 #include "syscall/syscall.bpf.c"
 #include "tcp/tcp.bpf.c"
+#include "core/latency.bpf.c"
 #include "core/workload.bpf.c"

@@ -8,7 +8,6 @@
 
 #include "record.h"
 
-#define SYSCALLS_MAX  512 /* numbers known to the tables; the highest on 6.18 is 469 */
 #define LATENCIES_MAX 8192
 #define SHARDS_MAX    4 /* copies of histograms, by CPU, on machines of many CPUs */
 
@@ -19,8 +18,8 @@ struct counters {
 };
 
 /*
- * Latency histogram of one system call of one workload, on the CPUs of one shard: which one says
- * `key`, which is 0 while nobody has it.
+ * Latency histogram of one operation of one workload, on the CPUs of one shard. `key` says which
+ * histogram it is, and is 0 while nobody has it.
  */
 struct latency {
 	__u32 key;
@@ -29,10 +28,11 @@ struct latency {
 	__u32 buckets[HISTOGRAM_BUCKETS];
 };
 
-#define LATENCY_KEY(workload, shard, number)                                                       \
-	(1U << 31 | (workload) * (SHARDS_MAX * SYSCALLS_MAX) + (shard)*SYSCALLS_MAX + (number))
-#define LATENCY_WORKLOAD(key) (((key) & ~(1U << 31)) / (SHARDS_MAX * SYSCALLS_MAX))
-#define LATENCY_NUMBER(key)   ((key) % SYSCALLS_MAX)
+#define LATENCY_KEY(workload, shard, operation)                                                    \
+	(1U << 31 |                                                                                \
+		(workload) * (SHARDS_MAX * OPERATIONS_MAX) + (shard)*OPERATIONS_MAX + (operation))
+#define LATENCY_WORKLOAD(key)  (((key) & ~(1U << 31)) / (SHARDS_MAX * OPERATIONS_MAX))
+#define LATENCY_OPERATION(key) ((key) % OPERATIONS_MAX)
 
 /*
  * Where the index of a histogram lies: in one of some places that begin with that of its key. There

@@ -8,41 +8,17 @@
  * and two array accesses: no hash, no lock. What a thread is doing lies in its own storage, so
  * nothing needs to be cleaned up when it dies inside a call.
  */
-#include "core/workload.bpf.h"
-
-#include "core/bucket.h"
+#include "core/latency.bpf.h"
 #include "core/share.bpf.h"
 #include "syscall/syscall_numbers.h"
 #include "core/table.h"
 #include "tcp/tcp_connect.bpf.h"
 
-const volatile __u32 shard_mask SETTING =
-	0; /* copies of the histograms, for machines of many CPUs */
 const volatile __u8 syscall_waits[SYSCALLS_MAX] SETTING = {}; /* enum syscall_wait */
 
 const volatile bool notes_accepts SETTING = false; /* somebody asks for it */
 
 __u64 slow_syscall_ns = 0; /* 0: off. Changes while running */
-
-/*
- * Histograms, 8 MiB of them; 0 is never given out. Free ones lie on a stack, so that those in use
- * stay close together and the daemon's sweep is short.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, LATENCIES_MAX);
-	__type(key, __u32);
-	__type(value, struct latency);
-} latencies SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK);
-	__uint(max_entries, LATENCIES_MAX);
-	__type(value, __u32);
-} latencies_free SEC(".maps");
-
-/* Index of the histogram of a key, or 0: see LATENCY_PLACE. */
-__u32 latency_places[LATENCY_PLACES] = {};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -66,89 +42,6 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 {
 	return HELD(on_syscall_enter(regs, number));
-}
-
-/* A free histogram, which is nobody's as long as no place has it; or 0. */
-static __always_inline __u32 latency_allot(__u32 key)
-{
-	struct latency *latency;
-	__u32 fresh;
-
-	if (bpf_map_pop_elem(&latencies_free, &fresh))
-		return 0;
-	latency = bpf_map_lookup_elem(&latencies, &fresh);
-	if (!latency)
-		return 0;
-	latency->key = key;
-	return fresh;
-}
-
-/* What lies at one of the places of a key; its histogram is `key`'s own, or another one's. */
-static __always_inline __u32 *latency_place(__u32 key, __u32 try)
-{
-	return &latency_places[(LATENCY_PLACE(key) + try) & (LATENCY_PLACES - 1)];
-}
-
-static __always_inline bool latency_is_of(__u32 which, __u32 key)
-{
-	struct latency *latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
-
-	return latency && latency->key == key;
-}
-
-/* Puts a histogram to the first place of its key that is free. Returns which one is there then. */
-__noinline __u32 latency_settle(__u32 key, __u32 fresh)
-{
-	__u32 there;
-
-	for (int i = 0; i < LATENCY_TRIES; i++) {
-		there = exchange_if(latency_place(key, i), 0, fresh);
-		if (!there)
-			return fresh;
-		if (latency_is_of(there, key))
-			return there; /* the other CPU's */
-	}
-	return 0;
-}
-
-/* The histogram of a key where it is not at the first place; 0: there is none. */
-__noinline __u32 latency_look(__u32 key)
-{
-	__u32 which;
-
-	for (int i = 0; i < LATENCY_TRIES; i++) {
-		which = *(volatile __u32 *)latency_place(key, i);
-		if (latency_is_of(which, key))
-			return which;
-	}
-	return 0;
-}
-
-/*
- * The histogram of a key, made if need be. Two CPUs may make it at once: the second finds its place
- * taken, and gives its own back. If they find different places, there are two, which are told one
- * by one and added up. It and the two above are global, so that the verifier goes through each
- * once.
- */
-__noinline __u32 latency_find(__u32 key)
-{
-	__u32 holder = shares.holder[workload_index(LATENCY_WORKLOAD(key))];
-	__u32 which = latency_look(key), fresh;
-	struct latency *latency;
-
-	if (which || !share_take(SHARE_LATENCIES, holder, SHARE_TIMES))
-		return which;
-	fresh = latency_allot(key);
-	which = fresh ? latency_settle(key, fresh) : 0;
-	if (which && which == fresh)
-		return fresh;
-	share_return(SHARE_LATENCIES, holder);
-	latency = fresh ? bpf_map_lookup_elem(&latencies, &fresh) : NULL;
-	if (latency) {
-		latency->key = 0;
-		bpf_map_push_elem(&latencies_free, &fresh, BPF_ANY);
-	}
-	return which;
 }
 
 static __noinline void error_count(__u32 workload, __u32 number, long result)
@@ -255,8 +148,7 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 	struct task_struct *task = task_current();
 	struct thread *thread = thread_find(task);
 	__u64 now = bpf_ktime_get_ns(), begin, duration;
-	__u32 number, key, which;
-	struct latency *latency;
+	__u32 number;
 
 	if (!thread || !thread->syscall_start_ns)
 		return 0; /* it began before Sonde, or its begin was counted as lost */
@@ -273,21 +165,10 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 	if ((number == NR_ACCEPT4 || number == NR_ACCEPT) && result >= 0 && notes_accepts)
 		accept_note(thread, SYSCALL_FD(regs), result, now);
 
-	key = LATENCY_KEY(thread->workload & (WORKLOADS_MAX - 1),
-		bpf_get_smp_processor_id() & shard_mask, number);
-	which = latency_places[LATENCY_PLACE(key)];
-	latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
-	if (!latency || latency->key != key) {
-		which = latency_find(key);
-		latency = which ? bpf_map_lookup_elem(&latencies, &which) : NULL;
-	}
-	if (!latency) {
+	if (!latency_add(thread->workload, OPERATION_SYSCALL + number, duration)) {
 		count(SOURCE_SYSCALL, OUTCOME_TABLE_FULL);
 		return 0;
 	}
-	__sync_fetch_and_add(&latency->sum_ns, duration);
-	__sync_fetch_and_add(&latency->buckets[histogram_bucket(duration)], 1);
-
 	if (result < 0 && result >= -4095) {
 		error_count(thread->workload, number, result);
 		if (number == NR_CONNECT && tells_tcp)

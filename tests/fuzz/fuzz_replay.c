@@ -40,7 +40,7 @@ union any_record {
 	struct record_tcp tcp;
 	struct record_exec exec;
 	struct record_exit exit;
-	struct record_syscall syscall;
+	struct record_latency latency;
 	struct record_syscall_error syscall_error;
 	struct record_slow_syscall slow_syscall;
 	unsigned char bytes[RECORD_SIZE_MAX];
@@ -67,11 +67,11 @@ static void mend_http(struct record_http *http)
 	END(http->traceparent);
 }
 
-static void mend_syscall(struct record_syscall *syscall)
+static void mend_latency(struct record_latency *latency)
 {
-	syscall->bucket_count %= 8;
-	for (__u32 i = 0; i < syscall->bucket_count; i++) {
-		struct record_bucket *bucket = &syscall->buckets[i];
+	latency->bucket_count %= 8;
+	for (__u32 i = 0; i < latency->bucket_count; i++) {
+		struct record_bucket *bucket = &latency->buckets[i];
 
 		bucket->index =
 			i * (HISTOGRAM_BUCKETS / 8) + bucket->index % (HISTOGRAM_BUCKETS / 8);
@@ -130,7 +130,7 @@ static void mend(union any_record *any)
 		any->exit.oom &= 1;
 		END(any->exit.comm);
 		break;
-	case RECORD_SYSCALL: mend_syscall(&any->syscall); break;
+	case RECORD_SYSCALL: mend_latency(&any->latency); break;
 	case RECORD_SYSCALL_ERROR:
 		any->syscall_error.error = any->syscall_error.error % 4095 + 1;
 		break;

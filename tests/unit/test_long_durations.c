@@ -87,10 +87,10 @@ static void take_request(uint64_t duration_ns)
 static void take_call(uint64_t duration_ns)
 {
 	union {
-		struct record_syscall calls;
-		char room[sizeof(struct record_syscall) + sizeof(struct record_bucket)];
+		struct record_latency calls;
+		char room[sizeof(struct record_latency) + sizeof(struct record_bucket)];
 	} record = {.calls = {.record = {.type = RECORD_SYSCALL, .workload = SHOP},
-			    .number = SYS_read,
+			    .operation = SYS_read,
 			    .sum_ns = duration_ns,
 			    .bucket_count = 1}};
 

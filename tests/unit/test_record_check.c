@@ -25,7 +25,7 @@ static union {
 	struct record_resolvers resolvers;
 	struct record_exec exec;
 	struct record_exit exit;
-	struct record_syscall syscall;
+	struct record_latency latency;
 	struct record_syscall_error syscall_error;
 	struct record_slow_syscall slow_syscall;
 	unsigned char bytes[RECORD_SIZE_MAX];
@@ -38,9 +38,9 @@ static void begin(enum record_type type)
 	if (type == RECORD_SYSCALL_ERROR)
 		any.syscall_error.error = 1;
 	if (type == RECORD_SYSCALL) {
-		any.syscall.bucket_count = SYSCALL_BUCKETS;
+		any.latency.bucket_count = SYSCALL_BUCKETS;
 		for (__u32 i = 0; i < SYSCALL_BUCKETS; i++)
-			any.syscall.buckets[i] = (struct record_bucket){.index = i, .count = 1};
+			any.latency.buckets[i] = (struct record_bucket){.index = i, .count = 1};
 	}
 }
 
@@ -59,7 +59,7 @@ static size_t least_size(enum record_type type)
 	case RECORD_FORK: return sizeof(struct record_fork);
 	case RECORD_EXIT: return sizeof(struct record_exit);
 	case RECORD_SYSCALL:
-		return sizeof(struct record_syscall) +
+		return sizeof(struct record_latency) +
 		       SYSCALL_BUCKETS * sizeof(struct record_bucket);
 	case RECORD_SYSCALL_ERROR: return sizeof(struct record_syscall_error);
 	case RECORD_SLOW_SYSCALL: return sizeof(struct record_slow_syscall);
@@ -182,11 +182,11 @@ static void test_lengths_fit_both_their_field_and_the_record(void **state)
 	assert_invalid();
 
 	begin(RECORD_SYSCALL);
-	any.syscall.bucket_count = HISTOGRAM_BUCKETS + 1;
+	any.latency.bucket_count = HISTOGRAM_BUCKETS + 1;
 	assert_invalid();
-	any.syscall.bucket_count = UINT32_MAX;
+	any.latency.bucket_count = UINT32_MAX;
 	assert_invalid();
-	any.syscall.bucket_count = 0;
+	any.latency.bucket_count = 0;
 	assert_valid();
 }
 
@@ -270,10 +270,10 @@ static void test_buckets_ascend_and_none_is_empty(void **state)
 {
 	(void)state;
 	assert_range(
-		RECORD_SYSCALL, syscall.buckets[2].index, HISTOGRAM_BUCKETS - 1, HISTOGRAM_BUCKETS);
-	assert_range(RECORD_SYSCALL, syscall.buckets[1].index, 1, 0);
-	assert_range(RECORD_SYSCALL, syscall.buckets[1].index, 1, 2);
-	assert_range(RECORD_SYSCALL, syscall.buckets[0].count, UINT32_MAX, 0);
+		RECORD_SYSCALL, latency.buckets[2].index, HISTOGRAM_BUCKETS - 1, HISTOGRAM_BUCKETS);
+	assert_range(RECORD_SYSCALL, latency.buckets[1].index, 1, 0);
+	assert_range(RECORD_SYSCALL, latency.buckets[1].index, 1, 2);
+	assert_range(RECORD_SYSCALL, latency.buckets[0].count, UINT32_MAX, 0);
 }
 
 /* In a block of exactly their size, so that a sanitizer sees any look beyond. */

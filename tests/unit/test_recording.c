@@ -35,7 +35,7 @@ union any_record {
 	struct record_dns dns;
 	struct record_exec exec;
 	struct record_exit exit;
-	struct record_syscall syscall;
+	struct record_latency latency;
 	unsigned char bytes[RECORD_SIZE_MAX];
 };
 
@@ -104,10 +104,10 @@ static size_t make_record(size_t i, union any_record *any)
 		return offsetof(struct record_exec, arguments) + 3;
 	case 4:
 		fill_header(&any->record, RECORD_SYSCALL);
-		any->syscall.bucket_count = 2;
-		any->syscall.buckets[0] = (struct record_bucket){.index = 3, .count = 1};
-		any->syscall.buckets[1] = (struct record_bucket){.index = 249, .count = 9};
-		return sizeof(any->syscall) + 2 * sizeof(struct record_bucket);
+		any->latency.bucket_count = 2;
+		any->latency.buckets[0] = (struct record_bucket){.index = 3, .count = 1};
+		any->latency.buckets[1] = (struct record_bucket){.index = 249, .count = 9};
+		return sizeof(any->latency) + 2 * sizeof(struct record_bucket);
 	case 5: fill_header(&any->record, RECORD_WORKLOAD_END); return sizeof(struct record);
 	case 6: /* the line, and behind it the name of an abstract Unix socket */
 		fill_header(&any->record, RECORD_HTTP);
@@ -329,9 +329,9 @@ static void test_longest_record_of_each_type_fits(void **state)
 	any.exec.arguments_length = ARGUMENTS_LEN;
 	recording_write(writer, &any.record, sizeof(any.exec));
 	make_record(4, &any);
-	any.syscall.bucket_count = HISTOGRAM_BUCKETS;
+	any.latency.bucket_count = HISTOGRAM_BUCKETS;
 	for (__u32 i = 0; i < HISTOGRAM_BUCKETS; i++)
-		any.syscall.buckets[i] = (struct record_bucket){.index = i, .count = ~0U};
+		any.latency.buckets[i] = (struct record_bucket){.index = i, .count = ~0U};
 	recording_write(writer, &any.record, sizeof(any));
 	assert_int_equal(recording_close(writer), 0);
 	assert_int_equal(recording_replay(path, count_records, counts, error), 0);

@@ -4,7 +4,7 @@
 
 #include "record/record_types.h"
 
-_Static_assert(RECORD_SIZE_MAX >= sizeof(struct record_syscall) +
+_Static_assert(RECORD_SIZE_MAX >= sizeof(struct record_latency) +
 					  HISTOGRAM_BUCKETS * sizeof(struct record_bucket) + 8,
 	"the largest is record_workload");
 

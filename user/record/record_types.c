@@ -116,19 +116,19 @@ static bool exit_is_valid(const void *record)
 	return end->signal <= SIGNAL_MAX && end->oom <= 1 && has_end(end->comm, COMM_LEN);
 }
 
-/* --- system calls --- */
+/* --- latencies --- */
 
-static size_t syscall_tail(const void *record)
+static size_t latency_tail(const void *record)
 {
-	return ((const struct record_syscall *)record)->bucket_count * sizeof(struct record_bucket);
+	return ((const struct record_latency *)record)->bucket_count * sizeof(struct record_bucket);
 }
 
-static bool syscall_is_valid(const void *record)
+static bool latency_is_valid(const void *record)
 {
-	const struct record_syscall *syscall = record;
+	const struct record_latency *latency = record;
 
-	for (__u32 i = 0; i < syscall->bucket_count; i++) {
-		const struct record_bucket *bucket = &syscall->buckets[i];
+	for (__u32 i = 0; i < latency->bucket_count; i++) {
+		const struct record_bucket *bucket = &latency->buckets[i];
 
 		if (bucket->count == 0 || bucket->index >= HISTOGRAM_BUCKETS ||
 			(i > 0 && bucket->index <= bucket[-1].index))
@@ -136,6 +136,8 @@ static bool syscall_is_valid(const void *record)
 	}
 	return true;
 }
+
+/* --- system calls --- */
 
 static bool syscall_error_is_valid(const void *record)
 {
@@ -155,6 +157,10 @@ static bool slow_syscall_is_valid(const void *record)
 #define ROW(NAME, SOURCE) [RECORD_##NAME] = {.name = #NAME, .source = (SOURCE)
 #define ALL_OF(OF)        .size = sizeof(struct OF)
 #define UP_TO(OF, MEMBER) .size = offsetof(struct OF, MEMBER)
+#define LATENCY_OF(FIRST, COUNT) \
+	UP_TO(record_latency, buckets), .is_valid = latency_is_valid, .tail = latency_tail, \
+	.tail_max = HISTOGRAM_BUCKETS * sizeof(struct record_bucket), \
+	.operation = (FIRST), .operations = (COUNT)
 
 const struct record_layout record_layouts[RECORD_TYPES] = {
 	ROW(WORKLOAD, SOURCE_WORKLOAD), ALL_OF(record_workload), .is_valid = workload_is_valid},
@@ -183,8 +189,7 @@ const struct record_layout record_layouts[RECORD_TYPES] = {
 	ROW(FORK, SOURCE_PROCESS), ALL_OF(record_fork)},
 	ROW(EXIT, SOURCE_PROCESS), ALL_OF(record_exit), .is_valid = exit_is_valid},
 
-	ROW(SYSCALL, SOURCE_SYSCALL), UP_TO(record_syscall, buckets), .is_valid = syscall_is_valid,
-	 .tail = syscall_tail, .tail_max = HISTOGRAM_BUCKETS * sizeof(struct record_bucket)},
+	ROW(SYSCALL, SOURCE_SYSCALL), LATENCY_OF(OPERATION_SYSCALL, SYSCALLS_MAX)},
 	ROW(SYSCALL_ERROR, SOURCE_SYSCALL), ALL_OF(record_syscall_error),
 	 .is_valid = syscall_error_is_valid},
 	ROW(SLOW_SYSCALL, SOURCE_SLOW_SYSCALL), ALL_OF(record_slow_syscall),
@@ -195,4 +200,14 @@ const struct record_layout record_layouts[RECORD_TYPES] = {
 const struct record_layout *record_layout(unsigned type)
 {
 	return type < RECORD_TYPES && record_layouts[type].name ? &record_layouts[type] : NULL;
+}
+
+enum record_type record_of_operation(unsigned operation)
+{
+	enum record_type type = 0;
+
+	while (type < RECORD_TYPES &&
+		operation - record_layouts[type].operation >= record_layouts[type].operations)
+		type++;
+	return type;
 }

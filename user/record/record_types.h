@@ -23,6 +23,9 @@ struct record_layout {
 	/* Whether text ends and enums and indices are in range, called only when all of the record
 	 * is there. NULL: any values are possible. */
 	bool (*is_valid)(const void *record);
+	/* Of a struct record_latency: the operations that it is for, which no other type is for. */
+	unsigned operation; /* the first, of enum operation */
+	unsigned operations;
 };
 
 /* By enum record_type; number 0 is no type, and its row is empty. */
@@ -30,5 +33,8 @@ extern const struct record_layout record_layouts[RECORD_TYPES];
 
 /* NULL: no record has this type. */
 const struct record_layout *record_layout(unsigned type);
+
+/* The type of record that an operation's latencies become; RECORD_TYPES: there is none. */
+enum record_type record_of_operation(unsigned operation);
 
 #endif

@@ -47,12 +47,12 @@ static void syscall_tick(void *context, const struct record_clock *clock)
 
 static void take_syscall(void *context, const struct record *taken, const struct service *service)
 {
-	const struct record_syscall *record = (const void *)taken;
+	const struct record_latency *record = (const void *)taken;
 	struct syscall_source *self = context;
 	char room[SYSCALL_TEXT_LEN];
 
 	metric_merge(SERIES(self->families, FAMILY_SYSCALL, service->name,
-			     syscall_text(record->number, room)),
+			     syscall_text(record->operation, room)),
 		record->buckets, record->bucket_count, record->sum_ns);
 }
 

@@ -16,6 +16,7 @@
 #include "kernel/load/programs.h"
 #include "kernel/load/skeleton.h"
 #include "kernel/sweep/shares.h"
+#include "record/record_types.h"
 #include "record/sources.h"
 
 /* Entries that one system call reads: 64 KiB of histograms. */
@@ -55,7 +56,7 @@ struct tables {
 	struct told told[LATENCIES_MAX];
 	struct error_told *errors;
 	__u64 events_told[SOURCES][OUTCOMES];
-	__u64 latencies_delivered; /* system calls in the histograms, since the last sweep */
+	__u64 latencies_delivered[SOURCES]; /* durations in the histograms, since the last sweep */
 	__u64 ring_peak;
 	__u64 swept_ns;
 	struct counters *counters; /* room for one of each CPU */
@@ -107,20 +108,25 @@ void tables_free(struct tables *tables)
 	free(tables);
 }
 
-/* --- system calls --- */
+/* --- latencies --- */
 
 /* Tells what a histogram grew by. Its counters are 32 bits wide and wrap; a sweep is sooner. */
 static void latency_tell(struct tables *tables, __u32 slot, const struct latency *latency)
 {
 	static union { /* one record at a time, on the main thread */
-		struct record_syscall record;
-		char room[sizeof(struct record_syscall) +
+		struct record_latency record;
+		char room[sizeof(struct record_latency) +
 			  HISTOGRAM_BUCKETS * sizeof(struct record_bucket)];
 	} out;
-	struct record_syscall *record = &out.record;
+	struct record_latency *record = &out.record;
+	__u32 operation = LATENCY_OPERATION(latency->key);
+	const enum record_type type = record_of_operation(operation);
+	const struct record_layout *layout = record_layout(type);
 	struct latency *told = tables->told[slot].latency;
 	__u64 now = clock_monotonic_ns();
 
+	if (!layout)
+		return; /* no probe of ours counts such */
 	if (!told) {
 		told = tables->told[slot].latency = calloc(1, sizeof(*told));
 		if (!told)
@@ -134,14 +140,14 @@ static void latency_tell(struct tables *tables, __u32 slot, const struct latency
 		if (!grown)
 			continue;
 		record->buckets[record->bucket_count++] = (struct record_bucket){index, grown};
-		tables->latencies_delivered += grown;
+		tables->latencies_delivered[layout->source] += grown;
 	}
 	if (!record->bucket_count)
 		return;
 	tables->told[slot].grown_ns = now;
 	record->record = (struct record){
-		.type = RECORD_SYSCALL, .workload = LATENCY_WORKLOAD(latency->key), .time_ns = now};
-	record->number = LATENCY_NUMBER(latency->key);
+		.type = (__u16)type, .workload = LATENCY_WORKLOAD(latency->key), .time_ns = now};
+	record->operation = operation - layout->operation;
 	record->sum_ns = latency->sum_ns - told->sum_ns;
 	*told = *latency;
 	tables->sink(tables->context, &record->record,
@@ -236,6 +242,8 @@ static void latencies_sweep(struct tables *tables)
 			break; /* that was the last of them */
 	}
 }
+
+/* --- errors of system calls --- */
 
 static void error_tell(struct tables *tables, const struct error_key *key, __u64 count)
 {
@@ -360,13 +368,13 @@ static void events_sweep(struct tables *tables)
 	}
 	recursion_add(tables, &sum);
 	for (int s = 0; s < SOURCES; s++) {
+		events_tell(tables, s, OUTCOME_DELIVERED, tables->latencies_delivered[s]);
+		tables->latencies_delivered[s] = 0;
 		for (int o = 0; o < OUTCOMES; o++) {
 			events_tell(tables, s, o, sum.count[s][o] - tables->events_told[s][o]);
 			tables->events_told[s][o] = sum.count[s][o];
 		}
 	}
-	events_tell(tables, SOURCE_SYSCALL, OUTCOME_DELIVERED, tables->latencies_delivered);
-	tables->latencies_delivered = 0;
 }
 
 bool tables_are_short(const struct tables *tables)
