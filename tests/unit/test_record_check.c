@@ -10,8 +10,9 @@
 #include <string.h>
 
 #include "record/record_check.h"
+#include "record/record_types.h"
 
-#define SYSCALL_BUCKETS 3
+#define LATENCY_BUCKETS 3
 
 /* A record that nothing is wrong with, which each test then spoils in one place. */
 static union {
@@ -31,15 +32,22 @@ static union {
 	unsigned char bytes[RECORD_SIZE_MAX];
 } any;
 
+static bool is_latency(unsigned type)
+{
+	const struct record_layout *layout = record_layout(type);
+
+	return layout && layout->operations;
+}
+
 static void begin(enum record_type type)
 {
 	memset(&any, 0, sizeof(any));
 	any.record.type = (__u16)type;
 	if (type == RECORD_SYSCALL_ERROR)
 		any.syscall_error.error = 1;
-	if (type == RECORD_SYSCALL) {
-		any.latency.bucket_count = SYSCALL_BUCKETS;
-		for (__u32 i = 0; i < SYSCALL_BUCKETS; i++)
+	if (is_latency(type)) {
+		any.latency.bucket_count = LATENCY_BUCKETS;
+		for (__u32 i = 0; i < LATENCY_BUCKETS; i++)
 			any.latency.buckets[i] = (struct record_bucket){.index = i, .count = 1};
 	}
 }
@@ -47,7 +55,10 @@ static void begin(enum record_type type)
 /* Without what varies, but for the buckets. */
 static size_t least_size(enum record_type type)
 {
-	switch (type) {
+	if (is_latency(type))
+		return sizeof(struct record_latency) +
+		       LATENCY_BUCKETS * sizeof(struct record_bucket);
+	switch ((int)type) {
 	case RECORD_WORKLOAD: return sizeof(struct record_workload);
 	case RECORD_WORKLOAD_END:
 	case RECORD_WORKLOAD_IDLE: return sizeof(struct record);
@@ -58,9 +69,6 @@ static size_t least_size(enum record_type type)
 	case RECORD_EXEC: return offsetof(struct record_exec, arguments);
 	case RECORD_FORK: return sizeof(struct record_fork);
 	case RECORD_EXIT: return sizeof(struct record_exit);
-	case RECORD_SYSCALL:
-		return sizeof(struct record_latency) +
-		       SYSCALL_BUCKETS * sizeof(struct record_bucket);
 	case RECORD_SYSCALL_ERROR: return sizeof(struct record_syscall_error);
 	case RECORD_SLOW_SYSCALL: return sizeof(struct record_slow_syscall);
 	case RECORD_TCP_LISTENER: return sizeof(struct record_tcp_listener);
@@ -69,9 +77,8 @@ static size_t least_size(enum record_type type)
 	case RECORD_HTTP_ACTIVE: return sizeof(struct record_http_active);
 	case RECORD_DNS: return offsetof(struct record_dns, bytes);
 	case RECORD_RESOLVERS: return sizeof(struct record_resolvers);
-	case RECORD_TYPES: break;
+	default: return 0;
 	}
-	return 0;
 }
 
 static void assert_valid(void)

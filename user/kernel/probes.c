@@ -30,6 +30,7 @@
 #include "kernel/sweep/rings.h"
 #include "kernel/sweep/tables.h"
 #include "kernel/sweep/workloads.h"
+#include "record/record_types.h"
 
 /* Rounds of draining before numbers are taken back, each of which is bounded. */
 #define DRAINS_MAX 16
@@ -121,6 +122,16 @@ static void programs_apply(struct probes *probes)
 		programs_has_source(&probes->programs, SOURCE_TCP);
 }
 
+/* Whether a source runs that counts latencies. */
+static bool has_latencies(const struct programs *programs)
+{
+	for (unsigned type = 0; type < RECORD_TYPES; type++)
+		if (record_layouts[type].operations &&
+			programs_has_source(programs, record_layouts[type].source))
+			return true;
+	return false;
+}
+
 static uint32_t shards_plan(void)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -147,8 +158,7 @@ static int tables_plan(struct probes *probes, const struct probes_options *optio
 	skeleton->data->workload_generation = 1;
 	skeleton->bss->slow_syscall_ns = options->slow_syscall_ns;
 	skeleton->bss->long_request_ns = options->long_request_ns;
-	if (!programs_has_source(&probes->programs,
-		    SOURCE_SYSCALL)) /* tables that nobody counts in take no memory */
+	if (!has_latencies(&probes->programs)) /* tables that nobody counts in take no memory */
 		return bpf_map__set_max_entries(skeleton->maps.latencies, 1);
 	return 0;
 }
