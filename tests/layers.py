@@ -15,11 +15,11 @@ LAYERS = """
     kernel/sweep
     kernel
     identity
+    protocol
     protocol/http
     protocol/dns
     telemetry/metrics
-    telemetry/spans
-    telemetry/dns
+    telemetry/exchange
     telemetry/tcp
     telemetry/http
     telemetry/syscall

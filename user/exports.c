@@ -21,9 +21,9 @@ static bool differs(const char *a, const char *b)
 
 /* --- OTLP, and spans --- */
 
-static void take_span(void *context, const struct span *span)
+static void take_span(void *context, const struct exchange *exchange)
 {
-	otlp_export(context, span);
+	otlp_export(context, exchange);
 }
 
 static int otlp_begin(struct otlp **otlp, const struct otlp_signal *signal,

@@ -11,44 +11,51 @@
 #include "base/clock.h"
 #include "export/otlp/otlp_encode.h"
 #include "export/otlp/otlp_messages.pb-c.h"
+#include "protocol/http/http_exchange.h"
 
 #define SPANS  400 /* a full batch */
 #define ROUNDS 201
 
 static const struct otlp_about about = {.host_name = "node-1", .version = "0.1.0"};
 
-static void spans_make(struct span *spans, const struct service *service)
+static void spans_make(struct exchange *spans, const struct service *service)
 {
 	static char paths[SPANS][32];
 
 	for (int i = 0; i < SPANS; i++) {
+		enum exchange_role role = i % 2 ? EXCHANGE_CLIENT : EXCHANGE_SERVER;
+		const struct exchange_end local = {"10.0.0.5", 8080}, peer = {"10.0.0.7", 54321};
+
 		snprintf(paths[i], sizeof(paths[i]), "/orders/%d", 100000 + i);
-		spans[i] = (struct span){
-			.trace_id = {(uint8_t)i, 1},
-			.span_id = {(uint8_t)i, 2},
-			.trace_flags = 1,
-			.role = i % 2 ? HTTP_CLIENT : HTTP_SERVER,
-			.start_unix_ns = 1700000000123456789,
-			.end_unix_ns = 1700000000223456790,
+		spans[i] = (struct exchange){
+			.protocol = &http_protocol,
 			.service = service,
+			.role = role,
 			.pid = 4321,
 			.tid = 4321,
-			.method = "GET",
-			.route = "/orders/{id}",
-			.path = paths[i],
-			.protocol_version = "1.1",
-			.status = 200,
-			.response_body_bytes = 612,
-			.local_address = "10.0.0.5",
-			.remote_address = "10.0.0.7",
-			.local_port = 8080,
-			.remote_port = 54321,
+			.start_ns = 1700000000123456789,
 			.time_to_first_byte_ns = 2500000,
+			.duration_ns = 100000001,
+			.operation = "GET",
+			.target = "/orders/{id}",
+			.status = "200",
+			.server = peer,
+			.trace = {.trace_id = {(uint8_t)i, 1},
+				.span_id = {(uint8_t)i, 2},
+				.flags = 1},
+			.local = local,
+			.peer = peer,
+			.texts = {[HTTP_TEXT_PATH] = paths[i],
+				[HTTP_TEXT_VERSION] = "1.1",
+				[HTTP_TEXT_CLIENT] = peer.address},
+			.numbers = {[HTTP_NUMBER_STATUS] = 200,
+				[HTTP_NUMBER_RESPONSE_BODY] = 612,
+				[HTTP_NUMBER_CLIENT_PORT] = peer.port},
 		};
 	}
 }
 
-static double encode_ns(const struct span *spans, bool compressed, size_t *size)
+static double encode_ns(const struct exchange *spans, bool compressed, size_t *size)
 {
 	uint64_t begin = clock_monotonic_ns();
 	struct otlp_body body;
@@ -87,7 +94,7 @@ static double median(double *values)
 
 int main(void)
 {
-	static struct span spans[SPANS];
+	static struct exchange spans[SPANS];
 	static double plain[ROUNDS], gzipped[ROUNDS], reference[ROUNDS];
 	const struct service service = {.name = "orders", .executable = "python3.11"};
 	size_t plain_size, gzipped_size;

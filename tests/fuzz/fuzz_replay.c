@@ -141,7 +141,7 @@ static void mend(union any_record *any)
 
 /* --- what is shown --- */
 
-static void show_span(void *context, const struct span *span)
+static void show_span(void *context, const struct exchange *span)
 {
 	static const struct otlp_about about = {.host_name = "host", .version = "1"};
 	struct otlp_body body;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "protocol/http/http_exchange.h"
 
 #define WATCHDOG_SECONDS 120 /* for all tests of a program; they take a few seconds */
 
@@ -79,13 +80,14 @@ void pair_close(struct pair *pair)
 void pair_export(struct pair *pair, size_t spans)
 {
 	char path[32];
-	struct span span = {
-		.role = HTTP_SERVER,
+	struct exchange span = {
+		.protocol = &http_protocol,
 		.service = &pair_service,
-		.method = "GET",
-		.path = path,
-		.protocol_version = "1.1",
-		.status = 200,
+		.role = EXCHANGE_SERVER,
+		.operation = "GET",
+		.status = "200",
+		.texts = {[HTTP_TEXT_PATH] = path, [HTTP_TEXT_VERSION] = "1.1"},
+		.numbers = {[HTTP_NUMBER_STATUS] = 200},
 	};
 
 	for (size_t i = 0; i < spans; i++) {

@@ -10,6 +10,7 @@
 
 #include "export/otlp/otlp.h"
 #include "otlp_pair.h"
+#include "protocol/http/http_exchange.h"
 
 /* --- a backend that is away --- */
 
@@ -86,7 +87,10 @@ static void test_a_span_larger_than_a_batch_is_dropped_alone(void **state)
 	struct pair pair;
 	struct otlp_counters counters;
 	char path[4096];
-	struct span span = {.service = &pair_service, .method = "GET", .path = path};
+	struct exchange span = {.protocol = &http_protocol,
+		.service = &pair_service,
+		.operation = "GET",
+		.texts = {[HTTP_TEXT_PATH] = path}};
 
 	(void)state;
 	memset(path, 'x', sizeof(path) - 1);

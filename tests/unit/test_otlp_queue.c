@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "export/otlp/otlp_queue.h"
+#include "protocol/http/http_exchange.h"
 
 #define QUEUE_BYTES (256 * 1024)
 
@@ -20,7 +21,7 @@ struct sample {
 	char path[300];
 	char query[64];
 	char socket_path[64];
-	struct span span;
+	struct exchange span;
 };
 
 static void sample_make(struct sample *sample, const struct service *service, uint32_t number)
@@ -30,38 +31,33 @@ static void sample_make(struct sample *sample, const struct service *service, ui
 	snprintf(sample->path, sizeof(sample->path), "/%0*u", length, number);
 	snprintf(sample->query, sizeof(sample->query), "number=%u", number);
 	snprintf(sample->socket_path, sizeof(sample->socket_path), "/run/%u.sock", number);
-	sample->span = (struct span){
+	sample->span = (struct exchange){
 		.service = service,
 		.tid = number,
-		.method = "GET",
-		.path = sample->path,
-		.query = number % 2 ? sample->query : NULL,
-		.protocol_version = "1.1",
-		.local_address = "10.0.0.5",
-		.socket_path = number % 3 ? NULL : sample->socket_path,
+		.operation = "GET",
+		.local = {"10.0.0.5", 80},
+		.texts = {[HTTP_TEXT_PATH] = sample->path,
+			[HTTP_TEXT_QUERY] = number % 2 ? sample->query : NULL,
+			[HTTP_TEXT_SOCKET_PATH] = number % 3 ? NULL : sample->socket_path,
+			[HTTP_TEXT_CLIENT] = "192.0.2.7"},
 	};
 }
 
-static void assert_is_sample(const struct span *span, const char *service, uint32_t number)
+static void assert_is_sample(const struct exchange *span, const char *service, uint32_t number)
 {
 	struct sample expected;
 
 	sample_make(&expected, NULL, number);
 	assert_int_equal(span->tid, number);
 	assert_string_equal(span->service->name, service);
-	assert_string_equal(span->method, "GET");
-	assert_string_equal(span->path, expected.path);
-	if (expected.span.query)
-		assert_string_equal(span->query, expected.query);
-	else
-		assert_null(span->query);
-	if (expected.span.socket_path)
-		assert_string_equal(span->socket_path, expected.socket_path);
-	else
-		assert_null(span->socket_path);
-	assert_null(span->route);
-	assert_string_equal(span->protocol_version, "1.1");
-	assert_string_equal(span->local_address, "10.0.0.5");
+	assert_string_equal(span->operation, "GET");
+	assert_null(span->target);
+	assert_string_equal(span->local.address, "10.0.0.5");
+	for (int i = 0; i < EXCHANGE_TEXTS; i++)
+		if (expected.span.texts[i])
+			assert_string_equal(span->texts[i], expected.span.texts[i]);
+		else
+			assert_null(span->texts[i]);
 }
 
 static void release(struct otlp_queue *queue, struct otlp_batch *batch)
@@ -95,8 +91,8 @@ static void test_a_full_queue_stays_within_its_bytes_and_keeps_the_oldest(void *
 		assert_true(added >= 8);
 		while ((batch = otlp_queue_take(&queue, true))) {
 			for (size_t j = 0; j < batch->count; j++)
-				assert_is_sample(
-					&((const struct span *)batch->items)[j], "shop", taken++);
+				assert_is_sample(&((const struct exchange *)batch->items)[j],
+					"shop", taken++);
 			release(&queue, batch);
 		}
 		assert_int_equal(taken, added);
@@ -175,7 +171,7 @@ static void test_spans_of_a_service_share_one_copy_of_it(void **state)
 	}
 	batch = otlp_queue_take(&queue, true);
 	assert_int_equal(batch->count, 20);
-	const struct span *spans = (const struct span *)batch->items;
+	const struct exchange *spans = (const struct exchange *)batch->items;
 	for (uint32_t i = 0; i < 20; i++) {
 		assert_is_sample(&spans[i], services[i % 2].name, i);
 		assert_ptr_equal(spans[i].service, spans[i % 2].service);
@@ -201,8 +197,8 @@ static void test_another_service_at_the_same_address_is_told_apart(void **state)
 	service = (struct service){.name = "gone"};
 
 	batch = otlp_queue_take(&queue, true);
-	assert_is_sample(&((const struct span *)batch->items)[0], "shop", 0);
-	assert_is_sample(&((const struct span *)batch->items)[1], "bank", 1);
+	assert_is_sample(&((const struct exchange *)batch->items)[0], "shop", 0);
+	assert_is_sample(&((const struct exchange *)batch->items)[1], "bank", 1);
 	release(&queue, batch);
 }
 

@@ -16,7 +16,7 @@
 #include "base/address.h"
 #include "base/limit.h"
 #include "base/log.h"
-#include "record/record_check.h"
+#include "protocol/http/http_exchange.h"
 #include "record/record_check.h"
 #include "series_listing.h"
 #include "telemetry/http/route.h"
@@ -35,22 +35,31 @@ static struct telemetry *telemetry;
 
 static struct {
 	size_t count;
-	struct span span; /* the last, with these strings of it kept */
-	char path[HTTP_LINE_LEN + 1];
-	char socket_path[UNIX_PATH_LEN + 1];
-	char client_address[ADDRESS_TEXT_LEN];
+	struct exchange span; /* the last, with its strings kept here */
+	char strings[EXCHANGE_STRINGS][HTTP_LINE_LEN + 1];
 } spans;
 
-static void keep_span(void *context, const struct span *span)
+static void keep_span(void *context, const struct exchange *span)
 {
 	(void)context;
 	spans.count++;
 	spans.span = *span;
-	strcpy(spans.path, span->path);
-	if (span->socket_path)
-		strcpy(spans.socket_path, span->socket_path);
-	if (span->client_address)
-		strcpy(spans.client_address, span->client_address);
+	for (size_t i = 0; i < EXCHANGE_STRINGS; i++) {
+		const char **string = (const char **)((char *)&spans.span + exchange_strings[i]);
+
+		if (*string)
+			*string = strcpy(spans.strings[i], *string);
+	}
+}
+
+static const char *span_text(enum http_text place)
+{
+	return spans.span.texts[place];
+}
+
+static uint64_t span_number(enum http_number place)
+{
+	return spans.span.numbers[place];
 }
 
 /* All series that there are. */
@@ -240,9 +249,9 @@ static void test_a_served_request_has_each_time_that_is_known(void **state)
 		      "sonde_http_server_accept_duration_seconds{shop} 1 400000\n");
 	assert_int_equal(spans.count, 1);
 	assert_int_equal(spans.span.time_to_first_byte_ns, 15 * MILLISECOND);
-	assert_int_equal(spans.span.queue_ns, 30 * MICROSECOND);
-	assert_int_equal(spans.span.setup_ns, 400 * MICROSECOND);
-	assert_null(spans.span.socket_path);
+	assert_int_equal(span_number(HTTP_NUMBER_QUEUE_NS), 30 * MICROSECOND);
+	assert_int_equal(span_number(HTTP_NUMBER_SETUP_NS), 400 * MICROSECOND);
+	assert_null(span_text(HTTP_TEXT_SOCKET_PATH));
 }
 
 static void test_a_made_request_has_each_time_that_is_known(void **state)
@@ -256,7 +265,7 @@ static void test_a_made_request_has_each_time_that_is_known(void **state)
 		"http_client_request_duration_seconds{shop,GET,200,/a,,10.0.0.2,50000} 1 20000000\n"
 		"sonde_http_client_time_to_first_byte_seconds{shop,GET,10.0.0.2,50000} 1 15000000\n"
 		"sonde_http_client_connect_duration_seconds{shop,10.0.0.2,50000} 1 500000\n");
-	assert_int_equal(spans.span.setup_ns, 500 * MICROSECOND);
+	assert_int_equal(span_number(HTTP_NUMBER_SETUP_NS), 500 * MICROSECOND);
 }
 
 static void allow_hosts(uint64_t count)
@@ -286,8 +295,8 @@ static void assert_server(const char *line, const char *host, const char *addres
 		address, port, address, port,
 		is_truncated ? "sonde_http_truncated_requests_total{shop} 1\n" : "");
 	assert_series(expected);
-	assert_int_equal(spans.span.server_host != NULL, strcmp(address, "10.0.0.2") != 0);
-	assert_string_equal(spans.span.remote_address, "10.0.0.2");
+	assert_string_equal(spans.span.server.address, address);
+	assert_string_equal(spans.span.peer.address, "10.0.0.2");
 }
 
 static void test_the_server_is_the_host_that_is_asked(void **state)
@@ -338,9 +347,9 @@ static void test_the_client_is_whom_a_proxy_names(void **state)
 	request.http.flags |= HTTP_PROXIED;
 	put_behind_line(&request, &origin, sizeof(origin));
 	take_request(&request);
-	assert_string_equal(spans.client_address, "10.0.0.9");
-	assert_int_equal(spans.span.client_port, 40001);
-	assert_string_equal(spans.span.remote_address, "10.0.0.2");
+	assert_string_equal(span_text(HTTP_TEXT_CLIENT), "10.0.0.9");
+	assert_int_equal(span_number(HTTP_NUMBER_CLIENT_PORT), 40001);
+	assert_string_equal(spans.span.peer.address, "10.0.0.2");
 }
 
 static void test_a_request_whose_end_nobody_saw_counts_apart(void **state)
@@ -352,7 +361,7 @@ static void test_a_request_whose_end_nobody_saw_counts_apart(void **state)
 	take_request(&request);
 	assert_series("sonde_http_server_time_to_first_byte_seconds{shop,GET,/a} 1 15000000\n"
 		      "sonde_http_untimed_requests_total{shop} 1\n");
-	assert_int_equal(spans.span.end, HTTP_END_UNKNOWN);
+	assert_string_equal(span_text(HTTP_TEXT_END), "unknown");
 }
 
 static void test_the_servers_that_are_asked_most_have_names_and_the_rest_share_one(void **state)
@@ -378,7 +387,7 @@ static void test_the_servers_that_are_asked_most_have_names_and_the_rest_share_o
 	assert_non_null(strstr(listing, "{shop,GET,200,/a,,10.0.0.2,1001} 1 "));
 	assert_non_null(strstr(listing, "{shop,GET,200,/a,,10.0.0.2,5000} 2 "));
 	assert_non_null(strstr(listing, "{shop,GET,200,/a,,_other,} 2902 "));
-	assert_int_equal(spans.span.remote_port, 5000);
+	assert_int_equal(spans.span.peer.port, 5000);
 	assert_true(limit_count(LIMIT_SERVERS) >= 2902);
 }
 
@@ -422,10 +431,10 @@ static void test_a_unix_client_names_the_socket_it_was_connected_to(void **state
 		"http_client_request_duration_seconds{shop,GET,200,/a,,/run/app.sock,} 1 20000000\n"
 		"sonde_http_client_time_to_first_byte_seconds{shop,GET,/run/app.sock,} 1 "
 		"15000000\n");
-	assert_string_equal(spans.socket_path, "/run/app.sock");
-	assert_string_equal(spans.path, "/a");
-	assert_string_equal(spans.span.remote_address, "");
-	assert_string_equal(spans.span.local_address, "");
+	assert_string_equal(span_text(HTTP_TEXT_SOCKET_PATH), "/run/app.sock");
+	assert_string_equal(span_text(HTTP_TEXT_PATH), "/a");
+	assert_null(spans.span.peer.address);
+	assert_null(spans.span.local.address);
 }
 
 static void test_a_unix_server_has_its_path_on_the_span(void **state)
@@ -437,17 +446,16 @@ static void test_a_unix_server_has_its_path_on_the_span(void **state)
 	take_request(&request);
 	assert_series("http_server_request_duration_seconds{shop,GET,200,/a,} 1 20000000\n"
 		      "sonde_http_server_time_to_first_byte_seconds{shop,GET,/a} 1 15000000\n");
-	assert_string_equal(spans.socket_path, "/run/app.sock");
+	assert_string_equal(span_text(HTTP_TEXT_SOCKET_PATH), "/run/app.sock");
 }
 
 static void assert_shown_as(const char *path, size_t length, const char *expected)
 {
 	struct request request = request_of(HTTP_CLIENT, "GET /a HTTP/1.1");
 
-	memset(spans.socket_path, 'x', sizeof(spans.socket_path));
 	put_on_unix_socket(&request, path, length);
 	take_request(&request);
-	assert_string_equal(spans.socket_path, expected);
+	assert_string_equal(span_text(HTTP_TEXT_SOCKET_PATH), expected);
 }
 
 static void test_any_path_of_a_unix_socket_becomes_safe_text(void **state)
@@ -599,7 +607,7 @@ static void test_a_route_that_is_folded_is_told_and_counted(void **state)
 	take_request(&request);
 	assert_non_null(strstr(captured_log(), "\"limit\":\"routes\",\"for\":\"shop\""));
 	assert_int_equal(limit_count(LIMIT_ROUTES), met + 2);
-	assert_string_equal(spans.span.route, ROUTE_FOLDED);
+	assert_string_equal(spans.span.target, ROUTE_FOLDED);
 }
 
 static void test_a_path_that_is_not_found_teaches_nothing(void **state)
@@ -609,13 +617,13 @@ static void test_a_path_that_is_not_found_teaches_nothing(void **state)
 	(void)state;
 	request.http.status = 404;
 	take_request(&request);
-	assert_string_equal(spans.span.route, ROUTE_FOLDED);
+	assert_string_equal(spans.span.target, ROUTE_FOLDED);
 	request.http.status = 200;
 	take_request(&request);
-	assert_string_equal(spans.span.route, "/users/{id}");
+	assert_string_equal(spans.span.target, "/users/{id}");
 	request.http.status = 404;
 	take_request(&request);
-	assert_string_equal(spans.span.route, "/users/{id}");
+	assert_string_equal(spans.span.target, "/users/{id}");
 }
 
 /* --- requests that are open for long --- */

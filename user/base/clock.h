@@ -28,4 +28,9 @@ static inline uint64_t clock_tick_ns(void)
 	return clock_getres(CLOCK_MONOTONIC_COARSE, &tick) ? 0 : (uint64_t)tick.tv_nsec;
 }
 
+#define CLOCK_TEXT_LEN 40
+
+/* A time of the wall clock, since 1970, by RFC 3339: in UTC, with nanoseconds. */
+void clock_text(char text[CLOCK_TEXT_LEN], uint64_t unix_ns);
+
 #endif

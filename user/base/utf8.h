@@ -10,12 +10,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * The character at `text`, of which `length` bytes may be read: its code point in *code and its
  * length (1 … 4), or 0 when these bytes are not UTF-8 (overlong, a surrogate, cut off, none left).
  */
 size_t utf8_decode(const char *text, size_t length, uint32_t *code);
+
+/* How many bytes at the beginning are ASCII, which nearly all text is. */
+static inline size_t utf8_ascii_length(const char *text, size_t length)
+{
+	uint64_t word;
+	size_t i = 0;
+
+	for (; i + sizeof(word) <= length; i += sizeof(word)) {
+		memcpy(&word, text + i, sizeof(word));
+		if (word & 0x8080808080808080)
+			break;
+	}
+	while (i < length && !(text[i] & 0x80))
+		i++;
+	return i;
+}
 
 /*
  * May this character be shown as it is? Not so controls, what cannot be seen or turns a line around

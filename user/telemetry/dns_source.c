@@ -3,38 +3,42 @@
 #include <stdlib.h>
 
 #include "base/limit.h"
+#include "protocol/dns/dns_exchange.h"
 #include "record/sources.h"
-#include "telemetry/dns/dns_telemetry.h"
-#include "telemetry/metrics/families.h"
 #include "telemetry/telemetry_source.h"
 
 struct dns_source {
 	struct telemetry_ground *ground;
-	struct metric_family *const *families;
 	struct dns_lookups *lookups;
 	bool makes_spans;
+};
+
+static const struct exchange_measure measures[] = {
+	{.family = FAMILY_DNS_LOOKUP,
+		.roles = EXCHANGE_BY_CLIENT,
+		.figure = EXCHANGE_DURATION,
+		.labels = {EXCHANGE_OPERATION, EXCHANGE_STATUS}},
+	{.family = FAMILY_DNS_FAILED,
+		.roles = EXCHANGE_BY_CLIENT,
+		.figure = EXCHANGE_FAILED,
+		.labels = {EXCHANGE_OPERATION, EXCHANGE_STATUS}},
+};
+
+static const struct exchange_measures dns_measures = {
+	.rows = measures,
+	.count = sizeof(measures) / sizeof(measures[0]),
 };
 
 static void take_lookup(void *context, const struct dns_lookup *lookup)
 {
 	struct dns_source *self = context;
 	const struct telemetry_ground *ground = self->ground;
-	const struct service *service = identity_service(ground->identity, lookup->workload);
-	const char *type = dns_type_name(lookup->question->type);
-	const char *code = dns_lookup_code(lookup);
+	struct dns_exchange dns;
 
-	if (lookup->answer)
-		metric_record(SERIES(self->families, FAMILY_DNS_LOOKUP, service->name, type, code),
-			lookup->end_ns - lookup->start_ns);
-	if (dns_lookup_failed(lookup))
-		metric_add(SERIES(self->families, FAMILY_DNS_FAILED, service->name, type, code), 1);
-	if (ground->spans && self->makes_spans) {
-		struct dns_span_room room;
-		struct span span;
-
-		dns_span_make(&span, &room, lookup, service, ground->realtime_offset_ns);
-		ground->spans(ground->spans_context, &span);
-	}
+	dns_exchange_read(&dns, lookup, identity_service(ground->identity, lookup->workload));
+	exchanges_count(ground->exchanges, &dns.exchange, &dns_measures, lookup->end_ns);
+	if (self->makes_spans)
+		exchanges_export(ground->exchanges, &dns.exchange);
 }
 
 static void take_lost(void *context, enum outcome outcome)
@@ -67,7 +71,6 @@ static void *dns_begin(struct telemetry_ground *ground, const struct telemetry_s
 	if (!self)
 		return NULL;
 	self->ground = ground;
-	self->families = ground->families;
 	self->lookups =
 		dns_lookups_new(&(struct dns_sink){take_lookup, take_lost, take_full, self});
 	ground->dns = self->lookups;

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP (telemetry_source.h): requests, in series and as spans, and what is open. */
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/limit.h"
-#include "telemetry/http/http_telemetry.h"
+#include "protocol/http/http_exchange.h"
 #include "telemetry/http/route.h"
-#include "telemetry/metrics/families.h"
 #include "telemetry/metrics/gauge_share.h"
 #include "telemetry/metrics/label_values.h"
 #include "telemetry/telemetry_source.h"
 
-/* Whom a service's clients ask, as an address and a port: of one service, and of all. */
-#define SERVERS_MAX       100
-#define SERVERS_TOTAL_MAX 8192
+#define HTTP_NOT_FOUND 404
 
 #define HOSTS_MAX 4096 /* names of all services together */
 
@@ -27,7 +24,6 @@ struct http_source {
 	struct routes *routes;
 	struct label_values *hosts; /* that clients ask, by service */
 	size_t hosts_max;
-	struct label_values *servers;
 	/* Some 720 KiB, of which only the pages of workloads that were told of are ever there. */
 	struct workload_shares shares[WORKLOADS_MAX][HTTP_CLIENT + 1][HTTP_METHODS];
 };
@@ -38,7 +34,6 @@ static void http_end(void *context)
 
 	routes_free(self->routes);
 	label_values_free(self->hosts);
-	label_values_free(self->servers);
 	free(self);
 }
 
@@ -52,8 +47,7 @@ static void *http_begin(struct telemetry_ground *ground, const struct telemetry_
 	self->families = ground->families;
 	self->routes = routes_new(settings->routes_per_service_max);
 	self->hosts = label_values_new(HOSTS_MAX);
-	self->servers = label_values_new(SERVERS_TOTAL_MAX);
-	if (self->routes && self->hosts && self->servers)
+	if (self->routes && self->hosts)
 		return self;
 	http_end(self);
 	return NULL;
@@ -79,87 +73,100 @@ static void http_workload_end(void *context, __u32 workload)
 		}
 }
 
+/* --- what requests are counted in --- */
+
 /* A duration that is only known to be no longer than it looks would spoil the others: it counts
  * apart. */
-static bool is_timed(struct http_source *self, const struct http_request *request)
+static const struct exchange_measure measures[] = {
+	{.family = FAMILY_HTTP_SERVER,
+		.roles = EXCHANGE_BY_SERVER,
+		.figure = EXCHANGE_DURATION,
+		.labels = {EXCHANGE_OPERATION, EXCHANGE_STATUS, EXCHANGE_TARGET, EXCHANGE_ERROR}},
+	{.family = FAMILY_HTTP_CLIENT,
+		.roles = EXCHANGE_BY_CLIENT,
+		.figure = EXCHANGE_DURATION,
+		.labels = {EXCHANGE_OPERATION, EXCHANGE_STATUS, EXCHANGE_TARGET, EXCHANGE_ERROR,
+			EXCHANGE_SERVER_ADDRESS, EXCHANGE_SERVER_PORT}},
+	{.family = FAMILY_HTTP_UNTIMED, .roles = EXCHANGE_BY_BOTH, .figure = EXCHANGE_UNTIMED},
+	{.family = FAMILY_HTTP_SERVER_FIRST_BYTE,
+		.roles = EXCHANGE_BY_SERVER,
+		.figure = EXCHANGE_FIRST_BYTE,
+		.labels = {EXCHANGE_OPERATION, EXCHANGE_TARGET}},
+	{.family = FAMILY_HTTP_CLIENT_FIRST_BYTE,
+		.roles = EXCHANGE_BY_CLIENT,
+		.figure = EXCHANGE_FIRST_BYTE,
+		.labels = {EXCHANGE_OPERATION, EXCHANGE_SERVER_ADDRESS, EXCHANGE_SERVER_PORT}},
+	{.family = FAMILY_HTTP_SERVER_QUEUE,
+		.roles = EXCHANGE_BY_SERVER,
+		.figure = EXCHANGE_WAIT,
+		.number = HTTP_NUMBER_QUEUE_NS},
+	{.family = FAMILY_HTTP_SERVER_ACCEPT,
+		.roles = EXCHANGE_BY_SERVER,
+		.figure = EXCHANGE_WAIT,
+		.number = HTTP_NUMBER_SETUP_NS},
+	{.family = FAMILY_HTTP_CLIENT_CONNECT,
+		.roles = EXCHANGE_BY_CLIENT,
+		.figure = EXCHANGE_WAIT,
+		.number = HTTP_NUMBER_SETUP_NS,
+		.labels = {EXCHANGE_SERVER_ADDRESS, EXCHANGE_SERVER_PORT}},
+};
+
+static const struct exchange_measures http_measures = {
+	.rows = measures,
+	.count = sizeof(measures) / sizeof(measures[0]),
+	.has_servers = true,
+};
+
+/* --- requests --- */
+
+/* Without a host, or when the service has too many others, the server is where the client is
+ * connected to. */
+static void name_server(struct http_source *self, struct http_exchange *http)
 {
-	if (request->record->end != HTTP_END_UNKNOWN)
-		return true;
-	metric_add(SERIES(self->families, FAMILY_HTTP_UNTIMED, request->service->name), 1);
-	return false;
+	const char *service = http->exchange.service->name;
+
+	if (!http->host[0])
+		return;
+	if (strcmp(http->host, http->server) != 0 &&
+		!label_values_admit(self->hosts, service, http->host, self->hosts_max, 1,
+			http->record->record.time_ns)) {
+		limit_met(LIMIT_HTTP_HOSTS, service);
+		return;
+	}
+	http_exchange_use_host(http);
 }
 
-static void take_http_served(struct http_source *self, const struct http_request *request)
+/* True: the route is ROUTE_FOLDED for want of room. */
+static bool name_target(struct http_source *self, struct http_exchange *http)
 {
-	const char *name = request->service->name;
-	const char *method = http1_method_name(request->line.method);
-	const struct record_http *record = request->record;
+	const struct record_http *record = http->record;
+	bool is_answered = !(record->flags & HTTP_OPEN), is_folded = false;
 
-	if (is_timed(self, request))
-		metric_record(SERIES(self->families, FAMILY_HTTP_SERVER, name, method,
-				      request->status, request->route, request->error_type),
-			request->duration_ns);
-	if (record->response_first_ns)
-		metric_record(SERIES(self->families, FAMILY_HTTP_SERVER_FIRST_BYTE, name, method,
-				      request->route),
-			request->time_to_first_byte_ns);
-	if (record->queue_ns)
-		metric_record(
-			SERIES(self->families, FAMILY_HTTP_SERVER_QUEUE, name), record->queue_ns);
-	if (record->setup_ns)
-		metric_record(
-			SERIES(self->families, FAMILY_HTTP_SERVER_ACCEPT, name), record->setup_ns);
-}
-
-/* Whether the server has an own value of its labels: one of those that the service asks most. */
-static bool server_is_told(struct http_source *self, const struct http_request *request)
-{
-	char server[sizeof(request->server_address) + sizeof(request->server_port)];
-
-	snprintf(server, sizeof(server), "%s %s", request->server_address, request->server_port);
-	if (label_values_admit(self->servers, request->service->name, server, SERVERS_MAX, 1,
-		    request->record->record.time_ns))
-		return true;
-	limit_met(LIMIT_SERVERS, request->service->name);
-	return false;
-}
-
-static void take_http_made(struct http_source *self, const struct http_request *request)
-{
-	bool is_told = server_is_told(self, request);
-	const char *address = is_told ? request->server_address : NAME_OTHER;
-	const char *port = is_told ? request->server_port : "";
-	const char *name = request->service->name;
-	const char *method = http1_method_name(request->line.method);
-	const struct record_http *record = request->record;
-
-	if (is_timed(self, request))
-		metric_record(
-			SERIES(self->families, FAMILY_HTTP_CLIENT, name, method, request->status,
-				request->route, request->error_type, address, port),
-			request->duration_ns);
-	if (record->response_first_ns)
-		metric_record(SERIES(self->families, FAMILY_HTTP_CLIENT_FIRST_BYTE, name, method,
-				      address, port),
-			request->time_to_first_byte_ns);
-	if (record->setup_ns)
-		metric_record(
-			SERIES(self->families, FAMILY_HTTP_CLIENT_CONNECT, name, address, port),
-			record->setup_ns);
+	if (http->line.path.length)
+		http->exchange.target = routes_template(self->routes,
+			&(struct route_request){.service = http->exchange.service->name,
+				.path = http->line.path.text,
+				.path_length = http->line.path.length,
+				.time_ns = record->record.time_ns,
+				.learn = is_answered && record->status != HTTP_NOT_FOUND},
+			&is_folded);
+	return is_folded;
 }
 
 static void take_http(void *context, const struct record *taken, const struct service *service)
 {
 	const struct record_http *record = (const void *)taken;
 	struct http_source *self = context;
-	const struct telemetry_ground *ground = self->ground;
-	struct http_request request;
-	bool is_valid = !http_request_read(
-		&request, record, service, self->routes, self->hosts, self->hosts_max);
+	struct http_exchange http;
+	bool is_valid = !http_exchange_read(&http, record, service), is_folded = false;
 
+	if (is_valid) {
+		is_folded = name_target(self, &http);
+		name_server(self, &http);
+	}
 	if (record->flags & HTTP_OPEN) { /* it counts at its end */
 		if (is_valid)
-			http_log_open(&request);
+			http_exchange_log_open(&http);
 		return;
 	}
 	if (!is_valid) {
@@ -167,24 +174,18 @@ static void take_http(void *context, const struct record *taken, const struct se
 		telemetry_count_events(self->ground, SOURCE_HTTP, "line_invalid", 1);
 		return;
 	}
-	if (record->role == HTTP_SERVER)
-		take_http_served(self, &request);
-	else
-		take_http_made(self, &request);
+	exchanges_count(
+		self->ground->exchanges, &http.exchange, &http_measures, record->record.time_ns);
 	if (record->flags & HTTP_LINE_TRUNCATED)
 		metric_add(SERIES(self->families, FAMILY_HTTP_TRUNCATED, service->name), 1);
-	if (request.route_folded) {
+	if (is_folded) {
 		metric_add(SERIES(self->families, FAMILY_ROUTES_FOLDED, service->name), 1);
 		limit_met(LIMIT_ROUTES, service->name);
 	}
-	if (ground->spans) {
-		struct http_span_room room;
-		struct span span;
-
-		http_span_make(&span, &room, &request, ground->realtime_offset_ns);
-		ground->spans(ground->spans_context, &span);
-	}
+	exchanges_export(self->ground->exchanges, &http.exchange);
 }
+
+/* --- what is open --- */
 
 static void take_http_active(
 	void *context, const struct record *taken, const struct service *service)

@@ -7,6 +7,7 @@
 
 #include "record/record_types.h"
 #include "record/sources.h"
+#include "telemetry/exchange/exchanges.h"
 #include "telemetry/metrics/families.h"
 #include "telemetry/tcp_source.h"
 #include "telemetry/telemetry_source.h"
@@ -69,6 +70,9 @@ struct telemetry *telemetry_new(const struct telemetry_settings *settings)
 		telemetry->families[i] =
 			metrics_family(telemetry->ground.metrics, &family_descriptions[i]);
 	telemetry->ground.families = telemetry->families;
+	telemetry->ground.exchanges = exchanges_new(telemetry->families);
+	if (!telemetry->ground.exchanges)
+		goto failed;
 	for (int i = 0; i < SWITCHED_SOURCES_COUNT; i++)
 		if (!half_begin(telemetry, i, settings))
 			goto failed;
@@ -87,6 +91,7 @@ void telemetry_free(struct telemetry *telemetry)
 	for (int i = SWITCHED_SOURCES_COUNT - 1; i >= 0; i--)
 		if (telemetry->selves[i])
 			halves[i]->end(telemetry->selves[i]);
+	exchanges_free(telemetry->ground.exchanges);
 	metrics_free(telemetry->ground.metrics);
 	identity_free(telemetry->ground.identity);
 	free(telemetry);
@@ -107,8 +112,7 @@ int telemetry_configure(struct telemetry *telemetry, const struct telemetry_sett
 
 void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *context)
 {
-	telemetry->ground.spans = sink;
-	telemetry->ground.spans_context = context;
+	exchanges_set_spans(telemetry->ground.exchanges, sink, context);
 }
 
 static struct flows *flows_of(const struct telemetry *telemetry)
@@ -153,7 +157,7 @@ static void take_events(const struct telemetry *telemetry, const struct record_e
 
 static void take_clock(struct telemetry *telemetry, const struct record_clock *clock)
 {
-	telemetry->ground.realtime_offset_ns = clock->realtime_offset_ns;
+	exchanges_set_clock(telemetry->ground.exchanges, clock->realtime_offset_ns);
 	for (int i = 0; i < SWITCHED_SOURCES_COUNT; i++)
 		if (halves[i]->tick)
 			halves[i]->tick(telemetry->selves[i], clock);

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "record.h"
+#include "telemetry/exchange/exchanges.h"
 #include "telemetry/metrics/metrics.h"
-#include "telemetry/spans/span.h"
 #include "telemetry/tcp/flows.h"
 
 /* Limits and names, borrowed for each call; the keys are those of docs/configuration.md. */
@@ -31,9 +31,6 @@ struct telemetry_settings {
 	bool dns_spans; /* spans of DNS lookups too */
 };
 struct telemetry;
-
-/* Takes a finished span, borrowed for the call. */
-typedef void (*span_sink)(void *context, const struct span *span);
 
 /* NULL: no memory. */
 struct telemetry *telemetry_new(const struct telemetry_settings *settings);

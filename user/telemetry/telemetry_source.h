@@ -8,6 +8,7 @@
 #define SONDE_TELEMETRY_SOURCE_H
 
 #include "identity/service.h"
+#include "telemetry/exchange/exchanges.h"
 #include "telemetry/metrics/metrics.h"
 #include "telemetry/telemetry.h"
 
@@ -16,11 +17,9 @@ struct telemetry_ground {
 	struct identity *identity;
 	struct metrics *metrics;
 	struct metric_family *const *families;
+	struct exchanges *exchanges;
 	struct metric_service *services[WORKLOADS_MAX]; /* of numbers in use, as to be alive */
 	const struct dns_lookups *dns; /* names of addresses, once SOURCE_DNS has begun */
-	span_sink spans;               /* NULL: none are made */
-	void *spans_context;
-	int64_t realtime_offset_ns;
 };
 
 /* What became of events, where that shows only in user space. `outcome` is the label's value. */

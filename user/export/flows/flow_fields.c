@@ -2,43 +2,43 @@
 /* See flow_fields.h. */
 #include "export/flows/flow_fields.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/address.h"
 
-#define NS_PER_SECOND 1000000000ull
-
 struct fields {
-	flow_field_sink sink;
+	attribute_sink sink;
 	void *context;
 };
 
-static void put_text(const struct fields *fields, const char *name, const char *text)
+static void put(const struct fields *fields, struct attribute field)
+{
+	field.key_length = (uint32_t)strlen(field.key);
+	fields->sink(fields->context, &field);
+}
+
+static void put_text(const struct fields *fields, const char *key, const char *text)
 {
 	if (text && *text)
-		fields->sink(fields->context,
-			&(struct flow_field){.name = name, .type = FLOW_TEXT, .text = text});
+		put(fields, (struct attribute){.key = key, .type = ATTRIBUTE_TEXT, .text = text});
 }
 
-static void put_number(const struct fields *fields, const char *name, uint64_t number)
+static void put_number(const struct fields *fields, const char *key, uint64_t number)
 {
-	fields->sink(fields->context,
-		&(struct flow_field){.name = name, .type = FLOW_NUMBER, .number = number});
+	put(fields, (struct attribute){.key = key, .type = ATTRIBUTE_NUMBER, .number = number});
 }
 
-static void put_known(const struct fields *fields, const char *name, uint64_t number)
+static void put_known(const struct fields *fields, const char *key, uint64_t number)
 {
 	if (number)
-		put_number(fields, name, number);
+		put_number(fields, key, number);
 }
 
-static void put_seconds(const struct fields *fields, const char *name, uint64_t ns)
+static void put_seconds(const struct fields *fields, const char *key, uint64_t ns)
 {
 	if (ns)
-		fields->sink(fields->context,
-			&(struct flow_field){.name = name, .type = FLOW_SECONDS, .number = ns});
+		put(fields,
+			(struct attribute){.key = key, .type = ATTRIBUTE_SECONDS, .number = ns});
 }
 
 /* --- what a record says of its connection --- */
@@ -52,18 +52,6 @@ static uint64_t wall_time_ns(const struct flow_view *view, uint64_t monotonic_ns
 uint64_t flow_record_time_ns(const struct flow_view *view)
 {
 	return wall_time_ns(view, view->event == FLOW_OPEN ? view->now_ns : view->flow->end_ns);
-}
-
-void flow_time_text(char text[FLOW_TIME_LEN], uint64_t unix_ns)
-{
-	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
-	struct tm utc;
-	size_t length;
-
-	gmtime_r(&seconds, &utc);
-	length = strftime(text, FLOW_TIME_LEN, "%FT%T", &utc);
-	snprintf(text + length, FLOW_TIME_LEN - length, ".%09uZ",
-		(unsigned)(unix_ns % NS_PER_SECOND));
 }
 
 const char *flow_event_name(enum flow_event event)
@@ -125,15 +113,14 @@ static void put_life(const struct fields *fields, const struct flow_view *view)
 	const struct flow *flow = view->flow;
 	uint64_t until_ns = flow->end_ns ? flow->end_ns : view->now_ns;
 
-	fields->sink(fields->context,
-		&(struct flow_field){
-			.name = "mptcp", .type = FLOW_BOOLEAN, .boolean = flow->is_mptcp});
+	put(fields, (struct attribute){
+			    .key = "mptcp", .type = ATTRIBUTE_BOOLEAN, .number = flow->is_mptcp});
 	put_text(fields, "state", flow_state_name(flow->state));
 	if (!flow->start_ns)
 		return;
-	fields->sink(fields->context, &(struct flow_field){.name = "start",
-					      .type = FLOW_TIME,
-					      .number = wall_time_ns(view, flow->start_ns)});
+	put(fields, (struct attribute){.key = "start",
+			    .type = ATTRIBUTE_TIME,
+			    .number = wall_time_ns(view, flow->start_ns)});
 	/* opened after the sweep that the record is of, it has no age yet */
 	put_seconds(fields, "duration_seconds",
 		until_ns > flow->start_ns ? until_ns - flow->start_ns : 0);
@@ -194,7 +181,7 @@ static void put_end(const struct fields *fields, const struct flow_view *view)
 		put_text(fields, "error", strerrorname_np(flow->error));
 }
 
-void flow_fields_visit(const struct flow_view *view, flow_field_sink sink, void *context)
+void flow_fields_visit(const struct flow_view *view, attribute_sink sink, void *context)
 {
 	const struct fields fields = {sink, context};
 

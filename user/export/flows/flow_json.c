@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "export/flows/flow_fields.h"
 
@@ -28,9 +29,9 @@ static void append_string(struct buffer *out, const char *text)
 
 static void append_time(struct buffer *out, uint64_t unix_ns)
 {
-	char text[FLOW_TIME_LEN];
+	char text[CLOCK_TEXT_LEN];
 
-	flow_time_text(text, unix_ns);
+	clock_text(text, unix_ns);
 	append_string(out, text);
 }
 
@@ -49,19 +50,20 @@ static void append_seconds(struct buffer *out, uint64_t ns)
 		buffer_append(out, fraction, length);
 }
 
-static void append_field(void *context, const struct flow_field *field)
+static void append_field(void *context, const struct attribute *field)
 {
 	struct buffer *out = context;
 
 	buffer_append_text(out, ",\"");
-	buffer_append_text(out, field->name);
+	buffer_append_text(out, field->key);
 	buffer_append_text(out, "\":");
 	switch (field->type) {
-	case FLOW_TEXT: append_string(out, field->text); break;
-	case FLOW_NUMBER: buffer_append_integer(out, field->number); break;
-	case FLOW_BOOLEAN: buffer_append_text(out, field->boolean ? "true" : "false"); break;
-	case FLOW_SECONDS: append_seconds(out, field->number); break;
-	case FLOW_TIME: append_time(out, field->number); break;
+	case ATTRIBUTE_TEXT:
+	case ATTRIBUTE_WORDS: append_string(out, field->text); break;
+	case ATTRIBUTE_NUMBER: buffer_append_integer(out, field->number); break;
+	case ATTRIBUTE_BOOLEAN: buffer_append_text(out, field->number ? "true" : "false"); break;
+	case ATTRIBUTE_SECONDS: append_seconds(out, field->number); break;
+	case ATTRIBUTE_TIME: append_time(out, field->number); break;
 	}
 }
 

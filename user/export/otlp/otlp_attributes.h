@@ -11,48 +11,24 @@
 #ifndef SONDE_OTLP_ATTRIBUTES_H
 #define SONDE_OTLP_ATTRIBUTES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
+#include "base/attribute.h"
 #include "base/buffer.h"
-#include "record.h"
-
-/*
- * A request line is kept to HTTP_LINE_LEN bytes, and may grow threefold by replacement, again by
- * redaction, and shows up twice on a client span. What does not fit here is cut.
- */
-#define TEXT_LEN (32 * HTTP_LINE_LEN)
-
-struct text {
-	size_t used; /* < TEXT_LEN */
-	char bytes[TEXT_LEN];
-};
+#include "base/text.h"
 
 struct attributes {
 	struct buffer *buffer; /* where the message is written */
 	unsigned field;        /* number of `attributes` in it */
-	struct text text;      /* of the string that is being put together */
+	struct text text;      /* a string that is mended */
 };
 
-/* A string is put together in pieces: clear, put, and add it by attribute_put_together(). */
-void text_clear(struct text *text);
-void text_put(struct text *text, const char *string);
-void text_put_number(struct text *text, uint64_t number);
-void text_put_escaped(struct text *text, const char *string); /* %2F and so on, for URLs */
-void text_put_query(struct text *text, const char *query);    /* secrets in it become REDACTED */
+/* An attribute_sink; `attributes` is the struct attributes. A time becomes text, by RFC 3339. */
+void attributes_put(void *attributes, const struct attribute *attribute);
 
-/* Keys live for ever. An unknown string (NULL or "") is left out. */
-void attribute_string(struct attributes *attributes, const char *key, const char *value);
-/* The text that was put together, also when it is empty. */
-void attribute_put_together(struct attributes *attributes, const char *key);
-/* An array of the words of a string, which stand between single spaces. */
-void attribute_words(struct attributes *attributes, const char *key, const char *value);
-void attribute_integer(struct attributes *attributes, const char *key, uint64_t value);
-void attribute_real(struct attributes *attributes, const char *key, double value);
-void attribute_boolean(struct attributes *attributes, const char *key, bool value);
-/* Address and port of a socket; an unknown one ("", 0) is left out. */
-void attribute_endpoint(struct attributes *attributes, const char *address_key, const char *address,
-	const char *port_key, uint16_t port);
+/* A text as OTLP takes it, and its new length: itself, or where it is mended. */
+const char *attributes_mend(struct attributes *attributes, const char *string, size_t *length);
+
+/* Text that is not known, NULL or "", is left out. */
+void attributes_put_text(struct attributes *attributes, const char *key, const char *text);
+void attributes_put_number(struct attributes *attributes, const char *key, uint64_t number);
 
 #endif

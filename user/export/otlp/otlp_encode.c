@@ -70,16 +70,16 @@ static void pack_resource(struct attributes *attributes, const struct otlp_about
 	size_t resource = protobuf_begin(attributes->buffer);
 
 	attributes->field = RESOURCE_ATTRIBUTES;
-	attribute_string(attributes, "service.name", service->name);
-	attribute_string(attributes, "host.name", about->host_name);
-	attribute_string(attributes, "os.type", "linux");
+	attributes_put_text(attributes, "service.name", service->name);
+	attributes_put_text(attributes, "host.name", about->host_name);
+	attributes_put_text(attributes, "os.type", "linux");
 	if (pid)
-		attribute_integer(attributes, "process.pid", pid);
-	attribute_string(attributes, "process.executable.name", service->executable);
-	attribute_string(attributes, "container.id", service->container_id);
-	attribute_string(attributes, "telemetry.sdk.name", "sonde");
-	attribute_string(attributes, "telemetry.sdk.language", "c");
-	attribute_string(attributes, "telemetry.sdk.version", about->version);
+		attributes_put_number(attributes, "process.pid", pid);
+	attributes_put_text(attributes, "process.executable.name", service->executable);
+	attributes_put_text(attributes, "container.id", service->container_id);
+	attributes_put_text(attributes, "telemetry.sdk.name", "sonde");
+	attributes_put_text(attributes, "telemetry.sdk.language", "c");
+	attributes_put_text(attributes, "telemetry.sdk.version", about->version);
 	protobuf_end(attributes->buffer, RESOURCE_RESOURCE, resource);
 }
 

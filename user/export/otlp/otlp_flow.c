@@ -12,23 +12,10 @@
 
 #define EVENT_NAME "sonde.tcp.flow"
 
-static void add_field(void *context, const struct flow_field *field)
+static void put_field(void *context, const struct attribute *field)
 {
-	struct attributes *to = context;
-	char time[FLOW_TIME_LEN];
-
-	if (!strcmp(field->name, "service_name") || !strcmp(field->name, "process.pid"))
-		return;
-	switch (field->type) {
-	case FLOW_TEXT: attribute_string(to, field->name, field->text); break;
-	case FLOW_NUMBER: attribute_integer(to, field->name, field->number); break;
-	case FLOW_BOOLEAN: attribute_boolean(to, field->name, field->boolean); break;
-	case FLOW_SECONDS: attribute_real(to, field->name, (double)field->number / 1e9); break;
-	case FLOW_TIME:
-		flow_time_text(time, field->number);
-		attribute_string(to, field->name, time);
-		break;
-	}
+	if (strcmp(field->key, "service_name") && strcmp(field->key, "process.pid"))
+		attributes_put(context, field);
 }
 
 /* Fields of LogRecord (otlp_messages.proto), in the order of their numbers. */
@@ -49,8 +36,8 @@ static void flow_pack(struct attributes *attributes, const void *item)
 	protobuf_append_number(
 		buffer, LOG_SEVERITY, OTLP__LOG_RECORD__SEVERITY_NUMBER__SEVERITY_NUMBER_INFO);
 	attributes->field = LOG_ATTRIBUTES;
-	attribute_string(attributes, "event", flow_event_name(view.event));
-	flow_fields_visit(&view, add_field, attributes);
+	attributes_put_text(attributes, "event", flow_event_name(view.event));
+	flow_fields_visit(&view, put_field, attributes);
 	protobuf_append_fixed64(buffer, LOG_OBSERVED_TIME, flow_record_time_ns(&view));
 	protobuf_append_bytes(buffer, LOG_EVENT_NAME, EVENT_NAME, strlen(EVENT_NAME));
 }

@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "export/otlp/otlp_attributes.h"
-#include "telemetry/spans/span.h"
+#include "protocol/exchange.h"
 #include "telemetry/tcp/flows.h"
 
 struct otlp_signal {
@@ -28,7 +28,7 @@ struct otlp_signal {
 	void (*pack)(struct attributes *attributes, const void *item);
 };
 
-extern const struct otlp_signal otlp_spans; /* items: struct span */
+extern const struct otlp_signal otlp_spans; /* items: struct exchange */
 extern const struct otlp_signal otlp_flows; /* items: struct otlp_flow; become log records */
 
 struct otlp_flow {
