@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "export/flows/flow_groups.h"
+#include "export/flows/flow_text.h"
 #include "export/flows/flow_page.h"
 #include "record/record_check.h"
 #include "telemetry/telemetry.h"

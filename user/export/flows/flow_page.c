@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "export/flows/flow_groups.h"
 #include "export/flows/flow_json.h"
-#include "export/flows/flow_row.h"
+#include "export/flows/flow_text.h"
 
 struct ranked {
 	uint64_t weight;

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/denial.h"
+
 #define WORDS_MAX 4
+#define ERROR_LEN (FLOW_QUERY_ERROR_LEN - 1) /* for a line end there is room behind it */
 
 static const char *const paths[] = {
 	[FLOW_PATH_FLOWS] = "/flows", [FLOW_PATH_CONNECTIONS] = "/connections"};
@@ -56,8 +59,8 @@ static bool fail_parameter(const struct flow_query *query, char *error)
 
 	for (size_t i = 0; i < PARAMETERS; i++)
 		if (has_parameter(query, &parameters[i]))
-			length += (size_t)snprintf(error + length, FLOW_QUERY_ERROR_LEN - length,
-				"%s%s", length ? ", " : "there are ", parameters[i].name);
+			length += (size_t)snprintf(error + length, ERROR_LEN - length, "%s%s",
+				length ? ", " : "there are ", parameters[i].name);
 	return false;
 }
 
@@ -72,9 +75,9 @@ static bool set_word(
 			return true;
 		}
 	}
-	length = (size_t)snprintf(error, FLOW_QUERY_ERROR_LEN, "%s is one of", parameter->name);
+	length = (size_t)snprintf(error, ERROR_LEN, "%s is one of", parameter->name);
 	for (unsigned i = 0; parameter->words[i]; i++)
-		length += (size_t)snprintf(error + length, FLOW_QUERY_ERROR_LEN - length, "%s%s",
+		length += (size_t)snprintf(error + length, ERROR_LEN - length, "%s%s",
 			i ? ", " : " ", parameter->words[i]);
 	return false;
 }
@@ -89,8 +92,8 @@ static bool set_number(
 		*value = (unsigned)number;
 		return true;
 	}
-	snprintf(error, FLOW_QUERY_ERROR_LEN, "%s is a number up to %d", parameter->name,
-		FLOW_QUERY_LIMIT_MAX);
+	snprintf(
+		error, ERROR_LEN, "%s is a number up to %d", parameter->name, FLOW_QUERY_LIMIT_MAX);
 	return false;
 }
 
@@ -107,6 +110,43 @@ bool flow_query_set(struct flow_query *query, const char *name, const char *valu
 					   : set_number(field, parameter, value, error);
 	}
 	return fail_parameter(query, error);
+}
+
+/* --- from a request, and to one --- */
+
+struct reading {
+	struct flow_query *query;
+	char *error;
+	bool failed;
+};
+
+static enum MHD_Result read_parameter(
+	void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct reading *reading = context;
+	(void)kind;
+
+	reading->failed = !flow_query_set(reading->query, name, value ? value : "", reading->error);
+	return reading->failed ? MHD_NO : MHD_YES;
+}
+
+/* Addresses say who talks to whom: that is for this machine's own users. */
+unsigned flow_query_read(struct MHD_Connection *connection, bool is_local, struct flow_query *query,
+	char error[FLOW_QUERY_ERROR_LEN])
+{
+	struct reading reading = {query, error, false};
+
+	if (!is_local) {
+		denial_add(DENIED_NOT_LOCAL);
+		snprintf(error, FLOW_QUERY_ERROR_LEN,
+			"this page shows addresses, so it is for loopback clients only\n");
+		return MHD_HTTP_FORBIDDEN;
+	}
+	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, read_parameter, &reading);
+	if (!reading.failed)
+		return MHD_HTTP_OK;
+	strcat(error, "\n");
+	return MHD_HTTP_BAD_REQUEST;
 }
 
 void flow_query_url(const struct flow_query *query, const char *server, char *url, size_t size)

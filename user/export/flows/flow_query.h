@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FLOW_QUERY_ERROR_LEN 128
+#include <microhttpd.h>
+
+#define FLOW_QUERY_ERROR_LEN 130
 #define FLOW_QUERY_LIMIT_MAX 1000000
 
 enum flow_page_path { FLOW_PATH_FLOWS, FLOW_PATH_CONNECTIONS };
@@ -32,6 +34,14 @@ bool flow_query_begin(struct flow_query *query, const char *path);
 
 /* Takes a parameter; false: it is none, or has no such value, and `error` says what there is. */
 bool flow_query_set(struct flow_query *query, const char *name, const char *value,
+	char error[FLOW_QUERY_ERROR_LEN]);
+
+/*
+ * Adds the request's parameters to `query`; `is_local`: it comes from this machine's own users
+ * (request_guard.h). Returns MHD_HTTP_OK, or the status to refuse it with, and in `error` one line
+ * that says why.
+ */
+unsigned flow_query_read(struct MHD_Connection *connection, bool is_local, struct flow_query *query,
 	char error[FLOW_QUERY_ERROR_LEN]);
 
 /* The URL of the page with all that is not the default, below that of a server; cut at `size`. */

@@ -24,7 +24,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "export/flows/flow_request.h"
+#include "export/flows/flow_query.h"
 #include "export/server/gate.h"
 #include "export/server/listen_socket.h"
 #include "export/server/negotiation.h"
@@ -210,9 +210,9 @@ static enum MHD_Result begin_scrape(struct listener *listener, struct MHD_Connec
 static enum MHD_Result begin_flow_page(struct listener *listener, struct MHD_Connection *connection,
 	bool is_head, struct flow_query *query, void **request_context)
 {
-	char error[FLOW_REQUEST_ERROR_LEN];
+	char error[FLOW_QUERY_ERROR_LEN];
 	unsigned status =
-		flow_request_read(connection, client_of(connection)->is_local, query, error);
+		flow_query_read(connection, client_of(connection)->is_local, query, error);
 
 	if (status != MHD_HTTP_OK)
 		return pages_answer_text(connection, status, error);

@@ -12,9 +12,7 @@
 #define SONDE_FLOW_TABLE_H
 
 #include "identity/workload_counts.h"
-#include "telemetry/tcp/flow_labels.h"
-#include "telemetry/tcp/flow_pending.h"
-#include "telemetry/tcp/flow_rate.h"
+#include "telemetry/tcp/flow_series.h"
 #include "telemetry/tcp/flows.h"
 
 enum flow_index { BY_CONNECTION, BY_ADDRESS, FLOW_INDEXES };

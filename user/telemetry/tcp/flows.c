@@ -93,15 +93,6 @@ static struct flow_entry *entry_add(struct flows *flows, const struct record_tcp
 
 /* --- who the other end is --- */
 
-static uint16_t server_port(const struct flow *flow)
-{
-	switch (flow->direction) {
-	case TCP_INBOUND: return flow->address.local_port;
-	case TCP_OUTBOUND: return flow->address.remote_port;
-	default: return 0;
-	}
-}
-
 static const char *service_of(const struct flows *flows, const struct flow *flow)
 {
 	return identity_service(flows->identity, flow->workload)->name;
@@ -174,7 +165,7 @@ static bool port_serves(const struct flows *flows, const struct flow *flow)
 
 	if (flow->has_failed)
 		return false;
-	if (server_port(flow) < PORT_EPHEMERAL_FIRST)
+	if (flow_server_port(flow) < PORT_EPHEMERAL_FIRST)
 		return true;
 	if (flow->direction == TCP_INBOUND)
 		return listeners_has(flows->listeners, address->netns, address->local_port);
@@ -189,12 +180,12 @@ static const char *port_look(const struct flows *flows, const struct flow_entry 
 	const struct flow *flow = &entry->flow;
 	const struct flow_labels *before = entry->labels;
 
-	if (!server_port(flow))
+	if (!flow_server_port(flow))
 		return "";
 	if (before && before->direction == flow->direction &&
 		strcmp(before->values[FLOW_SERVICE], service) == 0)
 		return before->values[FLOW_PORT];
-	port_label_write(flows->ports, room, service, flow->direction, server_port(flow),
+	port_label_write(flows->ports, room, service, flow->direction, flow_server_port(flow),
 		port_serves(flows, flow), flows->now_ns);
 	return room;
 }
@@ -238,7 +229,7 @@ static struct flow_view view_of(
 		.event = event,
 		.service = identity_service(flows->identity, entry->flow.workload),
 		.peer = entry->labels ? entry->labels->values[FLOW_PEER] : "",
-		.port = server_port(&entry->flow),
+		.port = flow_server_port(&entry->flow),
 		.rate = flow_meter_rate(&entry->meter, &flows->periods),
 		.now_ns = flows->now_ns,
 		.realtime_offset_ns = flows->realtime_offset_ns,
@@ -334,43 +325,6 @@ static void entry_end(struct flows *flows, struct flow_entry *entry, uint64_t no
 
 /* --- records --- */
 
-static void figures_add(struct tcp_figures *total, const struct tcp_figures *growth)
-{
-	total->sent_bytes += growth->sent_bytes;
-	total->received_bytes += growth->received_bytes;
-	total->retransmitted_bytes += growth->retransmitted_bytes;
-	total->sent_segments += growth->sent_segments;
-	total->received_segments += growth->received_segments;
-	total->retransmitted_segments += growth->retransmitted_segments;
-	total->lost_segments += growth->lost_segments;
-	total->out_of_order_segments += growth->out_of_order_segments;
-	total->zero_windows += growth->zero_windows;
-}
-
-/* What the connection is like now; a record that another CPU told late does not know better. */
-static void flow_update(struct flow *flow, const struct record_tcp *record)
-{
-	if (record->record.time_ns < flow->changed_ns)
-		return;
-	flow->changed_ns = record->record.time_ns;
-	flow->first_byte_ns = record->first_byte_ns;
-	flow->srtt_us = record->srtt_us;
-	flow->min_rtt_us = record->min_rtt_us;
-	flow->congestion_window = record->congestion_window;
-	flow->unsent_bytes = record->unsent_bytes;
-	flow->unacknowledged_bytes = record->unacknowledged_bytes;
-	flow->workload = record->record.workload;
-	flow->tgid = record->tgid;
-	memcpy(flow->comm, record->comm, sizeof(flow->comm));
-	flow->state = record->state;
-	flow->closer = record->closer;
-	flow->error = record->error;
-	flow->is_mptcp = record->flags & TCP_MPTCP;
-	flow->is_waiting = record->flags & TCP_WAITS;
-	if (record->direction != TCP_UNKNOWN)
-		flow->direction = record->direction;
-}
-
 static void take_connection(struct flows *flows, const struct record_tcp *record)
 {
 	struct flow_entry *entry =
@@ -389,7 +343,7 @@ static void take_connection(struct flows *flows, const struct record_tcp *record
 		flow->start_ns = record->start_ns;
 		flow->connect_ns = record->connect_ns;
 	}
-	figures_add(&flow->total, &record->growth);
+	flow_add(flow, &record->growth);
 	flow_pending_add(&entry->pending, record);
 	entry->has_changed = true;
 	entry->is_open |= record->event != TCP_RESET && record->event != TCP_FAILED;

@@ -21,68 +21,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "identity/service.h"
-#include "record.h"
 #include "protocol/dns/dns_lookups.h"
 #include "telemetry/metrics/metrics.h"
-#include "telemetry/tcp/flow_rate.h"
+#include "telemetry/tcp/flow.h"
 #include "telemetry/tcp/peers.h"
 
 #define FLOWS_MAX 65536
-
-enum flow_event { FLOW_OPEN, FLOW_CLOSED, FLOW_FAILED };
-
-/* A connection, as of its last record. */
-struct flow {
-	struct record_address address;
-	uint64_t connection; /* unique; 0: it never came to be one */
-	uint64_t
-		start_ns; /* established at, CLOCK_MONOTONIC; 0: before Sonde was there, or never */
-	uint64_t end_ns;  /* closed, or failed at; 0: it is open */
-	uint64_t changed_ns;      /* time of the last record */
-	uint64_t connect_ns;      /* SYN to established; 0: not known */
-	uint64_t first_byte_ns;   /* established to first payload received; 0: none, or not known */
-	struct tcp_figures total; /* of its whole life, also what was before Sonde */
-	uint32_t srtt_us;         /* 0: no sample */
-	uint32_t min_rtt_us;
-	uint32_t congestion_window; /* segments */
-	uint32_t unsent_bytes;
-	uint32_t unacknowledged_bytes;
-	uint32_t workload;
-	uint32_t tgid;       /* of its owner; 0: not known */
-	char comm[COMM_LEN]; /* its command name */
-	uint8_t direction;   /* enum tcp_direction */
-	uint8_t state;       /* of the kernel, see flow_state_name() */
-	uint8_t closer;      /* enum tcp_closer */
-	uint8_t reason;      /* enum tcp_reason */
-	bool is_mptcp;       /* a subflow */
-	bool is_waiting;     /* to be accepted; for some seconds only */
-	bool has_failed;     /* never was established */
-	uint16_t error;      /* errno, or 0 */
-};
-
-/* One, with what is known of it beside. Borrowed for the call. */
-struct flow_view {
-	const struct flow *flow;
-	enum flow_event event;
-	const struct service *service;
-	const char *peer; /* see peers.h */
-	uint16_t port;    /* the server's; 0: not known which end that is */
-	struct flow_rate rate;
-	uint64_t now_ns; /* of the last sweep */
-	int64_t realtime_offset_ns;
-};
-
-typedef void (*flow_sink)(void *context, const struct flow_view *flow);
-
-/* The words for "direction", "closed_by", "reason" and "state"; "" for what there is none. */
-const char *flow_direction_name(enum tcp_direction direction);
-const char *flow_closer_name(enum tcp_closer closer);
-const char *flow_reason_name(enum tcp_reason reason);
-const char *flow_state_name(unsigned state);
-
-/* How its establishment ended: "established", "refused", "timeout", …; as the metric's label. */
-const char *flow_result_name(const struct flow *flow);
 
 struct flows;
 

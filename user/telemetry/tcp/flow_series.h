@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The label values of connections, once for all that have the same, and the series that these are
- * counted in: so a connection that goes on and on finds its series without a look-up. Part of
- * flows.c.
+ * What connections are counted in: their label values, once for all connections that have the same,
+ * with the series of these, so that a connection that goes on and on finds its series without a
+ * look-up; and what one did until its labels are known. Part of flows.c.
  */
-#ifndef SONDE_FLOW_LABELS_H
-#define SONDE_FLOW_LABELS_H
+#ifndef SONDE_FLOW_SERIES_H
+#define SONDE_FLOW_SERIES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +15,8 @@
 
 #include "record.h"
 #include "telemetry/metrics/families.h"
+
+/* --- labels --- */
 
 /* The families that have these labels and no others lie together. */
 #define FLOW_FAMILY_FIRST FAMILY_TCP_OPEN
@@ -45,5 +47,25 @@ bool flow_labels_are(const struct flow_labels *labels, const char *service,
 /* The series with these labels in one of the families above; valid while the labels are kept. */
 struct metric_series *flow_labels_series(
 	struct flow_labels *labels, struct metric_family *const *families, enum family family);
+
+/* --- what is not counted yet --- */
+
+struct flow_entry;
+
+/* What a connection did since it was settled last. */
+struct flow_pending {
+	uint64_t sent_bytes;
+	uint64_t received_bytes;
+	uint32_t retransmitted_segments;
+	uint32_t resets_sent;
+	uint32_t resets_received;
+	bool has_begun;
+	bool has_rtt;
+};
+
+void flow_pending_add(struct flow_pending *pending, const struct record_tcp *record);
+
+/* Adds it to the metrics, under the labels of the entry. */
+void flow_pending_count(struct flow_entry *entry, struct metric_family *const *families);
 
 #endif

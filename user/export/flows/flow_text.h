@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Open connections added up by service, peer or process, as a table of text:
+ * Open connections as text. Each as a row, for `sonde connections`, with both ends as its process
+ * has them:
+ *
+ *   LOCAL  REMOTE  DIR  SERVICE  PROCESS  STATE  AGE  TX/S  RX/S  SENT  RCVD  RETR  RTT  PEER
+ *
+ * And added up by service, peer or process, for `sonde flows`:
  *
  *   1204 connections
  *   SERVICE              CONNS  TX/S  RX/S  SENT  RCVD  RETR  LOST   RTT
  *   nginx                 1200  120K  9.5K  2.3M  180K     0     0  25us
  *
- * TX/S, RX/S: payload per second now (flow_rate.h); SENT, RCVD: over the lives of the connections
+ * TX/S, RX/S: payload per second now (flow.h); SENT, RCVD: over the lives of the connections
  * that are open now; RETR: segments sent again; LOST: segments that the sender believes lost; RTT:
  * mean of the smoothed round trips.
  */
-#ifndef SONDE_FLOW_GROUPS_H
-#define SONDE_FLOW_GROUPS_H
+#ifndef SONDE_FLOW_TEXT_H
+#define SONDE_FLOW_TEXT_H
+
+#include <stdio.h>
 
 #include "base/buffer.h"
 #include "export/flows/flow_query.h"
 #include "telemetry/tcp/flows.h"
+
+/* `columns`: where a row is cut; 0: nowhere. */
+void flow_row_put_header(FILE *out, unsigned columns);
+void flow_row_put(FILE *out, const struct flow_view *view, unsigned columns);
 
 #define FLOW_GROUPS_MAX 1024 /* some 250 bytes each; what is more is added up as "(others)" */
 
