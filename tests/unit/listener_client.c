@@ -49,7 +49,7 @@ int listener_set_up(void **state)
 
 	fixture->metrics = metrics_new(NO_LIMIT, NO_LIMIT);
 	fixture->family = metrics_family(fixture->metrics, &requests);
-	fixture->flows = flows_new(NULL, NULL, NULL, NULL); /* none, so it asks nobody */
+	fixture->flows = flows_new(NULL, NULL, NULL, NULL, NULL); /* none, so it asks nobody */
 	*state = fixture;
 	return listener_start(&fixture->listener, &options, error);
 }

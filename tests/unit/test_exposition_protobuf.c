@@ -16,7 +16,7 @@
 
 #include "export/prometheus/exposition.h"
 #include "export/prometheus/prometheus_metrics.pb-c.h"
-#include "telemetry/metrics/families.h"
+#include "source_families.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define NO_LIMIT          1000000
@@ -309,13 +309,22 @@ static void fill_family(struct metrics *metrics, const struct metric_description
 	}
 }
 
+/* Those of all sources. Returns how many. */
+static size_t fill_families(struct metrics *metrics, int count, uint64_t *random)
+{
+	size_t families = 0;
+
+	for (; source_family(families); families++)
+		fill_family(metrics, source_family(families), count, random);
+	return families;
+}
+
 static void test_all_families_are_the_same_as_in_the_text(void **state)
 {
 	uint64_t random = 1;
+	size_t families = fill_families(*state, 5, &random);
 
-	for (size_t i = 0; i < FAMILIES; i++)
-		fill_family(*state, &family_descriptions[i], 5, &random);
-	assert_int_equal(assert_same_as_text(*state, SIZE_MAX / 2), FAMILIES);
+	assert_int_equal(assert_same_as_text(*state, SIZE_MAX / 2), families);
 }
 
 static void test_native_and_classic_buckets_agree_where_they_share_a_bound(void **state)
@@ -324,8 +333,7 @@ static void test_native_and_classic_buckets_agree_where_they_share_a_bound(void 
 	uint64_t random = 2;
 	Prometheus__MetricFamily *of;
 
-	for (size_t i = 0; i < FAMILIES; i++)
-		fill_family(*state, &family_descriptions[i], 20, &random);
+	fill_families(*state, 20, &random);
 	struct buffer bytes = render_protobuf(*state);
 	while ((of = take_family(&bytes, &at))) {
 		for (size_t i = 0; i < of->n_metric; i++) {
@@ -458,8 +466,8 @@ static void test_pieces_put_together_are_the_whole(void **state)
 	static const size_t pieces[] = {1, 1000, 32768};
 	uint64_t random = 3;
 
-	fill_family(*state, &family_descriptions[FAMILY_SYSCALL], 100, &random);
-	fill_family(*state, &family_descriptions[FAMILY_SYSCALL_ERRORS], 100, &random);
+	fill_family(*state, source_family_named("sonde_syscall_duration_seconds"), 100, &random);
+	fill_family(*state, source_family_named("sonde_syscall_errors_total"), 100, &random);
 	struct buffer whole = render_protobuf(*state);
 	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
 		size_t longest;
@@ -477,8 +485,8 @@ static void test_a_long_family_is_told_in_messages_of_bounded_length(void **stat
 	size_t longest, whole;
 	uint64_t random = 4;
 
-	fill_family(*state, &family_descriptions[FAMILY_SYSCALL], 4000, &random);
-	fill_family(*state, &family_descriptions[FAMILY_SYSCALL_ERRORS], 10, &random);
+	fill_family(*state, source_family_named("sonde_syscall_duration_seconds"), 4000, &random);
+	fill_family(*state, source_family_named("sonde_syscall_errors_total"), 10, &random);
 	struct buffer bytes = render(*state, EXPOSITION_PROTOBUF, 32768, &longest);
 	whole = bytes.length;
 	buffer_free(&bytes);

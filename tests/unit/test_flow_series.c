@@ -9,7 +9,7 @@
 #include "telemetry/tcp/flow_series.h"
 
 static struct metrics *metrics;
-static struct metric_family *families[FAMILIES];
+static struct metric_family *families[TCP_FAMILIES];
 static struct flow_labels *all;
 
 static int begin(void **state)
@@ -17,8 +17,8 @@ static int begin(void **state)
 	(void)state;
 	metrics = metrics_new(4, 4);
 	assert_non_null(metrics);
-	for (int i = 0; i < FAMILIES; i++)
-		families[i] = metrics_family(metrics, &family_descriptions[i]);
+	for (int i = 0; i < TCP_FAMILIES; i++)
+		families[i] = metrics_family(metrics, &tcp_families[i]);
 	return 0;
 }
 

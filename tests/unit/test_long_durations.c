@@ -17,7 +17,7 @@
 #include "export/prometheus/exposition.h"
 #include "export/prometheus/native_histogram.h"
 #include "record/record_check.h"
-#include "telemetry/metrics/families.h"
+#include "source_families.h"
 #include "telemetry/telemetry.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -228,8 +228,8 @@ static void test_a_duration_beyond_all_sense_is_past_all_bounds(void **state)
 static void test_each_classic_bound_is_what_its_text_says(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < FAMILIES; i++) {
-		const struct metric_description *description = &family_descriptions[i];
+	for (size_t place = 0; source_family(place); place++) {
+		const struct metric_description *description = source_family(place);
 
 		for (size_t b = 0; b < description->bound_count; b++) {
 			long double told = strtold(description->bounds[b].le, NULL) * 1e9L;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "telemetry/metrics/families.h"
+#include "source_families.h"
 #include "telemetry/metrics/series.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -19,7 +19,6 @@
 #define CALLS  20
 
 static struct metrics *metrics;
-static struct metric_family *families[FAMILIES];
 static uint64_t now_ns;
 
 static void pass(uint64_t ns)
@@ -34,8 +33,7 @@ static int begin(void **state)
 	metrics = metrics_new(LIMIT, LIMIT);
 	assert_non_null(metrics);
 	metrics_set_ttl(metrics, 600 * SECOND);
-	for (int i = 0; i < FAMILIES; i++)
-		families[i] = metrics_family(metrics, &family_descriptions[i]);
+	source_families_register(metrics);
 	now_ns = 1000 * SECOND;
 	pass(0);
 	return 0;
@@ -50,7 +48,9 @@ static int end(void **state)
 
 static void count_request(const char *service, const char *status)
 {
-	metric_record(SERIES(families, FAMILY_HTTP_SERVER, service, "GET", status, "/", ""), 1000);
+	metric_record(
+		SERIES_OF("http_server_request_duration_seconds", service, "GET", status, "/", ""),
+		1000);
 }
 
 static void count_calls(const char *service)
@@ -59,7 +59,7 @@ static void count_calls(const char *service)
 
 	for (int i = 0; i < CALLS; i++) {
 		snprintf(call, sizeof(call), "call-%d", i);
-		metric_record(SERIES(families, FAMILY_SYSCALL, service, call), 1000);
+		metric_record(SERIES_OF("sonde_syscall_duration_seconds", service, call), 1000);
 	}
 }
 

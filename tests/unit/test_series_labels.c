@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 #include "export/prometheus/exposition.h"
 #include "export/prometheus/prometheus_metrics.pb-c.h"
-#include "telemetry/metrics/families.h"
+#include "source_families.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define ROUNDS            20
@@ -218,8 +218,8 @@ static void test_no_two_samples_have_the_same_labels_whatever_the_limits(void **
 		assert_non_null(metrics);
 		set_any_limits(metrics);
 		metrics_set_ttl(metrics, 1 + any(1000000000));
-		for (int i = 0; i < FAMILIES; i++) {
-			fill_family(metrics, &family_descriptions[i]);
+		for (size_t place = 0; source_family(place); place++) {
+			fill_family(metrics, source_family(place));
 			metrics_tick(metrics, now += any(100000000), 1700000000000000000);
 		}
 		assert_each_once(metrics);
@@ -232,7 +232,7 @@ static void test_the_overflow_of_a_service_called_overflow_is_that_of_all(void *
 {
 	struct metrics *metrics = metrics_new(8, 2);
 	struct metric_family *family =
-		metrics_family(metrics, &family_descriptions[FAMILY_PROCESS_EXITS]);
+		metrics_family(metrics, source_family_named("sonde_process_exits_total"));
 
 	(void)state;
 	metric_add(metrics_series(family, LABELS("_overflow", "success")), 1);

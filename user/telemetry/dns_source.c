@@ -63,11 +63,12 @@ static void dns_end(void *context)
 	free(self);
 }
 
-static void *dns_begin(struct telemetry_ground *ground, const struct telemetry_settings *settings)
+static void *dns_begin(struct telemetry_ground *ground, struct metric_family *const *families,
+	const struct telemetry_settings *settings)
 {
 	struct dns_source *self = calloc(1, sizeof(*self));
 
-	(void)settings;
+	(void)families, (void)settings;
 	if (!self)
 		return NULL;
 	self->ground = ground;

@@ -37,10 +37,12 @@ static void http_end(void *context)
 	free(self);
 }
 
-static void *http_begin(struct telemetry_ground *ground, const struct telemetry_settings *settings)
+static void *http_begin(struct telemetry_ground *ground, struct metric_family *const *families,
+	const struct telemetry_settings *settings)
 {
 	struct http_source *self = calloc(1, sizeof(*self));
 
+	(void)families;
 	if (!self)
 		return NULL;
 	self->ground = ground;

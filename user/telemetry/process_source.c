@@ -7,6 +7,57 @@
 #include "telemetry/metrics/families.h"
 #include "telemetry/telemetry_source.h"
 
+enum {
+	FAMILY_PROCESS_STARTS,
+	FAMILY_PROCESS_FORKS,
+	FAMILY_PROCESS_EXITS,
+	FAMILY_PROCESS_LIFETIME,
+	FAMILY_PROCESS_CPU,
+	FAMILY_OOM_KILLS,
+	PROCESS_FAMILIES
+};
+
+#define FAMILY_PROCESS_STARTS_LABELS   "service_name"
+#define FAMILY_PROCESS_FORKS_LABELS    "service_name"
+#define FAMILY_PROCESS_EXITS_LABELS    "service_name", "reason"
+#define FAMILY_PROCESS_LIFETIME_LABELS "service_name"
+#define FAMILY_PROCESS_CPU_LABELS      "service_name", "mode"
+#define FAMILY_OOM_KILLS_LABELS        "service_name"
+
+static const struct metric_description families[PROCESS_FAMILIES] = {
+	[FAMILY_PROCESS_STARTS] = {.name = "sonde_process_starts_total",
+		.group = "processes",
+		.help = "Programs executed.",
+		COUNTER(""),
+		.labels = {FAMILY_PROCESS_STARTS_LABELS}},
+	[FAMILY_PROCESS_FORKS] = {.name = "sonde_process_forks_total",
+		.group = "processes",
+		.help = "Processes forked, under the service that forked them.",
+		COUNTER(""),
+		.labels = {FAMILY_PROCESS_FORKS_LABELS}},
+	[FAMILY_PROCESS_EXITS] = {.name = "sonde_process_exits_total",
+		.group = "processes",
+		.help = "Processes ended: success (code 0), error (another code), signal, oom.",
+		COUNTER(""),
+		.labels = {FAMILY_PROCESS_EXITS_LABELS}},
+	[FAMILY_PROCESS_LIFETIME] = {.name = "sonde_process_lifetime_seconds",
+		.group = "processes",
+		.help = "From fork to exit, of processes that have ended.",
+		.labels = {FAMILY_PROCESS_LIFETIME_LABELS},
+		HISTOGRAM(lifetime_bounds, LIFETIME_BOUNDS)},
+	[FAMILY_PROCESS_CPU] = {.name = "sonde_process_exited_cpu_seconds_total",
+		.group = "processes",
+		.help = "CPU time of processes that have ended.",
+		COUNTER("seconds"),
+		.labels = {FAMILY_PROCESS_CPU_LABELS},
+		.scale = NANOSECONDS},
+	[FAMILY_OOM_KILLS] = {.name = "sonde_oom_kills_total",
+		.group = "processes",
+		.help = "Processes killed because memory ran out.",
+		COUNTER(""),
+		.labels = {FAMILY_OOM_KILLS_LABELS}},
+};
+
 /* What is known of a workload's processes from their begins and ends. */
 struct workload_processes {
 	unsigned count;
@@ -19,8 +70,8 @@ struct process_source {
 	struct workload_processes workloads[WORKLOADS_MAX];
 };
 
-static void *process_begin(
-	struct telemetry_ground *ground, const struct telemetry_settings *settings)
+static void *process_begin(struct telemetry_ground *ground, struct metric_family *const *registered,
+	const struct telemetry_settings *settings)
 {
 	struct process_source *self = calloc(1, sizeof(*self));
 
@@ -28,7 +79,7 @@ static void *process_begin(
 	if (!self)
 		return NULL;
 	self->ground = ground;
-	self->families = ground->families;
+	self->families = registered;
 	return self;
 }
 
@@ -120,6 +171,8 @@ static void take_exit(void *context, const struct record *taken, const struct se
 }
 
 const struct telemetry_source process_source = {
+	.families = families,
+	.family_count = PROCESS_FAMILIES,
 	.begin = process_begin,
 	.end = free,
 	.workload_begin = process_forget,

@@ -9,6 +9,31 @@
 #include "telemetry/syscall/syscall_names.h"
 #include "telemetry/telemetry_source.h"
 
+enum { FAMILY_SYSCALL, FAMILY_SYSCALL_ERRORS, FAMILY_SYSCALL_SLOW, SYSCALL_FAMILIES };
+
+#define FAMILY_SYSCALL_LABELS        "service_name", "syscall"
+#define FAMILY_SYSCALL_ERRORS_LABELS "service_name", "syscall", "errno"
+#define FAMILY_SYSCALL_SLOW_LABELS   "service_name", "syscall"
+
+static const struct metric_description families[SYSCALL_FAMILIES] = {
+	[FAMILY_SYSCALL] = {.name = "sonde_syscall_duration_seconds",
+		.group = "system calls",
+		.help = "Duration of system calls, waiting included.",
+		.labels = {FAMILY_SYSCALL_LABELS},
+		HISTOGRAM(call_bounds, CALL_BOUNDS)},
+	[FAMILY_SYSCALL_ERRORS] = {.name = "sonde_syscall_errors_total",
+		.group = "system calls",
+		.help = "System calls that failed, by error.",
+		COUNTER(""),
+		.labels = {FAMILY_SYSCALL_ERRORS_LABELS}},
+	[FAMILY_SYSCALL_SLOW] = {.name = "sonde_syscall_slow_total",
+		.group = "system calls",
+		.help = "System calls slower than the threshold, those that wait by nature left "
+			"out.",
+		COUNTER(""),
+		.labels = {FAMILY_SYSCALL_SLOW_LABELS}},
+};
+
 struct syscall_source {
 	struct metric_family *const *families;
 	struct slow_calls *slow_calls;
@@ -22,15 +47,15 @@ static void syscall_end(void *context)
 	free(self);
 }
 
-static void *syscall_begin(
-	struct telemetry_ground *ground, const struct telemetry_settings *settings)
+static void *syscall_begin(struct telemetry_ground *ground, struct metric_family *const *registered,
+	const struct telemetry_settings *settings)
 {
 	struct syscall_source *self = calloc(1, sizeof(*self));
 
-	(void)settings;
+	(void)ground, (void)settings;
 	if (!self)
 		return NULL;
-	self->families = ground->families;
+	self->families = registered;
 	self->slow_calls = slow_calls_new();
 	if (self->slow_calls)
 		return self;
@@ -87,6 +112,8 @@ static void take_slow_syscall(
 }
 
 const struct telemetry_source syscall_source = {
+	.families = families,
+	.family_count = SYSCALL_FAMILIES,
 	.begin = syscall_begin,
 	.end = syscall_end,
 	.tick = syscall_tick,

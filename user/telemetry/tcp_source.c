@@ -6,6 +6,7 @@
 
 #include "telemetry/tcp/flows.h"
 #include "telemetry/tcp/peers.h"
+#include "telemetry/tcp/tcp_families.h"
 #include "telemetry/telemetry_source.h"
 
 struct tcp_source {
@@ -22,7 +23,8 @@ static void tcp_end(void *context)
 	free(self);
 }
 
-static void *tcp_begin(struct telemetry_ground *ground, const struct telemetry_settings *settings)
+static void *tcp_begin(struct telemetry_ground *ground, struct metric_family *const *families,
+	const struct telemetry_settings *settings)
 {
 	struct tcp_source *self = calloc(1, sizeof(*self));
 
@@ -31,8 +33,8 @@ static void *tcp_begin(struct telemetry_ground *ground, const struct telemetry_s
 		return NULL;
 	self->peers = peers_new();
 	if (self->peers)
-		self->flows =
-			flows_new(ground->families, ground->identity, self->peers, ground->dns);
+		self->flows = flows_new(
+			families, ground->events, ground->identity, self->peers, ground->dns);
 	if (self->flows)
 		return self;
 	tcp_end(self);
@@ -70,6 +72,8 @@ struct flows *tcp_source_flows(void *context)
 }
 
 const struct telemetry_source tcp_source = {
+	.families = tcp_families,
+	.family_count = TCP_FAMILIES,
 	.begin = tcp_begin,
 	.end = tcp_end,
 	.configure = tcp_configure,

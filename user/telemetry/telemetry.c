@@ -12,12 +12,17 @@
 #include "telemetry/tcp_source.h"
 #include "telemetry/telemetry_source.h"
 
-/* The half of each source that a key switches, in the order of that list. */
-#define DECLARE(SOURCE, NAME, ...) extern const struct telemetry_source NAME##_source;
 #define ADDRESS(SOURCE, NAME, ...) &NAME##_source,
 
-SWITCHED_SOURCES(DECLARE)
-static const struct telemetry_source *const halves[] = {SWITCHED_SOURCES(ADDRESS)};
+const struct telemetry_source *const telemetry_sources[SWITCHED_SOURCES_COUNT] = {
+	SWITCHED_SOURCES(ADDRESS)};
+
+/* A source at work. */
+struct half {
+	const struct telemetry_source *source;
+	struct metric_family **families; /* the source's, in its order */
+	void *self;                      /* what its `begin` returned; NULL: it has not begun */
+};
 
 /* Who takes the records of one type; NULL: telemetry.c does. */
 struct handler {
@@ -28,20 +33,30 @@ struct handler {
 struct telemetry {
 	struct telemetry_ground ground;
 	struct metric_family *families[FAMILIES];
-	void *selves[SWITCHED_SOURCES_COUNT]; /* what `begin` of the halves returned */
+	struct half halves[SWITCHED_SOURCES_COUNT];
 	struct handler handlers[RECORD_TYPES];
 };
 
-static bool half_begin(
-	struct telemetry *telemetry, int i, const struct telemetry_settings *settings)
-{
-	const struct source_record *records = halves[i]->records;
+#define EACH_HALF(half, telemetry)                                                                 \
+	for (struct half *half = (telemetry)->halves;                                              \
+		half < &(telemetry)->halves[SWITCHED_SOURCES_COUNT]; half++)
 
-	telemetry->selves[i] = halves[i]->begin(&telemetry->ground, settings);
-	for (int j = 0; j < SOURCE_RECORDS_MAX && records[j].take; j++)
-		telemetry->handlers[records[j].type] =
-			(struct handler){records[j].take, telemetry->selves[i]};
-	return telemetry->selves[i];
+static bool half_begin(struct telemetry *telemetry, struct half *half,
+	const struct telemetry_source *source, const struct telemetry_settings *settings)
+{
+	const struct source_record *records = source->records;
+
+	half->source = source;
+	half->families = calloc(source->family_count + 1, sizeof(*half->families)); /* not 0 */
+	if (!half->families)
+		return false;
+	for (size_t i = 0; i < source->family_count; i++)
+		half->families[i] = metrics_family(telemetry->ground.metrics, &source->families[i]);
+	half->self = source->begin(&telemetry->ground, half->families, settings);
+	for (int i = 0; i < SOURCE_RECORDS_MAX && records[i].take; i++)
+		telemetry->handlers[records[i].type] =
+			(struct handler){records[i].take, half->self};
+	return half->self;
 }
 
 /* A type of record that nobody takes is found at the start. */
@@ -73,8 +88,9 @@ struct telemetry *telemetry_new(const struct telemetry_settings *settings)
 	telemetry->ground.exchanges = exchanges_new(telemetry->families);
 	if (!telemetry->ground.exchanges)
 		goto failed;
+	telemetry->ground.events = telemetry->families[FAMILY_EVENTS];
 	for (int i = 0; i < SWITCHED_SOURCES_COUNT; i++)
-		if (!half_begin(telemetry, i, settings))
+		if (!half_begin(telemetry, &telemetry->halves[i], telemetry_sources[i], settings))
 			goto failed;
 	handlers_check(telemetry);
 	if (!telemetry_configure(telemetry, settings))
@@ -88,9 +104,13 @@ void telemetry_free(struct telemetry *telemetry)
 {
 	if (!telemetry)
 		return;
-	for (int i = SWITCHED_SOURCES_COUNT - 1; i >= 0; i--)
-		if (telemetry->selves[i])
-			halves[i]->end(telemetry->selves[i]);
+	for (int i = SWITCHED_SOURCES_COUNT - 1; i >= 0; i--) {
+		const struct half *half = &telemetry->halves[i];
+
+		if (half->self)
+			half->source->end(half->self);
+		free(half->families);
+	}
 	exchanges_free(telemetry->ground.exchanges);
 	metrics_free(telemetry->ground.metrics);
 	identity_free(telemetry->ground.identity);
@@ -104,9 +124,9 @@ int telemetry_configure(struct telemetry *telemetry, const struct telemetry_sett
 
 	metrics_set_limits(metrics, settings->series_max, settings->series_per_service_max);
 	metrics_set_ttl(metrics, settings->series_ttl_ns);
-	for (int i = 0; i < SWITCHED_SOURCES_COUNT; i++)
-		if (halves[i]->configure)
-			result = halves[i]->configure(telemetry->selves[i], settings) ?: result;
+	EACH_HALF(half, telemetry)
+		if (half->source->configure)
+			result = half->source->configure(half->self, settings) ?: result;
 	return result;
 }
 
@@ -117,10 +137,11 @@ void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *cont
 
 static struct flows *flows_of(const struct telemetry *telemetry)
 {
-	for (int i = 0; i < SWITCHED_SOURCES_COUNT; i++)
-		if (halves[i] == &tcp_source)
-			return tcp_source_flows(telemetry->selves[i]);
-	return NULL;
+	const struct half *half = telemetry->halves;
+
+	while (half->source != &tcp_source)
+		half++;
+	return tcp_source_flows(half->self);
 }
 
 void telemetry_set_flows(
@@ -143,7 +164,7 @@ void telemetry_count_events(const struct telemetry_ground *ground, enum source s
 	const char *outcome, uint64_t count)
 {
 	metric_add(
-		SERIES(ground->families, FAMILY_EVENTS, source_descriptions[source].label, outcome),
+		metrics_series(ground->events, LABELS(source_descriptions[source].label, outcome)),
 		count);
 }
 
@@ -158,9 +179,9 @@ static void take_events(const struct telemetry *telemetry, const struct record_e
 static void take_clock(struct telemetry *telemetry, const struct record_clock *clock)
 {
 	exchanges_set_clock(telemetry->ground.exchanges, clock->realtime_offset_ns);
-	for (int i = 0; i < SWITCHED_SOURCES_COUNT; i++)
-		if (halves[i]->tick)
-			halves[i]->tick(telemetry->selves[i], clock);
+	EACH_HALF(half, telemetry)
+		if (half->source->tick)
+			half->source->tick(half->self, clock);
 	/* the last, so that what this sweep told began before it */
 	metrics_tick(telemetry->ground.metrics, clock->record.time_ns, clock->realtime_offset_ns);
 }
@@ -170,9 +191,9 @@ static void take_workload(struct telemetry *telemetry, const struct record_workl
 	const __u32 workload = record->record.workload;
 	struct metric_service **service = &telemetry->ground.services[workload], *before;
 
-	for (int i = 0; i < SWITCHED_SOURCES_COUNT; i++)
-		if (halves[i]->workload_begin)
-			halves[i]->workload_begin(telemetry->selves[i], workload);
+	EACH_HALF(half, telemetry)
+		if (half->source->workload_begin)
+			half->source->workload_begin(half->self, workload);
 	identity_on_workload(telemetry->ground.identity, record);
 	before = *service;
 	*service = metrics_service_begin(telemetry->ground.metrics,
@@ -184,9 +205,9 @@ static void take_workload(struct telemetry *telemetry, const struct record_workl
 static void take_workload_end(
 	struct telemetry *telemetry, __u32 workload, void (*end)(struct metric_service *service))
 {
-	for (int i = 0; i < SWITCHED_SOURCES_COUNT; i++)
-		if (halves[i]->workload_end)
-			halves[i]->workload_end(telemetry->selves[i], workload);
+	EACH_HALF(half, telemetry)
+		if (half->source->workload_end)
+			half->source->workload_end(half->self, workload);
 	identity_on_workload_end(telemetry->ground.identity, workload);
 	end(telemetry->ground.services[workload]);
 	telemetry->ground.services[workload] = NULL;

@@ -8,6 +8,7 @@
 #define SONDE_TELEMETRY_SOURCE_H
 
 #include "identity/service.h"
+#include "record/sources.h"
 #include "telemetry/exchange/exchanges.h"
 #include "telemetry/metrics/metrics.h"
 #include "telemetry/telemetry.h"
@@ -18,6 +19,7 @@ struct telemetry_ground {
 	struct metrics *metrics;
 	struct metric_family *const *families;
 	struct exchanges *exchanges;
+	struct metric_family *events;                   /* what became of them */
 	struct metric_service *services[WORKLOADS_MAX]; /* of numbers in use, as to be alive */
 	const struct dns_lookups *dns; /* names of addresses, once SOURCE_DNS has begun */
 };
@@ -30,8 +32,13 @@ void telemetry_count_events(const struct telemetry_ground *ground, enum source s
 
 /* All but `begin`, `end` and `records` may be NULL. `self` is what `begin` returned. */
 struct telemetry_source {
-	/* NULL: no memory. */
-	void *(*begin)(struct telemetry_ground *ground, const struct telemetry_settings *settings);
+	/* What it counts in, which is registered before it begins. */
+	const struct metric_description *families;
+	size_t family_count;
+
+	/* NULL: no memory. `families` are those above, in their order; borrowed. */
+	void *(*begin)(struct telemetry_ground *ground, struct metric_family *const *families,
+		const struct telemetry_settings *settings);
 	void (*end)(void *self);
 
 	/* New limits. 0, or -ENOMEM, and the old ones stay. Called after `begin`, too. */
@@ -51,5 +58,10 @@ struct telemetry_source {
 			void *self, const struct record *record, const struct service *service);
 	} records[SOURCE_RECORDS_MAX];
 };
+
+/* NAME_source of each, in the order of the list. */
+#define SOURCE_DECLARE(SOURCE, NAME, ...) extern const struct telemetry_source NAME##_source;
+SWITCHED_SOURCES(SOURCE_DECLARE)
+extern const struct telemetry_source *const telemetry_sources[SWITCHED_SOURCES_COUNT];
 
 #endif

@@ -1,9 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The metric families that records are counted in. docs/metrics.md defines each of them. */
+/*
+ * What a table of metric families is written with: kinds, units and bounds; and how a series of
+ * such a family is found. docs/metrics.md defines each family.
+ *
+ * A source numbers its families by an enum, and defines the labels of each beside it:
+ *
+ *   enum { FAMILY_FORKS, FAMILIES };
+ *   #define FAMILY_FORKS_LABELS "service_name"
+ *   static const struct metric_description families[FAMILIES] = {
+ *           [FAMILY_FORKS] = {.name = …, .labels = {FAMILY_FORKS_LABELS}, COUNTER(""), …},
+ *   };
+ *   metric_add(SERIES(its_own, FAMILY_FORKS, service->name), 1);
+ */
 #ifndef SONDE_FAMILIES_H
 #define SONDE_FAMILIES_H
 
 #include "telemetry/metrics/metrics.h"
+
+#define HISTOGRAM(of, count)                                                                       \
+	.type = METRIC_HISTOGRAM, .unit = "seconds", .bounds = (of), .bound_count = (count)
+#define COUNTER(of) .type = METRIC_COUNTER, .unit = (of)
+#define GAUGE(of)   .type = METRIC_GAUGE, .unit = (of)
+#define NANOSECONDS 1e-9
+
+/* Classic bounds; families.c says what each is for. */
+#define HTTP_BOUNDS 14
+extern const struct metric_bound http_bounds[HTTP_BOUNDS];
+
+#define WAIT_BOUNDS 10
+extern const struct metric_bound wait_bounds[WAIT_BOUNDS];
+
+#define LIFETIME_BOUNDS 8
+extern const struct metric_bound lifetime_bounds[LIFETIME_BOUNDS];
+
+#define CALL_BOUNDS 4
+extern const struct metric_bound call_bounds[CALL_BOUNDS];
 
 enum family {
 	FAMILY_HTTP_SERVER,
@@ -20,53 +51,49 @@ enum family {
 	FAMILY_HTTP_TRUNCATED,
 	FAMILY_HTTP_UNTIMED,
 	FAMILY_ROUTES_FOLDED,
-	FAMILY_TCP_CONNECTIONS,
-	FAMILY_TCP_OPEN, /* from here to FAMILY_TCP_RTT: see flow_series.h */
-	FAMILY_TCP_SENT,
-	FAMILY_TCP_RECEIVED,
-	FAMILY_TCP_RETRANSMITS,
-	FAMILY_TCP_CONNECT,
-	FAMILY_TCP_LIFETIME,
-	FAMILY_TCP_RTT,
-	FAMILY_TCP_RESETS,
-	FAMILY_TCP_ACCEPT_QUEUE,
-	FAMILY_TCP_ACCEPT_QUEUE_LIMIT,
-	FAMILY_TCP_LISTEN_OVERFLOWS,
-	FAMILY_TCP_PEERS_FOLDED,
 	FAMILY_DNS_LOOKUP,
 	FAMILY_DNS_FAILED,
-	FAMILY_SYSCALL,
-	FAMILY_SYSCALL_ERRORS,
-	FAMILY_SYSCALL_SLOW,
-	FAMILY_PROCESS_STARTS,
-	FAMILY_PROCESS_FORKS,
-	FAMILY_PROCESS_EXITS,
-	FAMILY_PROCESS_LIFETIME,
-	FAMILY_PROCESS_CPU,
-	FAMILY_OOM_KILLS,
 	FAMILY_EVENTS,
 	FAMILIES
 };
 
-/*
- * Families that share room within a service. HTTP that a service serves cannot be pushed out by the
- * peers of its connections, nor by the servers that it calls.
- */
-enum family_group {
-	GROUP_HTTP_SERVER,
-	GROUP_HTTP_CLIENT,
-	GROUP_TCP,
-	GROUP_DNS,
-	GROUP_SYSCALL,
-	GROUP_PROCESS,
-	FAMILY_GROUPS /* ≤ METRIC_GROUPS_MAX */
-};
+#define FAMILY_HTTP_SERVER_LABELS                                                                  \
+	"service_name", "http_request_method", "http_response_status_code", "http_route",          \
+		"error_type"
+#define FAMILY_HTTP_CLIENT_LABELS                                                                  \
+	"service_name", "http_request_method", "http_response_status_code", "http_route",          \
+		"error_type", "server_address", "server_port"
+#define FAMILY_HTTP_SERVER_FIRST_BYTE_LABELS "service_name", "http_request_method", "http_route"
+#define FAMILY_HTTP_CLIENT_FIRST_BYTE_LABELS                                                       \
+	"service_name", "http_request_method", "server_address", "server_port"
+#define FAMILY_HTTP_SERVER_QUEUE_LABELS   "service_name"
+#define FAMILY_HTTP_SERVER_ACCEPT_LABELS  "service_name"
+#define FAMILY_HTTP_CLIENT_CONNECT_LABELS "service_name", "server_address", "server_port"
+#define FAMILY_HTTP_SERVER_ACTIVE_LABELS  "service_name", "http_request_method", "url_scheme"
+#define FAMILY_HTTP_CLIENT_ACTIVE_LABELS  "service_name", "http_request_method", "url_scheme"
+#define FAMILY_HTTP_SERVER_LONG_LABELS    "service_name", "http_request_method"
+#define FAMILY_HTTP_CLIENT_LONG_LABELS    "service_name", "http_request_method"
+#define FAMILY_HTTP_TRUNCATED_LABELS      "service_name"
+#define FAMILY_HTTP_UNTIMED_LABELS        "service_name"
+#define FAMILY_ROUTES_FOLDED_LABELS       "service_name"
+#define FAMILY_DNS_LOOKUP_LABELS          "service_name", "question_type", "code"
+#define FAMILY_DNS_FAILED_LABELS          "service_name", "question_type", "code"
+#define FAMILY_EVENTS_LABELS              "source", "outcome"
 
 extern const struct metric_description family_descriptions[FAMILIES];
 
 #define LABELS(...) ((const char *const[]){__VA_ARGS__})
 
-/* The series of one of `families` (all of them, by enum family) with these label values. */
-#define SERIES(families, family, ...) metrics_series((families)[family], LABELS(__VA_ARGS__))
+/*
+ * The series of one of `families` with these label values. A family's labels have as many: another
+ * number is refused by the compiler.
+ */
+#define SERIES(families, family, ...)                                                              \
+	((void)sizeof(struct {                                                                     \
+		_Static_assert(sizeof(LABELS(__VA_ARGS__)) == sizeof(LABELS(family##_LABELS)),     \
+			"a value for each label of the family");                                   \
+		int unused;                                                                        \
+	}),                                                                                        \
+		metrics_series((families)[family], LABELS(__VA_ARGS__)))
 
 #endif

@@ -277,6 +277,22 @@ static size_t samples_of(const struct metric_description *description)
 	}
 }
 
+static bool is_same_group(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* Its number, a new one if the group is new. */
+static unsigned group_of(struct metrics *metrics, const char *name)
+{
+	for (unsigned group = 0; group < metrics->group_count; group++)
+		if (is_same_group(metrics->groups[group], name))
+			return group;
+	assert(metrics->group_count < METRIC_GROUPS_MAX);
+	metrics->groups[metrics->group_count] = name;
+	return metrics->group_count++;
+}
+
 static struct metric_family *family_new(
 	struct metrics *metrics, const struct metric_description *description)
 {
@@ -293,6 +309,8 @@ static struct metric_family *family_new(
 		family->label_count++;
 	family->is_per_service =
 		family->label_count && strcmp(description->labels[0], SERVICE_LABEL) == 0;
+	if (family->is_per_service)
+		family->group = group_of(metrics, description->group);
 	if (description->type == METRIC_HISTOGRAM)
 		classic_bounds_map(&family->classic, description->bounds, description->bound_count);
 
@@ -326,7 +344,6 @@ static void description_check(
 		length -= strlen(COUNTER_ENDING);
 	}
 	assert(!description->unit || ends_in(description->name, length, description->unit));
-	assert(description->group < METRIC_GROUPS_MAX);
 	assert(description->bound_count <= METRIC_BOUNDS_MAX);
 	for (size_t i = 1; i < description->bound_count; i++)
 		assert(description->bounds[i - 1].upper_ns < description->bounds[i].upper_ns);

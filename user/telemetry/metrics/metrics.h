@@ -31,7 +31,7 @@
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 #define METRIC_LABELS_MAX 8
-#define METRIC_GROUPS_MAX 8
+#define METRIC_GROUPS_MAX 8  /* of families that have services */
 #define METRIC_BOUNDS_MAX 64 /* classic buckets: 31 powers of two and then some */
 
 struct metric_description {
@@ -40,7 +40,12 @@ struct metric_description {
 	const char *unit; /* "seconds", "bytes" or "" (OpenMetrics UNIT; must end the name) */
 	enum metric_type type;
 	const char *labels[METRIC_LABELS_MAX + 1]; /* names, NULL-terminated */
-	unsigned char group; /* < METRIC_GROUPS_MAX: families of one share room within a service */
+	/*
+	 * Families of one group share room within a service. What a service serves by HTTP, say,
+	 * cannot be pushed out by the peers of its connections, nor by the servers that it calls.
+	 * NULL is a group, too.
+	 */
+	const char *group;
 	/*
 	 * METRIC_HISTOGRAM: upper bounds of the classic buckets in ascending order, in nanoseconds,
 	 * with the text that `le` shows for each ("0.005"); +Inf is added. Must live for ever. A

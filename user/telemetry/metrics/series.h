@@ -46,7 +46,8 @@ struct metric_family {
 	struct metric_family *next; /* in the order of registration */
 
 	unsigned label_count;
-	bool is_per_service; /* the first label is the service */
+	bool is_per_service; /* the first label is the service, */
+	unsigned group;      /* and it has room in this one */
 	size_t samples;      /* of each series */
 
 	struct metric_series **slots; /* open addressing, linear probing */
@@ -68,6 +69,8 @@ struct metric_family {
 struct metrics {
 	struct metric_family *first, **last;
 	struct series_budget budget;
+	const char *groups[METRIC_GROUPS_MAX]; /* their names; the first `group_count` */
+	unsigned group_count;
 	struct metric_series *gone; /* no more shown, but held */
 	uint64_t now_ns;            /* of the last tick */
 	int64_t realtime_offset_ns;

@@ -158,7 +158,7 @@ void metrics_service_end(struct metric_service *service)
 
 static struct series_share *share_of(const struct metric_series *series)
 {
-	return &series->service->shares[series->family->description->group];
+	return &series->service->shares[series->family->group];
 }
 
 static struct metric_series **series_list(const struct metric_series *series)
@@ -174,8 +174,8 @@ static void lists_add(struct metric_series *series)
 
 	DL_APPEND(*series_list(series), series);
 	if (!series->is_standing)
-		DL_APPEND2(budget->group_used[series->family->description->group], series,
-			group_prev, group_next);
+		DL_APPEND2(
+			budget->group_used[series->family->group], series, group_prev, group_next);
 }
 
 static void lists_remove(struct metric_series *series)
@@ -184,8 +184,8 @@ static void lists_remove(struct metric_series *series)
 
 	DL_DELETE(*series_list(series), series);
 	if (!series->is_standing)
-		DL_DELETE2(budget->group_used[series->family->description->group], series,
-			group_prev, group_next);
+		DL_DELETE2(
+			budget->group_used[series->family->group], series, group_prev, group_next);
 }
 
 void budget_enter(struct metric_series *series)
@@ -195,7 +195,7 @@ void budget_enter(struct metric_series *series)
 	size_t samples = series->family->samples;
 
 	budget->samples += samples;
-	budget->group_samples[series->family->description->group] += samples;
+	budget->group_samples[series->family->group] += samples;
 	service->samples += samples;
 	service->holder->samples += samples;
 	share_of(series)->samples += samples;
@@ -213,7 +213,7 @@ void budget_leave(struct metric_series *series)
 	size_t samples = series->family->samples;
 
 	budget->samples -= samples;
-	budget->group_samples[series->family->description->group] -= samples;
+	budget->group_samples[series->family->group] -= samples;
 	service->samples -= samples;
 	service->holder->samples -= samples;
 	share_of(series)->samples -= samples;
@@ -286,7 +286,7 @@ static struct metric_series *share_least_used(const struct series_share *share)
 static struct metric_series *victim_within(
 	const struct metric_service *service, const struct metric_family *family, enum scope scope)
 {
-	const struct series_share *own = &service->shares[family->description->group];
+	const struct series_share *own = &service->shares[family->group];
 	const struct series_share *largest = share_largest(service, scope);
 
 	/* less, not as much, or two of the same size would take it from each other for ever */
@@ -389,8 +389,7 @@ static struct metric_series *victim_of_groups(const struct series_budget *budget
 	for (int i = 1; i < METRIC_GROUPS_MAX; i++)
 		if (budget->group_samples[i] > budget->group_samples[most])
 			most = i;
-	if (budget->group_samples[family->description->group] > part ||
-		budget->group_samples[most] <= part)
+	if (budget->group_samples[family->group] > part || budget->group_samples[most] <= part)
 		return NULL;
 	for (series = budget->group_used[most]; series && series->service->holder != holder;)
 		series = series->group_next;

@@ -66,7 +66,7 @@ bool flow_labels_are(const struct flow_labels *labels, const char *service,
 }
 
 struct metric_series *flow_labels_series(
-	struct flow_labels *labels, struct metric_family *const *families, enum family family)
+	struct flow_labels *labels, struct metric_family *const *families, enum tcp_family family)
 {
 	struct metric_series **series = &labels->series[family - FLOW_FAMILY_FIRST];
 

@@ -14,7 +14,7 @@
 #include <uthash.h>
 
 #include "record.h"
-#include "telemetry/metrics/families.h"
+#include "telemetry/tcp/tcp_families.h"
 
 /* --- labels --- */
 
@@ -46,7 +46,7 @@ bool flow_labels_are(const struct flow_labels *labels, const char *service,
 
 /* The series with these labels in one of the families above; valid while the labels are kept. */
 struct metric_series *flow_labels_series(
-	struct flow_labels *labels, struct metric_family *const *families, enum family family);
+	struct flow_labels *labels, struct metric_family *const *families, enum tcp_family family);
 
 /* --- what is not counted yet --- */
 

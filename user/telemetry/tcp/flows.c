@@ -9,7 +9,8 @@
 
 #include "base/address.h"
 #include "base/limit.h"
-#include "telemetry/metrics/families.h"
+#include "record/sources.h"
+#include "telemetry/tcp/tcp_families.h"
 #include "telemetry/tcp/flow_table.h"
 #include "telemetry/tcp/listeners.h"
 #include "telemetry/tcp/port_labels.h"
@@ -19,6 +20,7 @@
 
 struct flows {
 	struct metric_family *const *families;
+	struct metric_family *events;
 	struct identity *identity;
 	struct peers *peers;
 	const struct dns_lookups *dns;
@@ -66,7 +68,8 @@ static void room_make(struct flows *flows, uint32_t workload)
 
 static void table_is_full(struct flows *flows, uint32_t workload)
 {
-	metric_add(SERIES(flows->families, FAMILY_EVENTS, "tcp", "table_full"), 1);
+	metric_add(
+		metrics_series(flows->events, LABELS("tcp", outcome_names[OUTCOME_TABLE_FULL])), 1);
 	limit_met(LIMIT_CONNECTIONS, identity_service(flows->identity, workload)->name);
 }
 
@@ -455,14 +458,15 @@ void flows_set_sink(struct flows *flows, flow_sink sink, void *context, uint64_t
 	flows->interval_ns = interval_ns;
 }
 
-struct flows *flows_new(struct metric_family *const *families, struct identity *identity,
-	struct peers *peers, const struct dns_lookups *dns)
+struct flows *flows_new(struct metric_family *const *families, struct metric_family *events,
+	struct identity *identity, struct peers *peers, const struct dns_lookups *dns)
 {
 	struct flows *flows = calloc(1, sizeof(*flows));
 
 	if (!flows)
 		return NULL;
 	flows->families = families;
+	flows->events = events;
 	flows->identity = identity;
 	flows->peers = peers;
 	flows->dns = dns;

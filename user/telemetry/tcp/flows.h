@@ -30,9 +30,12 @@
 
 struct flows;
 
-/* All are borrowed; `families` has one for each enum family. NULL: no memory. */
-struct flows *flows_new(struct metric_family *const *families, struct identity *identity,
-	struct peers *peers, const struct dns_lookups *dns);
+/*
+ * All are borrowed; `families` has one for each enum tcp_family, and `events` counts what became of
+ * events. NULL: no memory.
+ */
+struct flows *flows_new(struct metric_family *const *families, struct metric_family *events,
+	struct identity *identity, struct peers *peers, const struct dns_lookups *dns);
 void flows_free(struct flows *flows);
 
 /*

@@ -11,7 +11,7 @@
 #include "base/address.h"
 #include "base/limit.h"
 #include "identity/service.h"
-#include "telemetry/metrics/families.h"
+#include "telemetry/tcp/tcp_families.h"
 #include "identity/workload_counts.h"
 
 /* More than a machine has, shared by the workloads; of those beyond only overflows are counted. */

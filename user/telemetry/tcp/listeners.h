@@ -15,7 +15,7 @@
 
 struct listeners;
 
-/* `families` has one for each enum family; both are borrowed. NULL: no memory. */
+/* `families` has one for each enum tcp_family; both are borrowed. NULL: no memory. */
 struct listeners *listeners_new(struct metric_family *const *families, struct label_values *ports);
 void listeners_free(struct listeners *listeners);
 
