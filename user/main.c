@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: which subcommand, and what to say when there is none such. */
+/* The command line: the table of subcommands, and what to say when there is none such. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,20 +14,6 @@
 
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
-static void help_print(void)
-{
-	puts("Usage: sonde [run] [FLAGS]   observe this machine (needs root, or CAP_BPF and "
-	     "CAP_PERFMON)\n"
-	     "       sonde flows           open TCP connections by service, peer or process\n"
-	     "       sonde connections     each open TCP connection; both ask a Sonde that runs\n"
-	     "       sonde check           what this kernel offers, and what Sonde will use of it\n"
-	     "       sonde version         version and revision; so does sonde --version\n"
-	     "\n"
-	     "Flags of `sonde run`, each also a key of the configuration file and, as SONDE_…, an\n"
-	     "environment variable:\n");
-	config_print_help();
-}
-
 /* What somebody typed, or wrote into a file, may be in it. */
 static void say(char *problem)
 {
@@ -34,13 +21,13 @@ static void say(char *problem)
 	fprintf(stderr, "sonde: %s\n", problem);
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, char *const *argv)
 {
 	struct config config;
 	char error[CONFIG_ERROR_LEN];
 
-	switch (config_load(&config, argc, argv, error)) {
-	case CONFIG_OK: return daemon_run(&config, argc, argv);
+	switch (config_load(&config, argc - 1, argv + 1, error)) {
+	case CONFIG_OK: return daemon_run(&config, argc - 1, argv + 1);
 	case CONFIG_HELP: config_free(&config); return STATUS_OK;
 	case CONFIG_BAD:
 	default:
@@ -50,14 +37,79 @@ static int run(int argc, char **argv)
 	}
 }
 
-/* Subcommands that take no flags. */
-static int without_flags(const char *name, int argc)
+static int check(int argc, char *const *argv)
 {
-	if (argc == 0)
-		return STATUS_OK;
-	fprintf(stderr, "sonde: `sonde %s` takes no flags; `sonde --help` lists what there is\n",
-		name);
+	(void)argc, (void)argv;
+	return check_run(stdout);
+}
+
+static int version(int argc, char *const *argv)
+{
+	(void)argc, (void)argv;
+	printf("sonde %s (%s)\n", SONDE_VERSION, SONDE_REVISION);
+	return STATUS_OK;
+}
+
+static const struct subcommand {
+	const char *name;
+	const char *usage; /* as the help shows it behind `sonde` */
+	const char *help;
+	bool takes_flags;
+	int (*run)(int argc, char *const *argv); /* `argv` begins with the name; exit status */
+} subcommands[] = {
+	{"run", "[run] [FLAGS]", "observe this machine (needs root, or CAP_BPF and CAP_PERFMON)",
+		true, run},
+	{"flows", "flows", "open TCP connections by service, peer or process", true,
+		flow_command_run},
+	{"connections", "connections", "each open TCP connection; both ask a Sonde that runs", true,
+		flow_command_run},
+	{"check", "check", "what this kernel offers, and what Sonde will use of it", false, check},
+	{"version", "version", "version and revision; so does sonde --version", false, version},
+};
+
+#define SUBCOMMANDS (sizeof(subcommands) / sizeof(*subcommands))
+
+static int help(void)
+{
+	for (size_t i = 0; i < SUBCOMMANDS; i++)
+		printf("%s sonde %-15s %s\n", i ? "      " : "Usage:", subcommands[i].usage,
+			subcommands[i].help);
+	puts("\n"
+	     "Flags of `sonde run`, each also a key of the configuration file and, as SONDE_…, an\n"
+	     "environment variable:\n");
+	config_print_help();
+	return STATUS_OK;
+}
+
+static int unknown(const char *name)
+{
+	char problem[512];
+	size_t length = (size_t)snprintf(
+		problem, sizeof(problem), "unknown subcommand `%.200s`; there are ", name);
+
+	for (size_t i = 0; i < SUBCOMMANDS; i++)
+		length += (size_t)snprintf(problem + length, sizeof(problem) - length, "%s%s",
+			!i                     ? ""
+			: i == SUBCOMMANDS - 1 ? " and "
+					       : ", ",
+			subcommands[i].name);
+	say(problem);
 	return STATUS_USAGE;
+}
+
+static int dispatch(const char *name, int argc, char *const *argv)
+{
+	for (size_t i = 0; i < SUBCOMMANDS; i++) {
+		if (strcmp(subcommands[i].name, name) != 0)
+			continue;
+		if (argc <= 1 || subcommands[i].takes_flags)
+			return subcommands[i].run(argc, argv);
+		fprintf(stderr,
+			"sonde: `sonde %s` takes no flags; `sonde --help` lists what there is\n",
+			name);
+		return STATUS_USAGE;
+	}
+	return unknown(name);
 }
 
 int main(int argc, char **argv)
@@ -65,31 +117,11 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "run";
 
 	inherited_tidy();
-	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h")) {
-		help_print();
-		return STATUS_OK;
-	}
+	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
+		return help();
 	if (!strcmp(name, "--version") || !strcmp(name, "-V"))
 		name = "version";
-	if (name[0] == '-')
-		return run(argc - 1, argv + 1);
-	if (!strcmp(name, "run"))
-		return run(argc > 1 ? argc - 2 : 0, argv + (argc > 1 ? 2 : 1));
-	if (!strcmp(name, "flows") || !strcmp(name, "connections"))
-		return flow_command_run(argc - 1, argv + 1);
-	if (!strcmp(name, "check"))
-		return without_flags(name, argc - 2) ?: check_run(stdout);
-	if (!strcmp(name, "version")) {
-		int status = without_flags(name, argc - 2);
-
-		if (!status)
-			printf("sonde %s (%s)\n", SONDE_VERSION, SONDE_REVISION);
-		return status;
-	}
-	char problem[512];
-	snprintf(problem, sizeof(problem),
-		"unknown subcommand `%s`; there are run, flows, connections, check and version",
-		name);
-	say(problem);
-	return STATUS_USAGE;
+	if (name[0] == '-') /* flags of `run`, which need not be named */
+		return dispatch("run", argc, argv);
+	return dispatch(name, argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv);
 }
