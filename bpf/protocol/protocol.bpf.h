@@ -13,18 +13,22 @@
 #include "protocol/dns.bpf.h"
 #include "protocol/http1/http_end.bpf.h"
 
-/* True when some protocol wants to know of the channel's chunks. */
+/* True: some protocol wants to know of the channel's chunks. */
 static __always_inline bool protocol_may_speak(const struct channel *channel)
 {
 	return dns_may_speak(channel) || http_may_speak(channel);
 }
 
-static __always_inline void protocol_moved(const struct channel *channel, const struct chunk *chunk)
+/* False: no protocol wants to know of it. */
+static __always_inline bool protocol_moved(const struct channel *channel, const struct chunk *chunk)
 {
 	if (dns_may_speak(channel))
 		dns_moved(channel, chunk);
 	else if (http_may_speak(channel))
 		http_moved(channel, chunk);
+	else
+		return false;
+	return true;
 }
 
 #endif

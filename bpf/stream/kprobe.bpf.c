@@ -34,7 +34,7 @@ static __always_inline void call_note(const struct call *call)
 	if (!sk)
 		return;
 	channel = channel_of(sk);
-	if (!protocol_may_speak(&channel))
+	if (!stream_wants(&channel))
 		return;
 	if (!bpf_map_update_elem(&calls, &id, call, BPF_NOEXIST))
 		return;

@@ -8,12 +8,39 @@
 
 #include "protocol/protocol.bpf.h"
 
+/* True: somebody wants to know of the channel's chunks. */
+static __always_inline bool stream_wants(const struct channel *channel)
+{
+	return (tells_tcp && channel->transport == TRANSPORT_TCP) || protocol_may_speak(channel);
+}
+
 /* A chunk has moved, or an operation has failed to move one. */
 static __always_inline int stream_moved(const struct channel *channel, const struct chunk *chunk)
 {
 	/* what is only looked at comes again; what is out of band is no part of the stream */
-	if (!(chunk->flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)))
-		protocol_moved(channel, chunk);
+	if (chunk->flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
+		return 0;
+	if (!protocol_moved(channel, chunk))
+		channel_used(channel, chunk);
+	return 0;
+}
+
+/* Bytes have come that a process may receive. */
+static __always_inline int stream_arrived(const struct channel *channel)
+{
+	struct sock *sk = channel->sk;
+	struct socket_state *state;
+
+	if (!channel_is_stream(channel) || is_listening(sk))
+		return 0;
+	/* TCP sockets have it from their birth */
+	state = tells_http && is_unix(sk) ? socket_state_make(sk) : socket_state_find(sk);
+	if (!state)
+		return 0;
+	if (!state->first_byte_ns)
+		state->first_byte_ns = bpf_ktime_get_ns();
+	if (tells_http)
+		http_arrived(sk, state);
 	return 0;
 }
 
@@ -42,14 +69,6 @@ static __always_inline int stream_tcp_send_begins(struct sock *sk, const struct 
 static __always_inline int stream_received_silently(struct sock *sk)
 {
 	http_received_silently(sk);
-	return 0;
-}
-
-/* Bytes have come that a process may receive. */
-static __always_inline int stream_arrived(const struct channel *channel)
-{
-	if (channel_is_stream(channel) && !is_listening(channel->sk))
-		http_arrived(channel->sk);
 	return 0;
 }
 

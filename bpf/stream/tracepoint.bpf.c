@@ -56,7 +56,7 @@ static __always_inline int on_data_ready(struct sock *sk)
 {
 	struct channel channel = channel_of(sk);
 
-	if (channel.transport == TRANSPORT_UNIX && !is_listening(sk))
+	if (tells_http && channel.transport == TRANSPORT_UNIX && !is_listening(sk))
 		http_unix_send_begins(sk);
 	return stream_arrived(&channel);
 }

@@ -3,7 +3,7 @@
  * Whose a TCP socket is: of the process that connects. A listener's is who listens, until another
  * one accepts from it, which may have been handed it: systemd listens for services that it starts
  * later. An accepted connection's is its listener's, then who accepted it, until a process uses it
- * (http_socket.bpf.h). Part of tcp.bpf.c.
+ * (stream/owner.bpf.h). Part of tcp.bpf.c.
  */
 #ifndef SONDE_TCP_OWNER_BPF_H
 #define SONDE_TCP_OWNER_BPF_H

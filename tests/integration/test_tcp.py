@@ -273,3 +273,43 @@ def test_a_socket_that_is_connected_to_itself_is_one_connection_out(sonde):
            (SENT, {"service_name": name}, 500), (RECEIVED, {"service_name": name}, 500),
            (CONNECT + "_count", outbound, 5), (OPEN, {"service_name": name}, 0))
     assert 0 < sonde.metrics().sum(CONNECT + "_sum", **outbound) < seconds
+
+
+# A super-server: accepts, and starts a service for each connection, which gets it as descriptor 3.
+SUPER = """
+import os, socket, sys
+count, service, code = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+for _ in range(count):
+    connection, _ = listener.accept()
+    child = os.fork()
+    if not child:
+        os.dup2(connection.fileno(), 3)
+        os.execve(sys.executable, [sys.executable, "-S", "-c", code],
+                  {**os.environ, "OTEL_SERVICE_NAME": service})
+    connection.close()
+    os.waitpid(child, 0)
+"""
+STARTED = """
+import socket
+connection = socket.socket(fileno=3)
+connection.sendall(bytes(3000))
+connection.recv(1)
+"""
+
+
+@pytest.mark.parametrize("flags", [(), ("--no-http",), ("--no-http", "--no-dns")])
+def test_a_connection_that_is_handed_over_is_its_users_whatever_else_is_on(tmp_path, flags):
+    accepts, uses = unique("tcp-super"), unique("tcp-started")
+    with Sonde(tmp_path, *flags) as sonde:
+        with program(PYTHON, "-S", "-c", SUPER, "5", uses, STARTED, name=accepts,
+                     stdout=subprocess.PIPE) as server:
+            port = int(server.stdout.readline())
+            for _ in range(5):
+                with socket.create_connection(("127.0.0.1", port)) as connection:
+                    left = 3000
+                    while left:
+                        left -= len(connection.recv(left))
+        expect(sonde, (SENT, {"service_name": uses}, 5 * 3000),
+               (SENT, {"service_name": accepts}, 0), (OPEN, {"service_name": uses}, 0))

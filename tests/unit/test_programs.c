@@ -268,6 +268,27 @@ static void test_dns_runs_by_the_programs_of_http_also_without_http(void **state
 	assert_false(programs_has_source(&programs, SOURCE_DNS));
 }
 
+static void test_tcp_learns_from_the_shells_who_uses_connections_also_alone(void **state)
+{
+	struct programs_options options = {
+		.wanted = {[SOURCE_TCP] = true}, .has_target = has_target, .context = &modern};
+
+	(void)state;
+	assert_true(programs_choose(&programs, &options));
+	assert_true(has("http_send") && has("http_receive") && has("http_arrival"));
+	assert_false(has("http_state") || has("http_send_begin") || has("http_splice"));
+
+	assert_true(refuse("http_send"));
+	assert_true(has("http_fexit_send") && has("http_fexit_receive6"));
+	assert_false(has("http_fentry_send") || has("http_fexit_send_unix"));
+	assert_true(refuse("http_fexit_receive"));
+	assert_true(has("http_kprobe_send") && programs_by_tables(&programs));
+	assert_true(refuse("http_kprobe_receive")); /* it does without them */
+	assert_true(programs_has_source(&programs, SOURCE_TCP) && has("tcp_state"));
+	assert_false(
+		has("http_kprobe_send") || has("http_arrival") || programs_by_tables(&programs));
+}
+
 static void test_the_end_of_http_leaves_dns_its_programs(void **state)
 {
 	(void)state;
@@ -305,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_without_any_source_there_is_nothing_to_run),
 		cmocka_unit_test(test_tcp_serves_http_also_when_nobody_asks_for_tcp),
 		cmocka_unit_test(test_dns_runs_by_the_programs_of_http_also_without_http),
+		cmocka_unit_test(test_tcp_learns_from_the_shells_who_uses_connections_also_alone),
 		cmocka_unit_test(test_the_end_of_http_leaves_dns_its_programs),
 	};
 

@@ -8,17 +8,10 @@
 /* --- arrivals --- */
 
 /* Bytes have come that a process may receive. */
-static __always_inline void http_arrived(struct sock *sk)
+static __always_inline void http_arrived(struct sock *sk, struct socket_state *state)
 {
-	struct socket_state *state;
 	struct tcp_sock *tcp;
 
-	/* TCP sockets have it from their birth */
-	state = is_unix(sk) ? socket_state_make(sk) : socket_state_find(sk);
-	if (!state)
-		return;
-	if (!state->first_byte_ns)
-		state->first_byte_ns = bpf_ktime_get_ns();
 	if (state->arrival_ns || state->http_misses >= MISSES_MAX)
 		return;
 	tcp = tcp_place(sk);

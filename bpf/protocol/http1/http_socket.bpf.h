@@ -11,6 +11,7 @@
 #define SONDE_HTTP_SOCKET_BPF_H
 
 #include "protocol/http1/http_operation.bpf.h"
+#include "stream/owner.bpf.h"
 
 /* The daemon's own requests are left alone: telling of an export would make another one. */
 extern __u32 own_tgid;
@@ -18,20 +19,12 @@ extern __u32 own_tgid;
 /* Operations that begin no HTTP message before a connection is left alone for ever. */
 #define MISSES_MAX 8
 
-/* The storage of a socket, owned by whoever uses it first; NULL when it is known to be no HTTP. */
+/* The state of a socket that the current process uses; NULL: it is known to speak no HTTP. */
 static __always_inline struct socket_state *socket_candidate(struct sock *sk)
 {
-	struct socket_state *state = socket_state_make(sk);
+	struct socket_state *state = socket_used(sk, SOURCE_HTTP);
 
-	if (!state) {
-		count(SOURCE_HTTP, OUTCOME_STORAGE_FAILED);
-		return NULL;
-	}
-	if (state->flags & (SOCKET_INHERITED | SOCKET_LISTENS) || !state->tgid) {
-		owner_set(state, SOURCE_HTTP);
-		state->flags &= ~SOCKET_INHERITED;
-	}
-	if (state->http_misses >= MISSES_MAX || state->tgid == own_tgid)
+	if (!state || state->http_misses >= MISSES_MAX || state->tgid == own_tgid)
 		return NULL;
 	return state;
 }

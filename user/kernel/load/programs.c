@@ -34,13 +34,23 @@ static bool has_any_target(struct programs *programs, const struct program *prog
 
 /* --- which are asked for --- */
 
+/*
+ * The owner of an accepted connection is who uses it, whether or not HTTP and DNS are on; where no
+ * shell can be had, it is who has accepted it.
+ */
+static bool tcp_is_helped(const struct programs *programs)
+{
+	return programs_has_source(programs, SOURCE_TCP) && !programs->tcp_help_off;
+}
+
 /* To kprobes the kernel gives no storage. */
 bool programs_by_tables(const struct programs *programs)
 {
 	return programs->options.tables ||
 	       (programs->shell == HTTP_KPROBES &&
 		       (programs_has_source(programs, SOURCE_HTTP) ||
-			       programs_has_source(programs, SOURCE_DNS)));
+			       programs_has_source(programs, SOURCE_DNS) ||
+			       tcp_is_helped(programs)));
 }
 
 bool programs_lists_sockets(const struct programs *programs)
@@ -87,7 +97,8 @@ static bool is_its_time(struct programs *programs, const struct program *program
 static bool is_wanted(struct programs *programs, const struct program *program)
 {
 	if (!source_serves(programs, program->source) &&
-		!(program->tells_dns && programs_has_source(programs, SOURCE_DNS)))
+		!(program->tells_dns && programs_has_source(programs, SOURCE_DNS)) &&
+		!(program->helps_tcp && tcp_is_helped(programs)))
 		return false;
 	if (!in_shell(programs, program) || !is_its_time(programs, program))
 		return false;
@@ -180,6 +191,11 @@ static void sources_end(struct programs *programs, const struct program *program
 			continue;
 		programs->source_off[source] = program;
 		*(message ? &also : &message) = source_descriptions[source].off;
+	}
+	if (program->helps_tcp && tcp_is_helped(programs)) {
+		programs->tcp_help_off = program;
+		if (!message)
+			message = "connections belong to who accepts them, whoever uses them then";
 	}
 	program_hook(program, hook);
 	if (also)

@@ -55,6 +55,7 @@ struct program {
 	const char *unless;  /* the program in whose place it stands when that one is off */
 	enum program_when when;
 	bool tells_dns;  /* it serves DNS as well, which is seen where HTTP is */
+	bool helps_tcp;  /* TCP learns from it who uses a connection, and can do without */
 	bool only_times; /* in a run that the kernel leaves out a time is lost, and no event */
 };
 
@@ -92,6 +93,7 @@ struct programs {
 	char why_off[PROGRAMS_MAX][PROGRAM_REASON_LEN]; /* "": it can be had, as far as was asked */
 	const struct program *source_off[SOURCES];      /* what it cannot be without, or NULL */
 	const struct program *shell_off[HTTP_HOOKS];    /* likewise */
+	const struct program *tcp_help_off;             /* likewise: no shell can be had for TCP */
 	char error[PROGRAMS_ERROR_LEN];                 /* why nothing can run */
 };
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Whose a socket is once a process uses it. Until then an accepted connection is its listener's, or
+ * whose accept() returned it (tcp_owner.bpf.h): a super-server accepts, and hands over.
+ */
+#ifndef SONDE_OWNER_BPF_H
+#define SONDE_OWNER_BPF_H
+
+#include "stream/chunk.bpf.h"
+#include "core/workload.bpf.h"
+
+extern const volatile bool tells_tcp;
+
+/*
+ * The state of a socket that the current process uses, and owns from now on if nobody has used it
+ * yet. NULL: there is no memory, which counts under `source`.
+ */
+static __always_inline struct socket_state *socket_used(struct sock *sk, enum source source)
+{
+	struct socket_state *state = socket_state_make(sk);
+
+	if (!state) {
+		count(source, OUTCOME_STORAGE_FAILED);
+		return NULL;
+	}
+	if (state->flags & (SOCKET_INHERITED | SOCKET_LISTENS) || !state->tgid) {
+		owner_set(state, source);
+		state->flags &= ~SOCKET_INHERITED;
+	}
+	return state;
+}
+
+/*
+ * Gives the channel an owner for TCP's sake, where no protocol asks for the state of the socket: so
+ * that an owner does not depend on which protocols are on.
+ */
+static __always_inline void channel_used(const struct channel *channel, const struct chunk *chunk)
+{
+	if (!tells_tcp || channel->transport != TRANSPORT_TCP || !has_end_hook(channel->sk))
+		return;
+	if (chunk->direction == DIRECTION_SEND || chunk->result > 0)
+		socket_used(channel->sk, SOURCE_TCP);
+}
+
+#endif
