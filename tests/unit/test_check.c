@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "command/check.h"
+#include "record/sources.h"
 
 struct report {
 	struct check_findings findings;
@@ -45,15 +46,10 @@ static bool has_all(void *context, const struct program *program, const char *ta
 static int report_setup(void **state)
 {
 	struct report *report = calloc(1, sizeof(*report));
-	const struct programs_options options = {
-		.wanted = {[SOURCE_SYSCALL] = true,
-			[SOURCE_TCP] = true,
-			[SOURCE_HTTP] = true,
-			[SOURCE_DNS] = true,
-			[SOURCE_PROCESS] = true},
-		.has_target = has_all,
-	};
+	struct programs_options options = {.has_target = has_all};
 
+	for (size_t i = 0; i < SWITCHED_SOURCES_COUNT; i++)
+		options.wanted[switched_sources[i]] = true;
 	if (!report || !programs_choose(&report->programs, &options))
 		return -1;
 	report->findings.programs = &report->programs;
