@@ -39,7 +39,6 @@ SHELLS = ("tracepoints", "fentry", "kprobes")
 CHOSEN = r"^  HTTP/1 +runs by (\w+)"
 REFUSED = r"^    not by (\w+): "
 OBJECTS = ("sonde.bpf.o", "sonde_tables.bpf.o")
-SOURCES = ("http", "tcp", "dns", "process", "syscall", "slow_syscall", "workload")
 COMMAND_SECONDS = 120
 SPANS_AT_ONCE = "250ms"  # those of a shorter time would be so many requests to the collector
 LOG_LINES = 40  # of a Sonde that says more, the first ones
@@ -56,8 +55,9 @@ tell.lines = 0
 def losses(sonde):
     """Whether Sonde lost anything, as it says of itself."""
     metrics = sonde.metrics()
-    result = Compared(len(SOURCES), [])
-    for source in SOURCES:
+    sources = sorted({labels["source"] for _, labels, _ in metrics.select(EVENTS)})
+    result = Compared(len(sources), [])
+    for source in sources:
         delivered = metrics.sum(EVENTS, source=source, outcome="delivered")
         for outcome, lost in metrics.losses(source).items():
             if lost:
