@@ -69,6 +69,7 @@ enum record_type {
 	RECORD_RESOLVERS,
 	RECORD_WORKLOAD_IDLE, /* as RECORD_WORKLOAD_END, but that a task may live that did nothing
 				 for long; it gets another number when it does something */
+	RECORD_RUN_QUEUE,
 	RECORD_TYPES
 };
 
@@ -112,6 +113,7 @@ enum source {
 	SOURCE_PROCESS,
 	SOURCE_WORKLOAD,
 	SOURCE_DNS,
+	SOURCE_SCHED,
 	SOURCES
 };
 
@@ -439,7 +441,8 @@ struct record_bucket {
  * user/record/).
  */
 enum operation {
-	OPERATION_SYSCALL = 0,   /* and the number of the system call */
+	OPERATION_SYSCALL = 0, /* and the number of the system call */
+	OPERATION_RUN_QUEUE = SYSCALLS_MAX,
 	OPERATIONS_MAX = 1 << 18 /* that a key has room for; see LATENCY_KEY */
 };
 

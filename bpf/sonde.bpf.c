@@ -9,6 +9,7 @@
 #include "protocol/http1/http_open.bpf.c"
 #include "stream/uring.bpf.c"
 #include "process/process.bpf.c"
+#include "sched/sched.bpf.c"
 #include "syscall/syscall.bpf.c"
 #include "tcp/tcp.bpf.c"
 #include "core/latency.bpf.c"

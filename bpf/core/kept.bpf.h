@@ -100,6 +100,7 @@ struct thread {
 	/* of what it was started as, which goes before its end; see workload.bpf.h */
 	__u64 name_hash;       /* of its OTEL_SERVICE_NAME; 0: none */
 	__u64 executable_hash; /* of its executable's name; 0: not known yet */
+	__u64 run_delay;       /* 1 + its time in run queues up to its last turn; 0: not known */
 };
 
 #ifdef SONDE_TABLES

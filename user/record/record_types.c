@@ -190,6 +190,7 @@ const struct record_layout record_layouts[RECORD_TYPES] = {
 	ROW(EXIT, SOURCE_PROCESS), ALL_OF(record_exit), .is_valid = exit_is_valid},
 
 	ROW(SYSCALL, SOURCE_SYSCALL), LATENCY_OF(OPERATION_SYSCALL, SYSCALLS_MAX)},
+	ROW(RUN_QUEUE, SOURCE_SCHED), LATENCY_OF(OPERATION_RUN_QUEUE, 1)},
 	ROW(SYSCALL_ERROR, SOURCE_SYSCALL), ALL_OF(record_syscall_error),
 	 .is_valid = syscall_error_is_valid},
 	ROW(SLOW_SYSCALL, SOURCE_SLOW_SYSCALL), ALL_OF(record_slow_syscall),

@@ -28,6 +28,8 @@
 		"TCP is off, and HTTP does not learn how connections began")                       \
 	ROW(SOURCE_SYSCALL, syscall, "syscalls", "measure system calls", "system calls",           \
 		"system calls are off")                                                            \
+	ROW(SOURCE_SCHED, sched, "sched", "measure how long threads wait for a CPU",               \
+		"run queue", "the run queue is off")                                               \
 	ROW(SOURCE_PROCESS, process, "processes", "count starts and exits of processes",           \
 		"processes", "processes are off")
 /* clang-format on */

@@ -4,14 +4,17 @@
 Each check is one of checks.py, in a folder of its own.
 """
 import collections
+import contextlib
 import functools
 import os
 import signal
 import subprocess
+import time
 
 import tcp_truth
+import test_sched
 import uring_programs
-from checks import Figures
+from checks import LONGER_THAN_A_SWEEP, Figures
 from harness import ROOT, access_log, curl, free_port, nginx, program, run, unique, wait_until
 from known_work import (CONNECTIONS, OPEN, RECEIVED, REFUSED, SENT, exits, moved, moving,
                         syscall_figures, tcp_figures)
@@ -140,6 +143,45 @@ def syscalls(_):
                     *syscall_figures(two, 10007, 4321, 77)], "syscall")]
 
 
+def run_queue(_):
+    """Sums and turns of what waits for one CPU, which the kernel itself counts."""
+    cpu = max(os.sched_getaffinity(0))
+    with contextlib.ExitStack() as stack:
+        kinds = [test_sched.Programs(stack, script, cpu, amount, count=count)
+                 for script, amount, count in ((test_sched.BUSY, 2, 3),
+                                               (test_sched.SLEEPER, 200, 1),
+                                               (test_sched.THREADS, 8, 1))]
+        for programs in kinds:
+            programs.expect(b"ready\n")
+        truths = [programs.at_rest() for programs in kinds]
+        before = collections.deque()  # of each Sonde, in the order in which they are asked
+
+        def remember(metrics):
+            before.append([test_sched.told(metrics, programs.name) for programs in kinds])
+            return Compared(0, [])
+
+        def compare(metrics):
+            wrong = []
+            for programs, begin, truth, seen in zip(kinds, before.popleft(), truths, ends):
+                told = test_sched.told(metrics, programs.name)
+                for i, what in enumerate(("seconds", "turns")):
+                    should, is_ = seen[i] - truth[i], told[i] - begin[i]
+                    if not test_sched.is_near(is_, should):
+                        wrong.append(f"{programs.name}: {is_:g} {what} in the run queue, "
+                                     f"should be {should:g}")
+            return Compared(2 * len(kinds), wrong)
+
+        time.sleep(LONGER_THAN_A_SWEEP)
+        yield [remember]
+        for programs in kinds:
+            programs.begin()
+        for programs in kinds:
+            programs.expect(b"done\n")
+        ends = [programs.at_rest() for programs in kinds]
+        time.sleep(LONGER_THAN_A_SWEEP)
+        yield [compare]
+
+
 def nginx_and_curl(folder):
     client, port = unique("curl"), free_port()
     paths = [f"/{name}?{i}" for i in range(20) for name in ("found", "missing")]
@@ -169,5 +211,5 @@ def io_uring(_):
 
 
 CHECKS = {"TCP with loss": tcp_with_loss, "TCP": tcp, "TCP swept": tcp_swept,
-          "processes": processes, "system calls": syscalls, "io_uring": io_uring, "DNS": dns,
-          "nginx and curl": nginx_and_curl}
+          "processes": processes, "system calls": syscalls, "run queue": run_queue,
+          "io_uring": io_uring, "DNS": dns, "nginx and curl": nginx_and_curl}

@@ -161,6 +161,9 @@ const struct program program_table[] = {
 	{ITERATOR("http_sweep_other", "bpf_map_elem"), .source = SOURCE_HTTP, .since = "Linux 5.9",
 	 .without = NO_SWEEP},
 
+	/* --- run queue --- */
+	{TRACEPOINT("sched_switch", "sched_switch"), .source = SOURCE_SCHED},
+
 	/* --- system calls --- */
 	{TRACEPOINT("syscall_enter", "sys_enter"), .source = SOURCE_SYSCALL},
 	{TRACEPOINT("syscall_exit", "sys_exit"), .source = SOURCE_SYSCALL},
