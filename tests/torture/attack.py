@@ -68,17 +68,17 @@ class Attack:
 
 
 @contextlib.contextmanager
-def session():
-    """A control group, as a user's programs have one; gives its folder, or None where none can be."""
+def unit():
+    """A control group, as a unit's programs have one; gives its folder, or None where none can be."""
     with tempfile.TemporaryDirectory() as root:
         if subprocess.run(["mount", "-t", "cgroup2", "none", root], check=False).returncode:
             yield None
             return
-        folder = os.path.join(root, f"torture-session-{os.path.basename(root)}")
+        folder = os.path.join(root, f"torture-unit-{os.path.basename(root)}")
         try:
             os.mkdir(folder)
             yield folder
-            wait_until(lambda: empty(folder), "all of an attack has ended")
+            wait_until(lambda: empty(folder), "all of a control group has ended")
             os.rmdir(folder)
         finally:
             subprocess.run(["umount", root], check=True)
@@ -97,7 +97,7 @@ def enter(folder, pid):
 @contextlib.contextmanager
 def running(name, seconds, seed, sonde_port):
     """Runs an attack for the block; gives its process. It must end well."""
-    with session() as folder, subprocess.Popen(
+    with unit() as folder, subprocess.Popen(
             ["/usr/bin/python3", os.path.join(FOLDER, f"{name}.py"), str(seconds), str(seed),
              str(sonde_port)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,

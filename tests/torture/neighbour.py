@@ -4,8 +4,11 @@
 Whatever is done to Sonde meanwhile, the neighbour's figures are to be exact and under its own name.
 """
 import collections
+import contextlib
+import os
 import subprocess
 
+import attack
 from harness import expect, http_counts, start, stop, unique
 
 PYTHON = "/usr/bin/python3"
@@ -41,16 +44,25 @@ for line in sys.stdin:
 
 
 class Neighbour:
-    """Both ends, each under a name of its own, from when it is made until stop()."""
+    """Both ends, each under a name of its own, from when it is made until stop().
+
+    Both live in a control group of their own, as services do: what others do there is not theirs.
+    """
 
     def __init__(self, name):
         self.server, self.client = unique(f"{name}-server"), unique(f"{name}-client")
         self.truth = collections.Counter()  # (method, status): requests
         self.routes = collections.Counter()
-        self.serving = start(PYTHON, "-S", "-c", SERVER, name=self.server)
+        self.unit = contextlib.ExitStack()
+        self.folder = self.unit.enter_context(attack.unit())
+        self.serving = self.start(SERVER, name=self.server)
         self.port = int(self.serving.stdout.readline())
-        self.asking = start(PYTHON, "-S", "-c", CLIENT, str(self.port), name=self.client,
-                            stdin=subprocess.PIPE)
+        self.asking = self.start(CLIENT, str(self.port), name=self.client, stdin=subprocess.PIPE)
+
+    def start(self, program, *arguments, **options):
+        if self.folder:
+            options["preexec_fn"] = lambda: attack.enter(self.folder, os.getpid())
+        return start(PYTHON, "-S", "-c", program, *arguments, **options)
 
     def ask(self, method, folder, status, count):
         """`count` requests of one kind, to their end."""
@@ -82,6 +94,7 @@ class Neighbour:
     def stop(self):
         for process in (self.asking, self.serving):
             stop(process)
+        self.unit.close()
 
     def __enter__(self):
         return self
