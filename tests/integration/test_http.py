@@ -142,7 +142,7 @@ def test_a_client_that_lives_for_one_request_has_its_name(sonde, tmp_path):
 def test_counter_and_drops_equal_the_access_log_under_load(tmp_path):
     port, client = free_port(), f"wrk-{os.getpid()}"
     server = f"nginx-{port}"
-    with Sonde(tmp_path) as sonde:
+    with Sonde(tmp_path, "--series-limit", "1000000") as sonde:  # others' names push out none
         with nginx(tmp_path, port) as log:
             report = output_of("wrk", "-t2", "-c64", "-d10s", f"http://127.0.0.1:{port}/",
                                name=client)
@@ -156,22 +156,20 @@ def test_counter_and_drops_equal_the_access_log_under_load(tmp_path):
     answered = int(re.search(r"(\d+) requests in", report).group(1))
     as_server = http_counts(metrics, "server", server)
     as_client = http_counts(metrics, "client", client)
-    dropped = metrics.dropped("http")
+    lost = metrics.losses("http")
     print(f"log {in_log}, wrk {answered}, server {dict(as_server)}, client {dict(as_client)}, "
-          f"dropped {dropped:.0f}")
+          f"lost {lost}")
 
     # When its time is up wrk leaves up to 64 requests unanswered. Those that nginx read are in its
     # log, and were requests to the server whatever became of their answers; all of them were sent.
     assert answered <= in_log <= answered + 64
     assert set(method for method, _ in as_server) == {"GET"}
-    if dropped:  # of either side: they share the ring
-        total = sum(as_server.values()) + sum(as_client.values()) + dropped
-        assert in_log + answered <= total <= in_log + answered + 64
-        assert sum(as_server.values()) <= in_log <= sum(as_server.values()) + dropped
-    else:
-        assert sum(as_server.values()) == in_log
-        assert as_client["GET", "200"] == answered
-        assert sum(as_client.values()) <= answered + 64
+    # None is counted twice, and what is missing is counted as lost, along with what other programs
+    # of this machine lose; what makes no sense is theirs alone.
+    missing = in_log - sum(as_server.values()), answered - as_client["GET", "200"]
+    assert min(missing) >= 0 and sum(as_client.values()) <= answered + 64
+    assert sum(missing) <= sum(lost.values()) - lost.get("unparsable", 0) - lost.get(
+        "line_invalid", 0)
 
 
 def test_an_answer_that_was_sent_is_one_though_a_reset_comes_back_within_the_send(sonde):
