@@ -58,6 +58,7 @@ def waited():
 os.sched_setaffinity(0, {int(sys.argv[1])})
 before = waited()
 sum(range(3000000))
+os.nice(-20)  # to its end it hardly waits any more
 print(before, waited(), flush=True)
 os._exit(0)
 """
@@ -158,7 +159,7 @@ def test_what_has_ended_is_counted_to_its_end(sonde):
         waits = [process.communicate(timeout=60)[0].split() for process in processes]
         seen = shown(sonde, alive.name)[0] - before
     begin, end = (sum(int(line[i]) for line in waits) / 1e9 for i in range(2))
-    assert 0.99 * (end - begin) <= seen <= 1.01 * end
+    assert 0.99 * (end - begin) <= seen <= 1.01 * end + 0.05 * len(processes)
 
 
 def test_a_program_from_before_sonde_counts_from_its_first_turn_on(tmp_path):
