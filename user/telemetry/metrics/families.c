@@ -130,6 +130,7 @@ const struct metric_description family_descriptions[FAMILIES] = {
 		COUNTER(""),
 		.labels = {FAMILY_HTTP_TRUNCATED_LABELS}},
 	[FAMILY_HTTP_UNTIMED] = {.name = "sonde_http_untimed_requests_total",
+		.group = "HTTP server",
 		.help = "HTTP requests that no duration counts, as nobody saw when they ended.",
 		COUNTER(""),
 		.labels = {FAMILY_HTTP_UNTIMED_LABELS}},
