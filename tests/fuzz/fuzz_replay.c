@@ -130,7 +130,8 @@ static void mend(union any_record *any)
 		any->exit.oom &= 1;
 		END(any->exit.comm);
 		break;
-	case RECORD_SYSCALL: mend_latency(&any->latency); break;
+	case RECORD_SYSCALL:
+	case RECORD_RUN_QUEUE: mend_latency(&any->latency); break;
 	case RECORD_SYSCALL_ERROR:
 		any->syscall_error.error = any->syscall_error.error % 4095 + 1;
 		break;

@@ -123,7 +123,7 @@ static void system_call(int number, const void *argument, __u64 length)
 #endif
 }
 
-static void enter(const struct operation *operation, bool send)
+static void enter(const struct socket_call *operation, bool send)
 {
 	const struct segment *segments = operation->segments;
 	static struct user_msghdr message;
@@ -142,7 +142,7 @@ static void enter(const struct operation *operation, bool send)
 	}
 }
 
-static void send_begin(const struct operation *operation)
+static void send_begin(const struct socket_call *operation)
 {
 	const struct segment *segments = operation->segments;
 	struct msghdr message = {};
@@ -161,7 +161,7 @@ static void send_begin(const struct operation *operation)
 	http_send_begin(sk, &message);
 }
 
-void probe_send(const struct operation *operation)
+void probe_send(const struct socket_call *operation)
 {
 	scratch_prepare();
 	if (operation->way >= WAY_HOOK)
@@ -173,7 +173,7 @@ void probe_send(const struct operation *operation)
 	http_send(sk, operation->length);
 }
 
-void probe_receive(const struct operation *operation)
+void probe_receive(const struct socket_call *operation)
 {
 	scratch_prepare();
 	enter(operation, false);

@@ -21,7 +21,7 @@ struct segment {
 	__u64 length;
 };
 
-struct operation {
+struct socket_call {
 	const struct segment *segments; /* ways other than a vector have one */
 	__u32 segment_count;
 	__u32 skip;   /* WAY_HOOK…: bytes of the first segment that an earlier round has sent */
@@ -35,8 +35,8 @@ void probe_open(__u32 position, _Bool is_unix);
 /* What is in the probe's scratch, and in new room of a ring, at the begin of each operation. */
 void probe_fill(unsigned char fill);
 
-void probe_send(const struct operation *operation);
-void probe_receive(const struct operation *operation);
+void probe_send(const struct socket_call *operation);
+void probe_receive(const struct socket_call *operation);
 void probe_close(void);
 
 /* How often the probe counted that something of HTTP was lost; see enum outcome. */

@@ -60,7 +60,7 @@ static void lengths_draw(struct segment *segments, uint32_t count, size_t length
 static void operation_run(const char *bytes, size_t length, bool send, bool first)
 {
 	struct segment segments[SEGMENTS_MAX] = {0};
-	struct operation operation = {.segments = segments, .segment_count = 1, .length = length};
+	struct socket_call operation = {.segments = segments, .segment_count = 1, .length = length};
 	char *at = memory;
 
 	kernel_user_clear();

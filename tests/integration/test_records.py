@@ -21,7 +21,7 @@ TEXTS = {
     "EXIT": [(48, 16)],
     "DNS": [],
 }
-RESERVED = {"WORKLOAD": [(60, 4)], "HTTP": [(95, 1)], "DNS": [(70, 2)]}
+RESERVED = {"HTTP": [(95, 1)], "DNS": [(70, 2)]}
 
 
 def records_of(path):

@@ -145,8 +145,12 @@ __weak __noinline int conn_feed(conn_argument which)
 	for (int i = 0; i < FEED_ROUNDS; i++)
 		if (feed_steps(which, scratch_pass(scratch)))
 			break;
-	if (!feed->lost)
+	if (!feed->lost) {
+		/* what was taken for requests behind an upgrade were none */
+		if (conn->flags & CONN_OPAQUE && conn->answered != conn->asked)
+			conn_end(conn_pass(conn), HTTP_OK, OUTCOME_NONE);
 		return FED;
+	}
 	if (feed->lost == OUTCOME_UNPARSABLE && feed->message == RESPONSE &&
 		conn->flags & CONN_TENTATIVE)
 		return conn_turn(conn) ? FED_TURNED : FED_LOST;

@@ -84,13 +84,18 @@ extern const struct metric_description family_descriptions[FAMILIES];
 
 #define LABELS(...) ((const char *const[]){__VA_ARGS__})
 
+/* How many arguments there are, up to METRIC_LABELS_MAX. */
+#define LABEL_COUNT(...)                                 LABEL_COUNT_PICK(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define LABEL_COUNT_PICK(a, b, c, d, e, f, g, h, n, ...) n
+_Static_assert(METRIC_LABELS_MAX <= 8, "LABEL_COUNT counts as far");
+
 /*
  * The series of one of `families` with these label values. A family's labels have as many: another
  * number is refused by the compiler.
  */
 #define SERIES(families, family, ...)                                                              \
 	((void)sizeof(struct {                                                                     \
-		_Static_assert(sizeof(LABELS(__VA_ARGS__)) == sizeof(LABELS(family##_LABELS)),     \
+		_Static_assert(LABEL_COUNT(__VA_ARGS__) == LABEL_COUNT(family##_LABELS),           \
 			"a value for each label of the family");                                   \
 		int unused;                                                                        \
 	}),                                                                                        \
