@@ -489,7 +489,21 @@ static __always_inline bool feed_is_over(struct feed *feed, const struct conn *c
 	return true;
 }
 
-/* One line that matters, or one piece of a body; returns 1 when the operation is over. */
+/* True when what comes next is skipped by its length, and no line. */
+static __always_inline bool in_body(const struct stream *stream)
+{
+	switch (stream->state) {
+	case STREAM_BODY:
+	case STREAM_CHUNK:
+	case STREAM_UNTIL_CLOSE: return !(stream->flags & STREAM_SKIP_LINE);
+	}
+	return false;
+}
+
+/*
+ * One line that matters, with the piece of a body behind it, or one piece of a body; returns 1 when
+ * the operation is over.
+ */
 __weak __noinline int feed_step(conn_argument which, scratch_argument where)
 {
 	struct conn *conn = conn_of(which);
@@ -506,16 +520,14 @@ __weak __noinline int feed_step(conn_argument which, scratch_argument where)
 	if (stream->flags & STREAM_EXPECTS &&
 		(stream->state == STREAM_BODY || stream->state == STREAM_CHUNK_SIZE))
 		body_awaited(conn, feed, stream);
-	switch (stream->state) {
-	case STREAM_BODY:
-	case STREAM_CHUNK:
-	case STREAM_UNTIL_CLOSE:
-		if (!(stream->flags & STREAM_SKIP_LINE)) {
-			body_step(conn, scratch, stream);
-			return feed_is_over(feed, conn);
-		}
+	if (!in_body(stream)) {
+		if (!lines_step(conn, scratch, stream) || feed_is_over(feed, conn))
+			return 1;
+		if (!in_body(stream) || stream->flags & STREAM_EXPECTS)
+			return 0;
 	}
-	return !lines_step(conn, scratch, stream) || feed_is_over(feed, conn);
+	body_step(conn, scratch, stream);
+	return feed_is_over(feed, conn);
 }
 
 /*

@@ -6,7 +6,8 @@
 #include "protocol/http1/http_connection.bpf.h"
 #include "stream/chunk.bpf.h"
 
-#define WINDOW BYTES_AT_ONCE /* most heads are one window */
+#define WINDOW       BYTES_AT_ONCE /* most heads are one window */
+#define LINE_AT_ONCE 32            /* bytes in which the end of a line is looked for at once */
 
 /* What one operation on a socket moved. */
 struct transfer {
@@ -65,8 +66,8 @@ struct http_scratch {
 	struct transfer transfer;
 	struct record_http record;
 	struct address_text text;
-	/* carried bytes, then the window; as long as a masked index and an 8-byte load can reach */
-	char data[1024 + 8];
+	/* carried bytes, then the window; as long as a search from a masked index can reach */
+	char data[1024 + LINE_AT_ONCE];
 };
 
 static __always_inline struct http_scratch *http_scratch_get(void)

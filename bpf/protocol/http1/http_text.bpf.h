@@ -22,12 +22,64 @@ static __always_inline __u64 load8(const struct http_scratch *scratch, __u32 at)
 
 #define HOST WORD('h', 'o', 's', 't', ':', 0, 0, 0)
 
-/* A header that frames a body or names a trace, or the empty line at their end. */
+/* What a character may be. */
+enum character {
+	IN_TOKEN = 1,    /* tchar of RFC 9110, 5.6.2: of a method or a header's name */
+	HEXDIG = 2,      /* RFC 9110, 2.1 */
+	BEHIND_SIZE = 4, /* of a chunk: spaces, or an extension */
+	MATTERS = 8      /* first of a line that may matter; see line_matters() */
+};
+
+/* Looked up, not compared: the verifier goes each way of a comparison at each round of a loop. */
+static const __u8 characters[256] = {
+	['\t'] = BEHIND_SIZE,
+	['\n'] = MATTERS,
+	['\r'] = MATTERS,
+	[' '] = BEHIND_SIZE,
+	[';'] = BEHIND_SIZE,
+	['!'] = IN_TOKEN,
+	['#' ... '\''] = IN_TOKEN,
+	['*' ... '+'] = IN_TOKEN,
+	['-' ... '.'] = IN_TOKEN,
+	['0' ... '9'] = IN_TOKEN | HEXDIG,
+	['A' ... 'B'] = IN_TOKEN | HEXDIG,
+	['C'] = IN_TOKEN | HEXDIG | MATTERS,
+	['D'] = IN_TOKEN | HEXDIG,
+	['E'] = IN_TOKEN | HEXDIG | MATTERS,
+	['F'] = IN_TOKEN | HEXDIG,
+	['G' ... 'S'] = IN_TOKEN,
+	['T'] = IN_TOKEN | MATTERS,
+	['U' ... 'Z'] = IN_TOKEN,
+	['^' ... '`'] = IN_TOKEN,
+	['a' ... 'b'] = IN_TOKEN | HEXDIG,
+	['c'] = IN_TOKEN | HEXDIG | MATTERS,
+	['d'] = IN_TOKEN | HEXDIG,
+	['e'] = IN_TOKEN | HEXDIG | MATTERS,
+	['f'] = IN_TOKEN | HEXDIG,
+	['g' ... 's'] = IN_TOKEN,
+	['t'] = IN_TOKEN | MATTERS,
+	['u' ... 'z'] = IN_TOKEN,
+	['|'] = IN_TOKEN,
+	['~'] = IN_TOKEN,
+};
+
+static __always_inline bool is_a(__u8 c, enum character what)
+{
+	return characters[c] & what;
+}
+
+/*
+ * A header that frames a body or names a trace, or the empty line at their end. Its first character
+ * is asked first, as most lines have another one.
+ */
 static __always_inline bool line_matters(const struct http_scratch *scratch, __u32 at)
 {
-	__u8 begin = scratch->data[DATA(at)];
-	__u64 first = load8(scratch, at) | LOWER;
+	__u64 first = load8(scratch, at);
+	__u8 begin = first;
 
+	if (!is_a(begin, MATTERS))
+		return false;
+	first |= LOWER;
 	switch (first) {
 	case WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-'):
 		return (scratch->data[DATA(at + 8)] | 0x20) == 'l';
@@ -38,17 +90,40 @@ static __always_inline bool line_matters(const struct http_scratch *scratch, __u
 	       (first & FIRST(7)) == WORD('e', 'x', 'p', 'e', 'c', 't', ':', 0);
 }
 
-/* Index of the first newline in eight bytes, by Mycroft's test; 8: there is none. */
-static __always_inline __u32 newline_in(__u64 bytes)
+/* Mycroft's test: marks the first newline in eight bytes, and maybe some behind it; 0: none. */
+static __always_inline __u64 newlines_in(__u64 bytes)
 {
 	__u64 x = bytes ^ 0x0a0a0a0a0a0a0a0a;
-	__u64 zero = ((x - 0x0101010101010101) & ~x & 0x8080808080808080) >> 7;
 
-	/* ones below the lowest marked byte, or everywhere, counted by bytes */
-	return ((zero - 1) & ~zero & 0x0101010101010101) * 0x0101010101010101 >> 56;
+	return (x - 0x0101010101010101) & ~x & 0x8080808080808080;
 }
 
-#define LINE_STEPS   32 /* of eight bytes */
+/* Index of the first of eight bytes that is marked; one is. */
+static __always_inline __u32 first_marked(__u64 marks)
+{
+	marks >>= 7; /* from the last bit of a byte to its first one */
+	/* ones below the mark, counted by bytes */
+	return ((marks - 1) & ~marks & 0x0101010101010101) * 0x0101010101010101 >> 56;
+}
+
+/*
+ * How far it is from `from` to the first newline of LINE_AT_ONCE bytes; LINE_AT_ONCE: there is
+ * none.
+ */
+static __always_inline __u32 newline_find(const char *from)
+{
+	__u64 marks;
+
+#pragma unroll
+	for (__u32 at = 0; at < LINE_AT_ONCE; at += 8) {
+		marks = newlines_in(*(const __u64 *)(from + at));
+		if (marks)
+			return at + first_marked(marks);
+	}
+	return LINE_AT_ONCE;
+}
+
+#define LINE_STEPS   16 /* of LINE_AT_ONCE bytes, or a line */
 #define LINE_UNKNOWN (~0U)
 
 /*
@@ -69,11 +144,11 @@ __weak __noinline __u32 line_find(scratch_argument where)
 		__u32 ahead;
 
 		barrier(); /* all is in memory now, so each round looks the same to the verifier */
-		ahead = newline_in(load8(scratch, feed->at));
+		ahead = newline_find(scratch->data + DATA(feed->at));
 		feed->at += ahead;
 		if (feed->at >= feed->filled)
 			return feed->filled;
-		if (ahead == 8)
+		if (ahead == LINE_AT_ONCE)
 			continue;
 		if (!feed->skips || line_matters(scratch, feed->line))
 			return feed->at;
@@ -88,37 +163,6 @@ __weak __noinline __u32 line_find(scratch_argument where)
 			return feed->filled;
 	}
 	return LINE_UNKNOWN;
-}
-
-/* What a character may be. */
-enum character {
-	IN_TOKEN = 1,   /* tchar of RFC 9110, 5.6.2: of a method or a header's name */
-	HEXDIG = 2,     /* RFC 9110, 2.1 */
-	BEHIND_SIZE = 4 /* of a chunk: spaces, or an extension */
-};
-
-/* Looked up, not compared: the verifier goes each way of a comparison at each round of a loop. */
-static const __u8 characters[256] = {
-	['\t'] = BEHIND_SIZE,
-	[' '] = BEHIND_SIZE,
-	[';'] = BEHIND_SIZE,
-	['!'] = IN_TOKEN,
-	['#' ... '\''] = IN_TOKEN,
-	['*' ... '+'] = IN_TOKEN,
-	['-' ... '.'] = IN_TOKEN,
-	['0' ... '9'] = IN_TOKEN | HEXDIG,
-	['A' ... 'F'] = IN_TOKEN | HEXDIG,
-	['G' ... 'Z'] = IN_TOKEN,
-	['^' ... '`'] = IN_TOKEN,
-	['a' ... 'f'] = IN_TOKEN | HEXDIG,
-	['g' ... 'z'] = IN_TOKEN,
-	['|'] = IN_TOKEN,
-	['~'] = IN_TOKEN,
-};
-
-static __always_inline bool is_a(__u8 c, enum character what)
-{
-	return characters[c] & what;
 }
 
 #define METHOD_MAX 32
