@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-SINCE = "680a1a5a8791aebb2f94ff2b425a4a6a5345e843"
+SINCE = "a771cbef83654cfdae2b9651b3f380ffd05facb9"
 LENGTH_MAX = 72
 PART = re.compile(r"^[\w./*,+ -]{1,40}: ")
 # Verbs that look like another form of one.
