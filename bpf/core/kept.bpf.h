@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What is kept for each thread and each socket, and how to come to it. All probes are compiled
- * twice, and what differs between the two is in this header:
+ * The state of each thread and each socket, and the ways to reach it. All probes are compiled
+ * twice, with one of two backends, and this header has the difference between them:
  *
- * - as they are, they keep it in the kernel's own task and socket storage, and follow pointers
+ * - storage: the state lies in the kernel's own task and socket storage, and pointers are followed
  *   whose types the verifier knows;
- * - with SONDE_TABLES, they keep it in hash tables by thread id and by a socket's address, and
- *   follow pointers by probe reads. That is slower, but all that kprobes may do, and kernels before
- *   5.16, which lack one or another of the means.
+ * - tables (SONDE_TABLES): the state lies in hash tables by thread id and by socket address, and
+ *   pointers are followed by probe reads. Tables are slower, but kprobes may use nothing else, and
+ *   kernels before 5.16 lack one or another means of storage.
  */
 #ifndef SONDE_KEPT_BPF_H
 #define SONDE_KEPT_BPF_H
@@ -25,10 +25,10 @@
 #	define READ(pointer, member) ((pointer)->member)
 #endif
 
-/* --- exchanges that are one step for all CPUs --- */
+/* --- atomic exchanges --- */
 
 #ifdef SONDE_TABLES
-/* Addresses that one CPU is at: atomic exchanges came with Linux 5.12. */
+/* Addresses that a CPU exchanges right now: Linux has atomic exchanges in programs since 5.12. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
@@ -39,8 +39,8 @@ struct {
 #	define EXCHANGE_TRIES 64
 
 /*
- * False when another CPU is there and does not leave, which takes it a microsecond. A thread that
- * lost its CPU in between may take longer, and is not waited for.
+ * Claims an address. False: another CPU has claimed it for longer than the microsecond that an
+ * exchange takes, because its thread was taken off the CPU; nobody waits for that.
  */
 static __always_inline bool exchange_begin(__u64 address)
 {
@@ -97,7 +97,7 @@ struct thread {
 	__u32 generation; /* of `workload`; see workload.bpf.h */
 	__u32 exited;     /* on a group leader: its process's end was told */
 	__u64 connect_ns; /* when it sent its last SYN */
-	/* of what it was started as, which goes before its end; see workload.bpf.h */
+	/* of the program that it was started as, whose memory goes first; see workload.bpf.h */
 	__u64 name_hash;       /* of its OTEL_SERVICE_NAME; 0: none */
 	__u64 executable_hash; /* of its executable's name; 0: not known yet */
 	__u64 run_delay;       /* 1 + its time in run queues up to its last turn; 0: not known */
@@ -156,7 +156,7 @@ static __always_inline struct thread *thread_find(struct task_struct *task)
 	return bpf_task_storage_get(&threads, task, NULL, 0);
 }
 
-/* NULL when there is no memory. */
+/* NULL: there is no memory. */
 static __always_inline struct thread *thread_make(struct task_struct *task)
 {
 	return bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -253,7 +253,7 @@ struct {
 	__type(value, struct socket_state);
 } sockets __weak SEC(".maps");
 
-/* Of no use here: tables may always be swept. */
+/* The table of sockets may always be swept, so nothing is listed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -308,7 +308,8 @@ static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 
 #else
 
-/* Cloned from a listener to the sockets that it accepts: so they have an owner from birth. */
+/* The kernel clones it from a listener to each accepted socket, which so has an owner from birth.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
@@ -317,10 +318,10 @@ struct {
 } sockets __weak SEC(".maps");
 
 /*
- * Which sockets there are to sweep, on kernels where a sweep may not go over `sockets` and `conns`
- * themselves; elsewhere nothing is here. Since Linux 7.1 a socket that is destroyed takes its
- * storage from under an iterator that is just there, which then follows a null pointer, in the
- * kernel. So only sockets that have a hook for that are here, and it takes them out before.
+ * The sockets to sweep, on kernels where a sweep may not go over `sockets` and `conns` themselves;
+ * empty elsewhere. Since Linux 7.1 a socket that is destroyed takes its storage from under an
+ * iterator that is just there, and the kernel then follows a null pointer. So the list has only
+ * sockets whose destruction has a hook, and the hook takes a socket out before its storage goes.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -332,9 +333,9 @@ struct {
 extern const volatile bool lists_sockets;
 
 /*
- * What a map keeps of a socket, made if need be; NULL when there is no memory. Two CPUs may make it
- * at once: the one that comes second is refused, and finds it when it asks again. A macro, as each
- * map has a type of its own.
+ * A map's entry for a socket, made if need be; NULL: there is no memory. Two CPUs may make it at
+ * once: the kernel refuses the second CPU, which finds the entry when it asks again. It is a macro
+ * because each map has a type of its own.
  */
 #	define sk_storage_make(map, sk)                                                           \
 		(bpf_sk_storage_get(map, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE)                    \
@@ -368,7 +369,7 @@ static __always_inline __u64 socket_number(struct sock *sk, const struct socket_
 	return bpf_get_socket_cookie(sk);
 }
 
-/* NULL: it is another kind of socket. */
+/* NULL: the socket is of another kind. */
 static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 {
 	return bpf_skc_to_tcp_sock(sk);
@@ -376,7 +377,7 @@ static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 
 #endif
 
-/* Of a connection or listener; no other one has had it since the machine was started. */
+/* The number of a connection or listener, unique since the machine was started. */
 static __always_inline __u64 socket_id(struct sock *sk, const struct socket_state *state)
 {
 	return socket_number(sk, state) | (__u64)state->lives << 48;
@@ -385,7 +386,7 @@ static __always_inline __u64 socket_id(struct sock *sk, const struct socket_stat
 /* Whose a socket is. */
 struct owner {
 	__u32 workload;
-	__u32 tgid; /* in `accepts` 0: the socket knows */
+	__u32 tgid; /* 0, in `accepts`: the socket's state has the owner */
 	char comm[COMM_LEN];
 };
 
@@ -395,9 +396,9 @@ struct accepted {
 };
 
 /*
- * When sockets were accepted and by whom, and of listeners who accepted from them last, by their
- * address: known at the end of a system call (syscall.bpf.c), where a socket is no more than an
- * address. Addresses are used again, and their entries with them.
+ * By address: when a socket was accepted and by whom, and who accepted last from a listener. The
+ * end of the system call knows that (syscall.bpf.c), and of the socket it knows no more than the
+ * address. The kernel uses addresses again, and their entries are overwritten then.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -428,7 +429,7 @@ static __always_inline void address_read(struct record_address *address, const s
 		remote[3] = READ(sk, __sk_common.skc_daddr);
 	}
 	address->local_port = READ(sk, __sk_common.skc_num);
-	if (!address->local_port) /* a socket that is closed gives it back before it says so */
+	if (!address->local_port) /* a socket gives its port back before its state becomes closed */
 		address->local_port =
 			bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	address->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));

@@ -44,7 +44,7 @@ static __always_inline __u64 socket_file(const struct sock *sk)
 /* How the current thread uses io_uring. */
 enum uring_use { URING_NOT, URING_USED, URING_WORKER };
 
-/* For each pointer of the kernel that is followed the verifier takes long: see docs/overhead.md. */
+/* Few pointers are followed here, as the verifier takes long for each: see docs/overhead.md. */
 static __always_inline enum uring_use uring_use(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -56,7 +56,7 @@ static __always_inline enum uring_use uring_use(void)
 	return task->io_uring ? URING_USED : URING_NOT;
 }
 
-/* What a system call moves the bytes of a socket by. */
+/* How the arguments of a system call name the bytes that it moves. */
 enum call_way { CALL_NOT, CALL_BUFFER, CALL_IOVEC, CALL_MESSAGE, CALL_MESSAGES, CALL_PAGES };
 
 static __always_inline enum call_way call_way(__u32 number)
@@ -80,9 +80,9 @@ static __always_inline enum call_way call_way(__u32 number)
 }
 
 /*
- * False when the current system call is not what operates on a socket. io_uring does that in
- * threads of its own; and in those that use it, at the end or in the middle of whatever call they
- * are in, or of an interrupt, whose registers are those of the program.
+ * True when the current system call is the operation on this socket. It need not be: io_uring runs
+ * operations in worker threads, which make no calls, and in threads that use io_uring while these
+ * make another call or are interrupted; then the registers are those of that call.
  */
 static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use)
 {
@@ -96,7 +96,7 @@ static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use
 	return call_way(SYSCALL_NUMBER(regs)) && file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
 }
 
-/* The same, for whom does not know yet how the thread uses io_uring. */
+/* Asks once how the thread uses io_uring; a function of its own for the verifier's sake. */
 __weak __noinline int uring_ask(void)
 {
 	return uring_use();
@@ -107,7 +107,7 @@ static __always_inline bool in_call_on(const struct sock *sk)
 	return call_is_on(sk, uring_ask());
 }
 
-/* The operation that the current system call does; unreadable for rarer ways. */
+/* Finds the bytes of the current system call. The bytes of rarer calls stay unreadable. */
 static __always_inline void bytes_from_syscall(struct bytes *bytes)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -119,7 +119,7 @@ static __always_inline void bytes_from_syscall(struct bytes *bytes)
 	bytes->segments = 0;
 	bytes->base = SYSCALL_ARGUMENT(regs);
 	if (is_compat(task))
-		return; /* other numbers, other layouts */
+		return; /* a 32-bit call has other numbers and other layouts */
 	switch (call_way(SYSCALL_NUMBER(regs))) {
 	case CALL_BUFFER: bytes->kind = BYTES_USER; break;
 	case CALL_IOVEC:
@@ -128,8 +128,8 @@ static __always_inline void bytes_from_syscall(struct bytes *bytes)
 		break;
 	case CALL_MESSAGES:
 		if (SYSCALL_LENGTH(regs) != 1)
-			break; /* which of the messages this is nobody tells */
-			       /* fall through: the list begins with the message */
+			break; /* nothing tells which of the messages moves now */
+			       /* fall through: the list begins with its only message */
 	case CALL_MESSAGE:
 		if (bpf_probe_read_user(&message, sizeof(message), (void *)bytes->base))
 			break;
@@ -148,13 +148,13 @@ static __always_inline long read_from(void *to, __u32 size, __u64 from, bool is_
 		       : bpf_probe_read_kernel(to, size, (void *)from);
 }
 
-/* Reads the address that an operation names as its other end. False: it is none of IP. */
+/* Reads the address to which an operation sends. False: the address is none of IP. */
 static __always_inline bool remote_read(struct record_address *address, __u64 from, bool is_user)
 {
 	__u32 *remote = (__u32 *)address->remote;
 	struct sockaddr_in to;
 
-	/* as much as both families have; the rest is padding */
+	/* the members that both families have; padding follows */
 	if (!from || read_from(&to, offsetof(struct sockaddr_in, __pad), from, is_user))
 		return false;
 	address->remote_port = bpf_ntohs(to.sin_port);
@@ -164,12 +164,13 @@ static __always_inline bool remote_read(struct record_address *address, __u64 fr
 	remote[0] = remote[1] = 0;
 	remote[2] = bpf_htonl(0xffff);
 	remote[3] = to.sin_addr.s_addr;
-	return to.sin_family == AF_INET || to.sin_family == AF_UNSPEC; /* the same to a send */
+	return to.sin_family == AF_INET ||
+	       to.sin_family == AF_UNSPEC; /* which a send takes for AF_INET */
 }
 
 /*
- * True within a call that receives in a way that no receive shows: splice(), whose bytes go to a
- * pipe, and getsockopt(TCP_ZEROCOPY_RECEIVE), which maps them.
+ * True within a call that receives without a hook of receiving: splice(), which moves the bytes to
+ * a pipe, and getsockopt(TCP_ZEROCOPY_RECEIVE), which maps them.
  */
 static __always_inline bool in_silent_receive(void)
 {
@@ -179,8 +180,10 @@ static __always_inline bool in_silent_receive(void)
 	return (number == NR_SPLICE || number == NR_GETSOCKOPT) && !is_compat(task);
 }
 
-/* Before Linux 5.14 the kind shares its member with the direction, and before 6.4 the list has
- * another name. */
+/*
+ * Before Linux 5.14 the iterator's kind shares a member with its direction; before 6.4 its list has
+ * another name.
+ */
 struct iov_iter___5_13 {
 	unsigned int type;
 } RELOCATED;
@@ -203,7 +206,7 @@ static __always_inline __u64 iter_list(const struct msghdr *message)
 	return (__u64)READ((struct iov_iter___6_3 *)&message->msg_iter, iov);
 }
 
-/* What is still to be moved of the kernel's own description of an operation. */
+/* Finds the bytes that are still to be moved, from the kernel's own description of an operation. */
 static __always_inline void bytes_from_msghdr(struct bytes *bytes, const struct msghdr *message)
 {
 	__u32 kind = iter_kind(message);
@@ -246,14 +249,14 @@ static __always_inline __u64 bytes_length(const struct bytes *bytes)
 	return length;
 }
 
-/* Apart, as a loop around it would be laid out in a way that kernels before 6.8 refuse. */
+/* Kernels before 6.8 refuse the loop around this call if the compiler puts its body there. */
 static __noinline long piece_read(struct iovec *piece, __u32 kind, __u64 at)
 {
 	return kind == BYTES_USER_IOVEC ? bpf_probe_read_user(piece, sizeof(*piece), (void *)at)
 					: bpf_probe_read_kernel(piece, sizeof(*piece), (void *)at);
 }
 
-/* A place in the bytes of an operation that only moves forward. */
+/* A place in the bytes of an operation, which only moves forward. */
 struct bytes_cursor {
 	struct bytes bytes;
 	__u64 segment_begin; /* offset at which the piece `segment` begins */
@@ -261,9 +264,10 @@ struct bytes_cursor {
 };
 
 /*
- * Reads up to `most` (BYTES_AT_ONCE) bytes that lie at `offset` of the operation into `to`. Returns
- * how many, which may be fewer when a piece ends there; 0 to ask again (it walked over many
- * pieces); or -1 when they cannot be read.
+ * Reads up to `most` (at most BYTES_AT_ONCE) bytes at `offset` of the operation into `to`. Returns
+ * the number of bytes read, which is less than `most` where a piece ends; 0 when the cursor has
+ * passed as many pieces as one step may, and the caller is to ask again; -1 when the bytes cannot
+ * be read.
  */
 static __always_inline long bytes_read(
 	struct bytes_cursor *cursor, __u64 offset, void *to, __u32 most)

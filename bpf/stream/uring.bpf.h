@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The bytes of a socket operation that io_uring does. No hook is handed the request that runs, so
- * each one is noted when it is submitted (uring.bpf.c), under the file that it is for.
+ * Finds the bytes of a socket operation that io_uring runs. No hook is handed the request that
+ * runs, so each request is noted when it is submitted (uring.bpf.c), under the address of its file.
  */
 #ifndef SONDE_URING_BPF_H
 #define SONDE_URING_BPF_H
@@ -14,8 +14,8 @@ struct uring_key {
 };
 
 /*
- * The last request that was submitted for each file and direction, until its first try: soon, but
- * for requests that wait to be tried. The submission shows no socket, only where the file lies.
+ * The last request that was submitted for each file and direction. A submission shows no socket,
+ * only the address of the file.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -25,8 +25,8 @@ struct {
 } uring_requests __weak SEC(".maps");
 
 /*
- * The request that io_uring tries on a socket; 0: not known. From the first try on it is kept with
- * the socket, as it may be tried again at any time.
+ * The address of the request that io_uring tries on a socket; 0: not known. From its first try on a
+ * request is kept with the socket, as io_uring may try it again at any time.
  */
 static __always_inline __u64 uring_request(struct sock *sk, enum direction direction)
 {
@@ -42,8 +42,8 @@ static __always_inline __u64 uring_request(struct sock *sk, enum direction direc
 }
 
 /*
- * Where a request keeps its place in its buffers, and, in `moved`, how many bytes ago its operation
- * began there. NULL: nowhere; from Linux 6.10 on, all have it.
+ * The iterator that holds a request's place in its buffers. `*moved` becomes 0 where the iterator
+ * does not advance with the operation. NULL: the request has no iterator, as before Linux 6.10.
  */
 static __always_inline struct iov_iter *uring_iter(const struct io_kiocb *request, __u64 *moved)
 {
@@ -59,13 +59,14 @@ static __always_inline struct iov_iter *uring_iter(const struct io_kiocb *reques
 	case IORING_OP_SEND_ZC:
 	case IORING_OP_SENDMSG_ZC: return &((struct io_async_msghdr *)kept)->msg.msg_iter;
 	}
-	*moved = 0; /* a socket that is read or written as a file works on a copy */
+	*moved = 0; /* reading and writing a socket as a file advance a copy */
 	return &((struct io_async_rw *)kept)->iter;
 }
 
 /*
- * Those of the request, an address, that io_uring tries on the socket that is this file and that
- * has `moved` some of them. Returns how far behind the place that it keeps they begin.
+ * Finds the bytes of the request at `address`, which io_uring tries on the socket that is `file`,
+ * after the operation has moved `moved` bytes. Returns by how much the operation's first byte lies
+ * before the iterator's place.
  */
 static __always_inline __u64 bytes_from_uring(
 	struct bytes *bytes, __u64 address, __u64 file, __u64 moved)
@@ -75,7 +76,7 @@ static __always_inline __u64 bytes_from_uring(
 	__u32 kind;
 
 	bytes->kind = BYTES_UNREADABLE;
-	/* the memory of one that is over may be another one's */
+	/* a request that is over has given its memory to another request */
 	if ((__u64)BPF_CORE_READ(request, file) != file)
 		return 0;
 	iter = uring_iter(request, &moved);
@@ -89,7 +90,7 @@ static __always_inline __u64 bytes_from_uring(
 		bytes->kind = BYTES_KERNEL_IOVEC;
 		bytes->segments = BPF_CORE_READ(iter, nr_segs);
 	} else if (kind == bpf_core_enum_value(enum iter_type, ITER_UBUF) && bytes->skip >= moved) {
-		bytes->kind = BYTES_USER; /* else it was another request that moved them */
+		bytes->kind = BYTES_USER; /* else another request has moved these bytes */
 	}
 	return moved;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One operation on a socket: how a connection that speaks HTTP is recognised, and the one way that
- * the bytes of every operation take into its messages.
+ * One operation on a socket: how a connection that speaks HTTP is recognised, and how the bytes of
+ * each operation are led through its messages.
  */
 #ifndef SONDE_HTTP_OPERATION_BPF_H
 #define SONDE_HTTP_OPERATION_BPF_H
@@ -25,7 +25,7 @@ static __always_inline struct stream *stream_of(struct conn *conn, enum directio
 /* --- a connection --- */
 
 /*
- * Bytes of a message's head could not be read: what is open is lost with it. The connection may be
+ * Bytes of a message's head could not be read: all open requests are lost. The connection may be
  * found again at a later request.
  */
 static __always_inline void conn_lose(struct conn *conn, enum message message)
@@ -35,13 +35,13 @@ static __always_inline void conn_lose(struct conn *conn, enum message message)
 	conn_end(conn_pass(conn), HTTP_OK, OUTCOME_UNREADABLE);
 }
 
-/* What the bytes of an operation can begin. */
+/* The kind of message that the bytes of an operation may begin. */
 enum begins { BEGINS_UNKNOWN, BEGINS_NOTHING, BEGINS_REQUEST, BEGINS_RESPONSE };
 
-/* Pieces of an operation that are looked at for that. */
+/* How many pieces of an operation are read to find its kind of message. */
 #define BEGIN_PIECES 4
 
-/* Reads the next piece of the first `most` bytes, after the `got` that are there. */
+/* Reads the next piece of the first `most` bytes, of which `got` have been read. */
 __weak __noinline int begin_read(__u32 got, __u32 most)
 {
 	struct http_scratch *scratch = http_scratch_get();
@@ -86,8 +86,9 @@ __weak __noinline int operation_begins(void)
 }
 
 /*
- * What answered was no HTTP, on a connection from before Sonde, where it may well be that this end
- * asks and the other one answers: then what was taken for requests were none. False: it is neither.
+ * An answer was no HTTP, on a connection from before Sonde, whose roles were guessed. The bytes may
+ * be a request of the other end; then the roles are swapped, and the supposed requests were none.
+ * False: the bytes are no request either.
  */
 static __always_inline bool conn_turn(struct conn *conn)
 {
@@ -121,17 +122,17 @@ static __always_inline void feed_begin(
 		thread = thread_current(SOURCE_HTTP);
 		feed->workload = thread ? thread->workload : 0;
 	}
-	feed->lost = OUTCOME_UNPARSABLE; /* unless its end is reached */
+	feed->lost = OUTCOME_UNPARSABLE; /* until the end of the operation is reached */
 }
 
-/* What becomes of a connection by an operation. */
+/* What an operation makes of a connection. */
 enum fed {
 	FED,
-	FED_LOST,  /* it must be forgotten */
-	FED_TURNED /* the operation is to be fed to it once more */
+	FED_LOST,  /* the connection must be forgotten */
+	FED_TURNED /* the operation is to be fed to the connection once more */
 };
 
-/* Leads the bytes of one operation through the message that they belong to; returns enum fed. */
+/* Leads the bytes of one operation through the messages of its direction; returns enum fed. */
 __weak __noinline int conn_feed(conn_argument which)
 {
 	struct conn *conn = conn_of(which);
@@ -146,7 +147,7 @@ __weak __noinline int conn_feed(conn_argument which)
 		if (feed_steps(which, scratch_pass(scratch)))
 			break;
 	if (!feed->lost) {
-		/* what was taken for requests behind an upgrade were none */
+		/* the bytes behind an upgrade were taken for requests, and are none */
 		if (conn->flags & CONN_OPAQUE && conn->answered != conn->asked)
 			conn_end(conn_pass(conn), HTTP_OK, OUTCOME_NONE);
 		return FED;
@@ -162,7 +163,7 @@ __weak __noinline int conn_feed(conn_argument which)
 		conn_end(conn_pass(conn), HTTP_RESPONSE_INVALID, 0);
 		return FED;
 	}
-	/* no more requests can be found here; those that were may still be answered */
+	/* no further request can be found here; open requests may still be answered */
 	if (conn->asked)
 		count(SOURCE_HTTP, OUTCOME_UNPARSABLE);
 	else
@@ -171,7 +172,7 @@ __weak __noinline int conn_feed(conn_argument which)
 	return FED;
 }
 
-/* What was waited for before the first request: for the server's accept, or for the connection. */
+/* How long the first request's connection waited: for the server's accept, or for the handshake. */
 static __always_inline __u64 setup_ns(
 	const struct sock *sk, const struct socket_state *state, enum http_role role)
 {
@@ -187,8 +188,8 @@ static __always_inline __u64 setup_ns(
 }
 
 /*
- * A connection shows no request. It speaks something else, which is nobody's business; or it began
- * with HTTP that is wrong, which is counted.
+ * A connection shows no request. It speaks another protocol, which is not counted; or it began with
+ * malformed HTTP, which is counted.
  */
 static __always_inline void begin_miss(struct socket_state *state, bool is_looked_at)
 {
@@ -198,8 +199,8 @@ static __always_inline void begin_miss(struct socket_state *state, bool is_looke
 }
 
 /*
- * An operation that begins no request, on a connection without any. It may be no HTTP; or its
- * requests cannot be read, so that all that tells of one is the answer to it.
+ * An operation begins no request, on a connection that has shown none. The connection may speak no
+ * HTTP; or its requests cannot be read, and a request shows only by its answer.
  */
 static __always_inline void request_missing(
 	struct socket_state *state, enum direction direction, enum begins begins)
@@ -258,8 +259,8 @@ static __noinline struct conn *conn_new(
 }
 
 /*
- * A connection that cannot be followed any more. It may be found again by a later request, but not
- * within the message that is under way, of which any line may look like one.
+ * A connection cannot be followed any more. A later request may make it known again, but not before
+ * the present message is over, as any of its lines may look like a request.
  */
 static __noinline struct conn *conn_leave(
 	struct sock *sk, struct socket_state *state, enum direction direction)
@@ -272,7 +273,7 @@ static __noinline struct conn *conn_leave(
 	return NULL;
 }
 
-/* One operation on a connection that is, or may become, HTTP. */
+/* Takes one operation on a connection that speaks HTTP, or may. */
 static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 	struct socket_state *state, const struct transfer *transfer)
 {
@@ -292,13 +293,13 @@ static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
 		state->http_misses = 0;
 	if (conn->asked || !(conn->flags & CONN_OPAQUE))
 		return conn;
-	if (state) /* it only looked like a request */
+	if (state) /* the bytes only looked like a request */
 		begin_miss(state, true);
 	conn_forget(sk);
 	return NULL;
 }
 
-/* True when the operation was no more than some bytes within a body. */
+/* True when the operation moved bytes of a body only, and not its last ones. */
 static __always_inline bool stream_skip(struct stream *stream, __u64 length, __u64 now)
 {
 	if (stream->flags & (STREAM_SKIP_LINE | STREAM_EXPECTS))
@@ -315,7 +316,7 @@ static __always_inline bool stream_skip(struct stream *stream, __u64 length, __u
 	return true;
 }
 
-/* True when the operation was all that was left of a body. */
+/* True when the operation moved all that was left of a body. */
 static __always_inline bool stream_ends(struct stream *stream, __u64 length, __u64 now)
 {
 	if (stream->flags & STREAM_SKIP_LINE || stream->state != STREAM_BODY ||
@@ -327,19 +328,19 @@ static __always_inline bool stream_ends(struct stream *stream, __u64 length, __u
 	return true;
 }
 
-/* When bytes had moved that no operation showed: a time, and how well that is known. */
+/* When bytes had moved that no operation showed, and how well the time is known. */
 struct silent {
 	__u64 last_ns;
 	enum http_end end;
 };
 
-/* By a hook that told of them, though not of their bytes. */
+/* A hook showed when the bytes moved, though not the bytes. */
 static __always_inline struct silent seen_at(__u64 now)
 {
 	return (struct silent){now, HTTP_END_SEEN};
 }
 
-/* Some time before other bytes did, which by now are what the socket knows the time of. */
+/* The bytes moved at some time before other bytes, whose time the socket has instead. */
 static __always_inline struct silent silent_before(__u64 now)
 {
 	return (struct silent){now, HTTP_END_UNKNOWN};
@@ -348,8 +349,8 @@ static __always_inline struct silent silent_before(__u64 now)
 extern const volatile __u64 tick_ns;
 
 /*
- * The last bytes of this direction: no later than now, and not long after their last segment, of
- * which the socket keeps the time in ticks.
+ * The last bytes of this direction moved no later than now, and soon after their last segment,
+ * whose time the socket keeps in ticks.
  */
 static __always_inline struct silent silent_by(
 	const struct tcp_sock *tcp, enum direction direction, __u64 now)
@@ -364,8 +365,8 @@ static __always_inline struct silent silent_by(
 }
 
 /*
- * Takes bytes up to `position` as moved that moved in a way that shows none, such as splice, or in
- * an operation that the kernel left out. False when the connection cannot be followed any more.
+ * Takes the bytes up to `position` as moved, though no operation showed them: splice() moved them,
+ * or an operation whose run the kernel left out. False: the connection cannot be followed any more.
  */
 static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
 	enum direction direction, __u32 position, struct silent silent)
@@ -377,8 +378,8 @@ static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
 	if (!stream->position || (__s32)gap <= 0)
 		return true;
 	stream->position = position;
-	stream->flags &= ~STREAM_EXPECTS;     /* nobody sends a head in such a way */
-	if (silent.last_ns < stream->last_ns) /* a tick is coarse */
+	stream->flags &= ~STREAM_EXPECTS;     /* no head is sent in such a way */
+	if (silent.last_ns < stream->last_ns) /* ticks are coarse */
 		silent.last_ns = stream->last_ns;
 	if (stream_skip(stream, gap, silent.last_ns))
 		return true;
@@ -394,8 +395,8 @@ static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
 }
 
 /*
- * The next request begins, so the answer before it has come or gone, and if what is missing of that
- * moved unseen, now is the time to ask when: the next answer has not come yet.
+ * The next request begins, so the answer before it is complete. If its last bytes moved unseen, the
+ * socket still has their time now; the next answer would overwrite it.
  */
 static __always_inline void answer_settle(struct sock *sk, struct conn *conn)
 {

@@ -7,7 +7,7 @@
 
 /* --- arrivals --- */
 
-/* Bytes have come that a process may receive. */
+/* Bytes have arrived: from now on they wait for a process to receive them. */
 static __always_inline void http_arrived(struct sock *sk, struct socket_state *state)
 {
 	struct tcp_sock *tcp;
@@ -20,8 +20,9 @@ static __always_inline void http_arrived(struct sock *sk, struct socket_state *s
 }
 
 /*
- * After a receive: the last arrival stands while something of it is left. What came since has come
- * at some time of which now is the only one known; not that of the receive, which may be earlier.
+ * After a receive: the arrival stays while some of its bytes are left. Bytes that came later are
+ * given the present time as their arrival: when they really came is not known, and the receive may
+ * have been earlier.
  */
 static __always_inline void arrival_settle(
 	struct sock *sk, struct socket_state *state, const struct tcp_sock *tcp)
@@ -29,7 +30,7 @@ static __always_inline void arrival_settle(
 	if (!state || (tcp ? (__s32)(READ(tcp, copied_seq) - state->arrival_position) < 0
 			   : READ(sk, sk_receive_queue.qlen) > 0))
 		return;
-	/* cleared before it is looked what there is: an arrival in between sets it anew */
+	/* cleared before the look at what is left, so that an arrival in between sets it anew */
 	state->arrival_ns = 0;
 	barrier();
 	if (tcp ? READ(tcp, copied_seq) == READ(tcp, rcv_nxt) : !READ(sk, sk_receive_queue.qlen))
@@ -42,18 +43,18 @@ static __always_inline void arrival_settle(
 
 /* --- receives --- */
 
-/* How many of the bytes from `position` on had come at the last arrival. */
+/* The number of bytes from `position` on that had come by the last arrival. */
 static __always_inline __u64 arrived(
 	const struct socket_state *state, const struct tcp_sock *tcp, __u32 position)
 {
 	__s32 bytes = state->arrival_position - position;
 
 	if (!tcp)
-		return ~0ULL; /* nobody tells: all of them */
+		return ~0ULL; /* not known: all bytes count as having come */
 	return bytes > 0 ? bytes : 0;
 }
 
-/* True when what arrives next begins a request, or may. */
+/* True when the bytes that arrive next may begin a request. */
 static __always_inline bool awaits_request(const struct conn *conn)
 {
 	const struct stream *stream = &conn->streams[REQUEST];
@@ -61,7 +62,7 @@ static __always_inline bool awaits_request(const struct conn *conn)
 	return conn->role == HTTP_SERVER && (!stream->bytes || stream->flags & STREAM_EXPECTS);
 }
 
-/* Bytes were received where no receive shows. */
+/* Bytes were received by a call that no hook of receiving sees. */
 static __always_inline void http_received_silently(struct sock *sk)
 {
 	struct conn *conn = conn_find(sk);
@@ -77,8 +78,9 @@ static __always_inline void http_received_silently(struct sock *sk)
 }
 
 /*
- * Nothing more will be received. Of an answer whose run the kernel left out (README, Limits), and
- * that nothing followed, only the place tells. False: the connection has lost its own.
+ * Nothing more will be received. An answer whose run the kernel left out (README, Limits) shows
+ * only by the socket's position, unless more bytes followed. False: the connection cannot be
+ * followed any more.
  */
 static __always_inline bool receives_are_over(struct sock *sk, struct conn *conn)
 {
@@ -88,7 +90,7 @@ static __always_inline bool receives_are_over(struct sock *sk, struct conn *conn
 			       silent_by(tcp, DIRECTION_RECEIVE, bpf_ktime_get_ns()));
 }
 
-/* A receive that brought nothing: the end of the other side's bytes, or an error. */
+/* A receive brought no bytes: the other side has ended its stream, or there is an error. */
 static __always_inline void receive_nothing(
 	struct sock *sk, struct conn *conn, const struct chunk *chunk)
 {
@@ -106,8 +108,7 @@ static __always_inline void receive_nothing(
 	}
 	if (!conn)
 		return;
-	barrier(); /* one question after the other, or the verifier does not see that it was asked
-		    */
+	barrier(); /* keeps the question above apart, or the verifier does not see its answer */
 	if (is_end && conn->role == HTTP_CLIENT) {
 		if (receives_are_over(sk, conn))
 			conn_close(conn, HTTP_CLOSED_BY_PEER, true);
@@ -169,7 +170,7 @@ static __always_inline void http_received(struct sock *sk, const struct chunk *c
 		transfer->arrival_ns = state->arrival_ns;
 		transfer->arrival_end = arrived(state, tcp, position - result);
 	}
-	if (!(chunk->flags & MSG_TRUNC)) /* with it, they were discarded and not copied */
+	if (!(chunk->flags & MSG_TRUNC)) /* with MSG_TRUNC the bytes are discarded, not copied */
 		chunk_find(&transfer->bytes, sk, chunk);
 	conn = conn_operate(sk, conn, state, transfer);
 	if (conn)
