@@ -30,8 +30,8 @@ attack = Attack()
 def mutated(text):
     text = bytearray(text)
     for _ in range(attack.random.choice((0, 0, 1, 2, 5))):
-        at = attack.random.randrange(len(text))
-        if attack.random.random() < 0.5:
+        at = attack.random.randrange(len(text) + 1)
+        if at < len(text) and attack.random.random() < 0.5:
             text[at] = attack.random.randrange(256)
         else:
             text[at:at + attack.random.randint(0, 8)] = attack.nasty()[:40]
