@@ -13,9 +13,13 @@
 #include "identity/reserved.h"
 #include "identity/service.h"
 
-#define POD   "kubepods-burstable-pod0f5c1d2e_3a4b_5c6d_7e8f_90a1b2c3d4e5.slice"
-#define ID    "4f5e0c1a2b3d4f5e0c1a2b3d4f5e0c1a2b3d4f5e0c1a2b3d4f5e0c1a2b3d4f5e"
-#define SHORT "4f5e0c1a2b3d"
+#define UID             "0f5c1d2e-3a4b-5c6d-7e8f-90a1b2c3d4e5"
+#define UID_UNDERSCORES "0f5c1d2e_3a4b_5c6d_7e8f_90a1b2c3d4e5"
+#define POD             "kubepods-burstable-pod" UID_UNDERSCORES ".slice"
+#define HASH            "0123456789abcdef0123456789abcdef"
+#define ID              "4f5e0c1a2b3d4f5e0c1a2b3d4f5e0c1a2b3d4f5e0c1a2b3d4f5e0c1a2b3d4f5e"
+#define OTHER           "0000000000000000000000000000000000000000000000000000000000000000"
+#define SHORT           "4f5e0c1a2b3d"
 
 /* A process of the executable `server`; `path` is its cgroup as /proc/PID/cgroup shows it. */
 static struct record_workload in_cgroup(const char *path)
@@ -156,6 +160,83 @@ static void test_container_is_named_by_twelve_digits_of_its_id(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
 		assert_service(layouts[i], SHORT, "", ID);
+}
+
+/* The same layouts, with what the kubelet calls the pod and the container. */
+static void test_pod_and_its_container_are_known_by_their_cgroups(void **state)
+{
+	static const struct {
+		const char *cgroup, *uid, *container, *pod_container;
+	} cases[] = {
+		/* the systemd driver, in each class of service; containerd, CRI-O, Docker */
+		{"/kubepods.slice/kubepods-burstable.slice/" POD "/cri-containerd-" ID ".scope",
+			UID, ID, ID},
+		{"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" UID_UNDERSCORES
+		 ".slice/crio-" ID ".scope/container",
+			UID, ID, ID},
+		{"/kubepods.slice/kubepods-pod" UID_UNDERSCORES ".slice/docker-" ID ".scope", UID,
+			ID, ID},
+		/* the cgroupfs driver */
+		{"/kubepods/besteffort/pod" UID "/" ID, UID, ID, ID},
+		{"/kubepods/burstable/pod" UID "/crio-" ID, UID, ID, ID},
+		{"/kubepods/pod" UID "/" ID "/worker", UID, ID, ID},
+		{"/custom/kubepods/pod" UID "/" ID, UID, ID, ID},
+		/* a runtime that was told of systemd, and does without */
+		{"/" POD ":cri-containerd:" ID, UID, ID, ID},
+		{"/system.slice/containerd.service/" POD ":cri-containerd:" ID, UID, ID, ID},
+		{"/system.slice/k3s.service/kubepods-pod" UID_UNDERSCORES ".slice:crio:" ID
+		 "/init.scope",
+			UID, ID, ID},
+		/* static pods: the hash of their configuration, or a uid as any other */
+		{"/kubepods/burstable/pod" HASH "/" ID, HASH, ID, ID},
+		{"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" HASH
+		 ".slice/cri-containerd-" ID ".scope",
+			HASH, ID, ID},
+		/* nodes that are containers themselves */
+		{"/docker/" OTHER "/kubelet/kubepods/besteffort/pod" UID "/" ID, UID, ID, ID},
+		{"/docker-" OTHER ".scope/kubelet.slice/kubelet-kubepods.slice/"
+		 "kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod" UID_UNDERSCORES
+		 ".slice/cri-containerd-" ID ".scope",
+			UID, ID, ID},
+		/* Docker and systemd within a pod */
+		{"/kubepods/burstable/pod" UID "/" OTHER "/docker/" ID, UID, ID, OTHER},
+		{"/kubepods.slice/kubepods-burstable.slice/" POD "/cri-containerd-" OTHER
+		 ".scope/system.slice/docker-" ID ".scope",
+			UID, ID, OTHER},
+		{"/kubepods/burstable/pod" UID "/" ID "/system.slice/nginx.service", UID, ID, ID},
+		/* what is of the pod, and in none of its containers */
+		{"/kubepods/burstable/pod" UID, UID, "", ""},
+		{"/kubepods/burstable/pod" UID "/x/" ID, UID, ID, ""},
+		/* no pods */
+		{"/docker/" ID, "", ID, ""},
+		{"/k8s.io/" ID, "", ID, ""},
+		{"/kubepods.slice/kubepods-besteffort.slice/crio-" ID ".scope/container", "", ID,
+			""},
+		{"/machine.slice/machine-libpod_pod_" OTHER ".slice/libpod-" ID ".scope", "", ID,
+			""},
+		/* what only looks like them */
+		{"/kubepods/burstable/pod0f5c/" ID, "", ID, ""},
+		{"/kubepods/burstable/pod" UID "x/" ID, "", ID, ""},
+		{"/kubepods/burstable/pod" UID_UNDERSCORES "/" ID, "", ID, ""},
+		{"/kubepods/burstable/pod" HASH "0/" ID, "", ID, ""},
+		{"/kubepods/burstable/xpod" UID "/" ID, "", ID, ""},
+		{"/kubepods-burstable-pod" UID ".slice/" ID, "", ID, ""},
+		{"/kubepods-burstable-pod" UID_UNDERSCORES ".slicer/" ID, "", ID, ""},
+		{"/podium-pod" UID_UNDERSCORES ".slice/" ID, "", ID, ""},
+		{"/kubepods-", "", "", ""},
+		{"/pod", "", "", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct record_workload workload = in_cgroup(cases[i].cgroup);
+		struct service service;
+
+		service_from_workload(&service, &workload);
+		assert_string_equal(service.pod_uid, cases[i].uid);
+		assert_string_equal(service.container_id, cases[i].container);
+		assert_string_equal(service.pod_container_id, cases[i].pod_container);
+	}
 }
 
 static void test_what_only_resembles_a_container_is_none(void **state)
@@ -486,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_service_is_named_by_its_executable),
 		cmocka_unit_test(test_unit_that_is_made_for_one_run_or_connection_is_no_name),
 		cmocka_unit_test(test_container_is_named_by_twelve_digits_of_its_id),
+		cmocka_unit_test(test_pod_and_its_container_are_known_by_their_cgroups),
 		cmocka_unit_test(test_what_only_resembles_a_container_is_none),
 		cmocka_unit_test(test_nearest_of_unit_and_container_decides),
 		cmocka_unit_test(test_units_within_a_system_container_count),

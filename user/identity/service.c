@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "identity/container_cgroup.h"
 #include "identity/reserved.h"
 
 /* What people know from `docker ps`. */
@@ -120,30 +121,25 @@ static bool cut_service_unit(char *unit)
 }
 
 /*
- * The id in `docker-<id>.scope`, `cri-containerd-<id>.scope`, `crio-<id>.scope`,
- * `libpod-<id>.scope`, `libpod-payload-<id>`, a bare `<id>`, or, where a runtime was told of
- * systemd and does without, `kubepods-….slice:cri-containerd:<id>`; or NULL. A conmon watches over
- * a container from outside.
+ * The container that the kubelet knows is the one right below a pod's cgroup, or in the same name;
+ * what else a pod starts (Docker within a pod) is inside of it.
  */
-static const char *find_container_id(const char *name)
+static void note_pod(struct service *service, const char *name, const char *container)
 {
-	size_t length = strlen(name), prefix;
-	const char *id;
+	if (!service->pod_uid[0] && container_cgroup_pod(name, service->pod_uid))
+		strcpy(service->pod_container_id, container);
+}
 
-	if (length > 6 && strcmp(name + length - 6, ".scope") == 0)
-		length -= 6;
-	if (length < CONTAINER_ID_LEN)
-		return NULL;
-	prefix = length - CONTAINER_ID_LEN;
-	id = name + prefix;
-	for (size_t i = 0; i < CONTAINER_ID_LEN; i++)
-		if (hex_digit(id[i]) < 0)
-			return NULL;
-	if (prefix && id[-1] != '-' && id[-1] != ':')
-		return NULL;
-	if (prefix >= 7 && strncmp(id - 7, "conmon", 6) == 0)
-		return NULL;
-	return id;
+/* True when it is a service's. */
+static bool read_unit(struct service *service, char *unit)
+{
+	strcpy(service->unit, unit);
+	if (cut_service_unit(unit)) {
+		strcpy(service->name, unit);
+		return true;
+	}
+	service->unit[0] = '\0';
+	return false;
 }
 
 /*
@@ -154,6 +150,9 @@ static const char *find_container_id(const char *name)
  */
 static void read_cgroups(struct service *service, const struct record_workload *workload)
 {
+	char container[CONTAINER_ID_LEN + 1] = ""; /* of the level below, or of this one */
+	bool is_named = false;
+
 	for (int level = 0; level < CGROUP_LEVELS; level++) {
 		char name[NAME_LEN], *unit = name;
 		const char *id;
@@ -162,18 +161,18 @@ static void read_cgroups(struct service *service, const struct record_workload *
 		/* systemd puts this before names that the kernel uses: `_cpu.service`. */
 		if (unit[0] == '_')
 			unit++;
-		id = find_container_id(name);
-		if (id) {
-			memcpy(service->container_id, id, CONTAINER_ID_LEN);
-			if (!starts_with(name, "libpod-payload-"))
-				return;
-		} else if (!service->unit[0]) {
-			strcpy(service->unit, unit);
-			if (cut_service_unit(unit))
-				strcpy(service->name, unit);
-			else
-				service->unit[0] = '\0';
+		id = container_cgroup_id(name);
+		if (id)
+			memcpy(container, id, CONTAINER_ID_LEN);
+		note_pod(service, name, container);
+		if (!id) {
+			container[0] = '\0';
+			is_named = is_named || read_unit(service, unit);
+			continue;
 		}
+		if (!service->container_id[0])
+			memcpy(service->container_id, id, CONTAINER_ID_LEN);
+		is_named = is_named || !starts_with(name, "libpod-payload-");
 	}
 }
 

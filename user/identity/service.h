@@ -15,15 +15,17 @@
 #ifndef SONDE_SERVICE_H
 #define SONDE_SERVICE_H
 
+#include "identity/container_cgroup.h"
 #include "record.h"
-
-#define CONTAINER_ID_LEN 64
 
 struct service {
 	char name[SERVICE_NAME_LEN];
 	char executable[NAME_LEN];
 	char unit[NAME_LEN];                     /* systemd unit with its suffix, or "" */
-	char container_id[CONTAINER_ID_LEN + 1]; /* full, or "" */
+	char container_id[CONTAINER_ID_LEN + 1]; /* the innermost, full, or "" */
+	char pod_uid[POD_UID_LEN + 1];           /* of its cgroup (container_cgroup.h), or "" */
+	/* the one that the pod's cgroup is around, which may have started others; or "" */
+	char pod_container_id[CONTAINER_ID_LEN + 1];
 };
 
 struct identity;
