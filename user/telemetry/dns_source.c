@@ -5,20 +5,37 @@
 #include "base/limit.h"
 #include "protocol/dns/dns_exchange.h"
 #include "record/sources.h"
+#include "telemetry/metrics/families.h"
 #include "telemetry/telemetry_source.h"
+
+enum { FAMILY_LOOKUP, FAMILY_FAILED, DNS_FAMILIES };
+
+static const struct metric_description families[DNS_FAMILIES] = {
+	[FAMILY_LOOKUP] = {.name = "sonde_dns_lookup_duration_seconds",
+		.group = "DNS",
+		.help = "DNS lookups made: question sent to answer received.",
+		.labels = {"service_name", "question_type", "code"},
+		HISTOGRAM(wait_bounds, WAIT_BOUNDS)},
+	[FAMILY_FAILED] = {.name = "sonde_dns_failed_lookups_total",
+		.group = "DNS",
+		.help = "DNS lookups that had no answer, or one with an error.",
+		COUNTER(""),
+		.labels = {"service_name", "question_type", "code"}},
+};
 
 struct dns_source {
 	struct telemetry_ground *ground;
+	struct metric_family *const *families;
 	struct dns_lookups *lookups;
 	bool makes_spans;
 };
 
 static const struct exchange_measure measures[] = {
-	{.family = FAMILY_DNS_LOOKUP,
+	{.family = FAMILY_LOOKUP,
 		.roles = EXCHANGE_BY_CLIENT,
 		.figure = EXCHANGE_DURATION,
 		.labels = {EXCHANGE_OPERATION, EXCHANGE_STATUS}},
-	{.family = FAMILY_DNS_FAILED,
+	{.family = FAMILY_FAILED,
 		.roles = EXCHANGE_BY_CLIENT,
 		.figure = EXCHANGE_FAILED,
 		.labels = {EXCHANGE_OPERATION, EXCHANGE_STATUS}},
@@ -36,7 +53,8 @@ static void take_lookup(void *context, const struct dns_lookup *lookup)
 	struct dns_exchange dns;
 
 	dns_exchange_read(&dns, lookup, identity_service(ground->identity, lookup->workload));
-	exchanges_count(ground->exchanges, &dns.exchange, &dns_measures, lookup->end_ns);
+	exchanges_count(
+		ground->exchanges, &dns.exchange, &dns_measures, self->families, lookup->end_ns);
 	if (self->makes_spans)
 		exchanges_export(ground->exchanges, &dns.exchange);
 }
@@ -63,15 +81,16 @@ static void dns_end(void *context)
 	free(self);
 }
 
-static void *dns_begin(struct telemetry_ground *ground, struct metric_family *const *families,
+static void *dns_begin(struct telemetry_ground *ground, struct metric_family *const *registered,
 	const struct telemetry_settings *settings)
 {
 	struct dns_source *self = calloc(1, sizeof(*self));
 
-	(void)families, (void)settings;
+	(void)settings;
 	if (!self)
 		return NULL;
 	self->ground = ground;
+	self->families = registered;
 	self->lookups =
 		dns_lookups_new(&(struct dns_sink){take_lookup, take_lost, take_full, self});
 	ground->dns = self->lookups;
@@ -128,6 +147,8 @@ static void take_resolvers(
 }
 
 const struct telemetry_source dns_source = {
+	.families = families,
+	.family_count = DNS_FAMILIES,
 	.begin = dns_begin,
 	.end = dns_end,
 	.configure = dns_configure,

@@ -5,6 +5,7 @@
 
 #include "base/limit.h"
 #include "protocol/http/http_exchange.h"
+#include "telemetry/http/http_families.h"
 #include "telemetry/http/route.h"
 #include "telemetry/metrics/gauge_share.h"
 #include "telemetry/metrics/label_values.h"
@@ -42,11 +43,10 @@ static void *http_begin(struct telemetry_ground *ground, struct metric_family *c
 {
 	struct http_source *self = calloc(1, sizeof(*self));
 
-	(void)families;
 	if (!self)
 		return NULL;
 	self->ground = ground;
-	self->families = ground->families;
+	self->families = families;
 	self->routes = routes_new(settings->routes_per_service_max);
 	self->hosts = label_values_new(HOSTS_MAX);
 	if (self->routes && self->hosts)
@@ -176,8 +176,8 @@ static void take_http(void *context, const struct record *taken, const struct se
 		telemetry_count_events(self->ground, SOURCE_HTTP, "line_invalid", 1);
 		return;
 	}
-	exchanges_count(
-		self->ground->exchanges, &http.exchange, &http_measures, record->record.time_ns);
+	exchanges_count(self->ground->exchanges, &http.exchange, &http_measures, self->families,
+		record->record.time_ns);
 	if (record->flags & HTTP_LINE_TRUNCATED)
 		metric_add(SERIES(self->families, FAMILY_HTTP_TRUNCATED, service->name), 1);
 	if (is_folded) {
@@ -208,6 +208,8 @@ static void take_http_active(
 }
 
 const struct telemetry_source http_source = {
+	.families = http_families,
+	.family_count = HTTP_FAMILIES,
 	.begin = http_begin,
 	.end = http_end,
 	.configure = http_configure,

@@ -17,6 +17,14 @@
 const struct telemetry_source *const telemetry_sources[SWITCHED_SOURCES_COUNT] = {
 	SWITCHED_SOURCES(ADDRESS)};
 
+/* Of all sources, and so of none. */
+static const struct metric_description events_family = {
+	.name = "sonde_events_total",
+	.help = "What became of events: delivered, or the reason why not.",
+	.labels = {"source", "outcome"},
+	COUNTER(""),
+};
+
 /* A source at work. */
 struct half {
 	const struct telemetry_source *source;
@@ -32,7 +40,6 @@ struct handler {
 
 struct telemetry {
 	struct telemetry_ground ground;
-	struct metric_family *families[FAMILIES];
 	struct half halves[SWITCHED_SOURCES_COUNT];
 	struct handler handlers[RECORD_TYPES];
 };
@@ -81,14 +88,10 @@ struct telemetry *telemetry_new(const struct telemetry_settings *settings)
 		metrics_new(settings->series_max, settings->series_per_service_max);
 	if (!telemetry->ground.identity || !telemetry->ground.metrics)
 		goto failed;
-	for (int i = 0; i < FAMILIES; i++)
-		telemetry->families[i] =
-			metrics_family(telemetry->ground.metrics, &family_descriptions[i]);
-	telemetry->ground.families = telemetry->families;
-	telemetry->ground.exchanges = exchanges_new(telemetry->families);
+	telemetry->ground.exchanges = exchanges_new();
 	if (!telemetry->ground.exchanges)
 		goto failed;
-	telemetry->ground.events = telemetry->families[FAMILY_EVENTS];
+	telemetry->ground.events = metrics_family(telemetry->ground.metrics, &events_family);
 	for (int i = 0; i < SWITCHED_SOURCES_COUNT; i++)
 		if (!half_begin(telemetry, &telemetry->halves[i], telemetry_sources[i], settings))
 			goto failed;

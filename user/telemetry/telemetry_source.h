@@ -17,7 +17,6 @@
 struct telemetry_ground {
 	struct identity *identity;
 	struct metrics *metrics;
-	struct metric_family *const *families;
 	struct exchanges *exchanges;
 	struct metric_family *events;                   /* what became of them */
 	struct metric_service *services[WORKLOADS_MAX]; /* of numbers in use, as to be alive */

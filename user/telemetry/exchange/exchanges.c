@@ -16,20 +16,18 @@
 #define SERVER_LEN 256 /* a host, a space and a port */
 
 struct exchanges {
-	struct metric_family *const *families;
 	struct label_values *servers;
 	span_sink spans; /* NULL: none are made */
 	void *spans_context;
 	int64_t realtime_offset_ns;
 };
 
-struct exchanges *exchanges_new(struct metric_family *const *families)
+struct exchanges *exchanges_new(void)
 {
 	struct exchanges *exchanges = calloc(1, sizeof(*exchanges));
 
 	if (!exchanges)
 		return NULL;
-	exchanges->families = families;
 	exchanges->servers = label_values_new(SERVERS_TOTAL_MAX);
 	if (!exchanges->servers) {
 		exchanges_free(exchanges);
@@ -91,15 +89,14 @@ static void labels_add_server(struct labels *labels, struct exchanges *exchanges
 	labels->values[EXCHANGE_SERVER_PORT] = is_told ? labels->port : "";
 }
 
-static struct metric_series *measure_series(const struct exchanges *exchanges,
-	const struct exchange_measure *measure, const struct exchange *exchange,
-	const struct labels *labels)
+static struct metric_series *measure_series(const struct exchange_measure *measure,
+	struct metric_family *family, const struct exchange *exchange, const struct labels *labels)
 {
 	const char *values[METRIC_LABELS_MAX + 1] = {exchange->service->name};
 
 	for (int i = 0; i < METRIC_LABELS_MAX && measure->labels[i]; i++)
 		values[1 + i] = labels->values[measure->labels[i]];
-	return metrics_series(exchanges->families[measure->family], values);
+	return metrics_series(family, values);
 }
 
 /* Whether a row is about this exchange; a duration is then in *duration_ns. */
@@ -123,7 +120,8 @@ static bool measure_applies(const struct exchange_measure *measure, const struct
 }
 
 void exchanges_count(struct exchanges *exchanges, const struct exchange *exchange,
-	const struct exchange_measures *measures, uint64_t time_ns)
+	const struct exchange_measures *measures, struct metric_family *const *families,
+	uint64_t time_ns)
 {
 	struct labels labels = {.values = {
 					[EXCHANGE_OPERATION] = exchange->operation,
@@ -141,7 +139,7 @@ void exchanges_count(struct exchanges *exchanges, const struct exchange *exchang
 
 		if (!measure_applies(measure, exchange, &duration_ns))
 			continue;
-		series = measure_series(exchanges, measure, exchange, &labels);
+		series = measure_series(measure, families[measure->family], exchange, &labels);
 		if (measure->figure == EXCHANGE_UNTIMED || measure->figure == EXCHANGE_FAILED)
 			metric_add(series, 1);
 		else

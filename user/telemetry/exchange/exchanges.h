@@ -8,7 +8,7 @@
 #define SONDE_EXCHANGES_H
 
 #include "protocol/exchange.h"
-#include "telemetry/metrics/families.h"
+#include "telemetry/metrics/metrics.h"
 
 /* Labels after the service, in any order and number. */
 enum exchange_label {
@@ -31,8 +31,8 @@ enum exchange_figure {
 };
 
 struct exchange_measure {
-	enum family family;
-	uint8_t roles; /* EXCHANGE_BY_… */
+	unsigned family; /* its place among those of the source */
+	uint8_t roles;   /* EXCHANGE_BY_… */
 	enum exchange_figure figure;
 	uint8_t number; /* EXCHANGE_WAIT: its place */
 	enum exchange_label labels[METRIC_LABELS_MAX];
@@ -50,8 +50,7 @@ typedef void (*span_sink)(void *context, const struct exchange *exchange);
 
 struct exchanges;
 
-/* `families`: all, by enum family. NULL: no memory. */
-struct exchanges *exchanges_new(struct metric_family *const *families);
+struct exchanges *exchanges_new(void); /* NULL: no memory */
 void exchanges_free(struct exchanges *exchanges);
 
 /* Where spans go from now on; NULL: none are made, which saves their cost. */
@@ -60,9 +59,10 @@ void exchanges_set_spans(struct exchanges *exchanges, span_sink sink, void *cont
 /* How the wall clock stands to the monotonic one from now on. */
 void exchanges_set_clock(struct exchanges *exchanges, int64_t realtime_offset_ns);
 
-/* Counts an exchange that was over at `time_ns`. */
+/* Counts an exchange that was over at `time_ns`, in `families`, which are those of its source. */
 void exchanges_count(struct exchanges *exchanges, const struct exchange *exchange,
-	const struct exchange_measures *measures, uint64_t time_ns);
+	const struct exchange_measures *measures, struct metric_family *const *families,
+	uint64_t time_ns);
 
 /* Describes it, and hands it on as a span where spans are wanted. */
 void exchanges_export(struct exchanges *exchanges, struct exchange *exchange);

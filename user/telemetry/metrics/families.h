@@ -24,9 +24,6 @@
 #define NANOSECONDS 1e-9
 
 /* Classic bounds; families.c says what each is for. */
-#define HTTP_BOUNDS 14
-extern const struct metric_bound http_bounds[HTTP_BOUNDS];
-
 #define WAIT_BOUNDS 10
 extern const struct metric_bound wait_bounds[WAIT_BOUNDS];
 
@@ -35,52 +32,6 @@ extern const struct metric_bound lifetime_bounds[LIFETIME_BOUNDS];
 
 #define CALL_BOUNDS 4
 extern const struct metric_bound call_bounds[CALL_BOUNDS];
-
-enum family {
-	FAMILY_HTTP_SERVER,
-	FAMILY_HTTP_CLIENT,
-	FAMILY_HTTP_SERVER_FIRST_BYTE,
-	FAMILY_HTTP_CLIENT_FIRST_BYTE,
-	FAMILY_HTTP_SERVER_QUEUE,
-	FAMILY_HTTP_SERVER_ACCEPT,
-	FAMILY_HTTP_CLIENT_CONNECT,
-	FAMILY_HTTP_SERVER_ACTIVE,
-	FAMILY_HTTP_CLIENT_ACTIVE,
-	FAMILY_HTTP_SERVER_LONG,
-	FAMILY_HTTP_CLIENT_LONG,
-	FAMILY_HTTP_TRUNCATED,
-	FAMILY_HTTP_UNTIMED,
-	FAMILY_ROUTES_FOLDED,
-	FAMILY_DNS_LOOKUP,
-	FAMILY_DNS_FAILED,
-	FAMILY_EVENTS,
-	FAMILIES
-};
-
-#define FAMILY_HTTP_SERVER_LABELS                                                                  \
-	"service_name", "http_request_method", "http_response_status_code", "http_route",          \
-		"error_type"
-#define FAMILY_HTTP_CLIENT_LABELS                                                                  \
-	"service_name", "http_request_method", "http_response_status_code", "http_route",          \
-		"error_type", "server_address", "server_port"
-#define FAMILY_HTTP_SERVER_FIRST_BYTE_LABELS "service_name", "http_request_method", "http_route"
-#define FAMILY_HTTP_CLIENT_FIRST_BYTE_LABELS                                                       \
-	"service_name", "http_request_method", "server_address", "server_port"
-#define FAMILY_HTTP_SERVER_QUEUE_LABELS   "service_name"
-#define FAMILY_HTTP_SERVER_ACCEPT_LABELS  "service_name"
-#define FAMILY_HTTP_CLIENT_CONNECT_LABELS "service_name", "server_address", "server_port"
-#define FAMILY_HTTP_SERVER_ACTIVE_LABELS  "service_name", "http_request_method", "url_scheme"
-#define FAMILY_HTTP_CLIENT_ACTIVE_LABELS  "service_name", "http_request_method", "url_scheme"
-#define FAMILY_HTTP_SERVER_LONG_LABELS    "service_name", "http_request_method"
-#define FAMILY_HTTP_CLIENT_LONG_LABELS    "service_name", "http_request_method"
-#define FAMILY_HTTP_TRUNCATED_LABELS      "service_name"
-#define FAMILY_HTTP_UNTIMED_LABELS        "service_name"
-#define FAMILY_ROUTES_FOLDED_LABELS       "service_name"
-#define FAMILY_DNS_LOOKUP_LABELS          "service_name", "question_type", "code"
-#define FAMILY_DNS_FAILED_LABELS          "service_name", "question_type", "code"
-#define FAMILY_EVENTS_LABELS              "source", "outcome"
-
-extern const struct metric_description family_descriptions[FAMILIES];
 
 #define LABELS(...) ((const char *const[]){__VA_ARGS__})
 
