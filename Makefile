@@ -2,9 +2,9 @@
 #
 # Builds Sonde into build/. `make help` lists what it can do; CONTRIBUTING.md says how to work with it.
 #
-#   bpf/sonde.bpf.c ─ clang ─ bpftool → build/sonde*.skel.h ┐
-#   user/export/**/NAME.proto ─ protoc-c ─→ build/export/ ──┼→ build/libsonde.a ─→ build/sonde
-#   user/**/NAME.c ─────────────────────────────────────────┘                   └→ build/tests/unit/…
+#   bpf/**/NAME.bpf.c ─ clang ─ bpftool → build/sonde*.skel.h ────────┐
+#   user/export/**/NAME.proto ─ protoc-c ─→ build/export/ ────────────┼→ build/libsonde.a ─→ build/sonde
+#   user/**/NAME.c ───────────────────────────────────────────────────┘                   └→ build/tests/unit/…
 #
 # The object code for the kernel is linked into the daemon, so one file is all that gets installed.
 # `make ARCH=arm64` on a machine of another architecture does the same below build/arm64/.
@@ -104,6 +104,7 @@ UNIT_SHARED   := $(sort $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 FMT_SOURCES   := $(sort $(wildcard \
 	bpf/*.[ch] bpf/*/*.[ch] bpf/*/*/*.[ch] user/*.[ch] user/*/*.[ch] user/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
+BPF_SOURCES   := $(sort $(wildcard bpf/*/*.bpf.c bpf/*/*/*.bpf.c))
 BPF_OBJECTS   := $(BUILD)/bpf/sonde.o $(BUILD)/bpf/sonde_tables.o
 PROTO_HEADERS := $(PROTO_SOURCES:user/%.proto=$(BUILD)/%.pb-c.h)
 PROTO_OBJECTS := $(PROTO_SOURCES:user/%.proto=$(OUT)/%.pb-c.o)
@@ -175,10 +176,9 @@ $(OUT)/export/%.pb-c.o: $(BUILD)/export/%.pb-c.h $(OUT)/flags | $(GENERATED) $(L
 
 # The probes are built twice: sonde_tables keeps all in tables; see bpf/core/kept.bpf.h.
 $(BUILD)/bpf/sonde_tables.o: BPF_CFLAGS += -DSONDE_TABLES
-$(BUILD)/bpf/sonde.o $(BUILD)/bpf/sonde_tables.o: bpf/sonde.bpf.c vmlinux/$(ARCH)/vmlinux.h
+$(BUILD)/bpf/sonde.o $(BUILD)/bpf/sonde_tables.o: bpf/sonde.bpf.c vmlinux/$(ARCH)/vmlinux.h $(BUILD)/bpf/probes.h
 	$(say) CLANG $@
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -I$(BUILD)/bpf -MMD -MP -c $< -o $@
 
 # Without what is for debuggers.
 $(BUILD)/%.bpf.o: $(BUILD)/bpf/%.o
@@ -232,6 +232,11 @@ $(OUT)/flags: FORCE
 $(OUT)/objects.list: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIB_OBJECTS)' | cmp -s - $@ || echo '$(LIB_OBJECTS)' > $@
+# What bpf/sonde.bpf.c is made of.
+$(BUILD)/bpf/probes.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#include "%s"\n' $(BPF_SOURCES:bpf/%=%) | cmp -s - $@ || \
+		printf '#include "%s"\n' $(BPF_SOURCES:bpf/%=%) > $@
 
 .PHONY: FORCE
 FORCE:
