@@ -148,7 +148,7 @@ USER_LIBS = $(packages_libs) -lm
 # --- the daemon ---
 
 .PHONY: all
-all: $(OUT)/sonde ## build (the default); CC=clang, DEBUG=1, SANITIZE=1, ARCH=arm64 and V=1 are understood
+all: $(OUT)/sonde build/sonde.yaml ## build (the default); CC=clang, DEBUG=1, SANITIZE=1, ARCH=arm64 and V=1 are understood
 
 $(OUT)/sonde: $(OUT)/user/main.o $(OUT)/libsonde.a
 	$(say) LINK $@
@@ -205,6 +205,16 @@ $(BUILD)/syscall_names.h: Makefile | $(LIBRARIES)
 		sed -n 's/^#define __NR_\([a-z_][a-z0-9_]*\) .*/SYSCALL_NAME(__NR_\1, "\1")/p' | \
 		grep -v -e '"syscalls"' -e '"arch_specific_syscall"'; } | \
 		$(CC) $(TARGET_FLAGS) -E -P - | grep '^SYSCALL_NAME([0-9]' | sort -t'(' -k2n > $@
+
+# The configuration that is installed, in which the list of sources is that of user/record/sources.h.
+# It is the same for each architecture.
+build/sonde.yaml: deploy/sonde.yaml.in user/record/sources.h Makefile | $(LIBRARIES)
+	$(say) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '#include "record/sources.h"\nSWITCHED_SOURCES(ROW)\n' | \
+		$(CC) $(TARGET_FLAGS) -E -P -Iuser -Ibpf - | sed 's/ROW(SOURCE_/\n/g' | \
+		sed -n 's/^[A-Z_]*, [a-z_]*, "\([^"]*\)", "\([^"]*\)", .*/#\1: true # \2/p' > $@.sources
+	$(Q)sed -e '/^@SOURCES@$$/{r $@.sources' -e 'd}' $< > $@ && rm $@.sources
 
 # The libraries of another architecture, which packages.py leaves alone if they are there.
 build/sysroot/%.packages: Makefile deploy/packages.py
@@ -277,7 +287,7 @@ endif
 
 # Only what fails is worth reading; a test that hangs has its name on the line.
 .PHONY: unit
-unit: $(UNIT_TESTS) ## unit tests
+unit: $(UNIT_TESTS) | build/sonde.yaml ## unit tests
 	@failed=; for test in $(filter-out $(UNIT_SKIPPED),$^); do \
 		printf '  TEST     %s: ' $$test; \
 		if timeout 120 $(EMULATE) $$test > $$test.log 2>&1; then \
@@ -486,13 +496,13 @@ install: all ## install below PREFIX=/usr/local, and /etc/sonde/sonde.yaml (DEST
 	sed 's|/usr/local|$(PREFIX)|' deploy/systemd/sonde.service > \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/sonde.service
 	test -e $(DESTDIR)/etc/sonde/sonde.yaml || \
-		install -D -m 644 deploy/sonde.yaml $(DESTDIR)/etc/sonde/sonde.yaml
+		install -D -m 644 build/sonde.yaml $(DESTDIR)/etc/sonde/sonde.yaml
 	@$(give_back)
 
 .PHONY: uninstall
 uninstall: ## remove what install put there, but for a configuration that was changed
 	rm -f $(DESTDIR)$(PREFIX)/bin/sonde $(DESTDIR)$(PREFIX)/lib/systemd/system/sonde.service
-	if cmp -s deploy/sonde.yaml $(DESTDIR)/etc/sonde/sonde.yaml; then \
+	if cmp -s build/sonde.yaml $(DESTDIR)/etc/sonde/sonde.yaml; then \
 		rm $(DESTDIR)/etc/sonde/sonde.yaml && rmdir $(DESTDIR)/etc/sonde; fi
 
 .PHONY: clean

@@ -56,6 +56,14 @@ def stop(process, with_signal=signal.SIGTERM, seconds=20):
         raise
 
 
+def only(*keys):
+    """Flags that switch off all sources but those of these keys, wherever there are more."""
+    with open(os.path.join(ROOT, "user", "record", "sources.h"), encoding="utf-8") as file:
+        listed = re.findall(r'ROW\(SOURCE_\w+, \w+, "([\w-]+)"', file.read())
+    assert set(keys) <= set(listed), f"of {listed} there are not all of {keys}"
+    return [f"--no-{key}" for key in listed if key not in keys]
+
+
 def clean_environment(**more):
     """The environment without anything that would configure Sonde or name a service."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SONDE_", "OTEL_"))}

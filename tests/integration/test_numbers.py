@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import Sonde, expect, run, start, unique
+from harness import Sonde, expect, only, run, start, unique
 from holders import another_holder
 from known_work import EXITS
 
@@ -20,8 +20,7 @@ AT_ONCE = 1300  # that one user alone may have without anybody noticing
 TOO_MANY = 3000
 AGAIN_SECONDS = 30  # until who has none has asked again, on a busy machine
 # many names make many series, which are not what is tested here
-ONLY_PROCESSES = ("--no-syscalls", "--no-tcp", "--no-http", "--no-dns",
-                  "--series-limit", "1000000")
+ONLY_PROCESSES = (*only("processes"), "--series-limit", "1000000")
 
 
 SLEEPERS = """
@@ -151,8 +150,7 @@ def test_executable_that_is_built_again_keeps_its_number(tmp_path, calls, named_
 
 def test_histograms_of_those_that_sleep_serve_others(tmp_path, calls):
     """Each sleeper makes some twenty different calls as it starts, and no more."""
-    with Sonde(tmp_path, "--no-tcp", "--no-http", "--no-dns", "--no-processes",
-               "--series-limit", "1000000") as sonde, sleepers(900):
+    with Sonde(tmp_path, *only("syscalls"), "--series-limit", "1000000") as sonde, sleepers(900):
         deadline = time.monotonic() + AGAIN_SECONDS
         while True:
             name = unique("late-calls")

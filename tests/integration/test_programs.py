@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import SONDE, Sonde, clean_environment, expect, free_port, run, unique
+from harness import SONDE, Sonde, clean_environment, expect, free_port, only, run, unique
 from lost_programs import CALLS, IS_OFF, NEEDED, REQUESTS, TRAFFIC, expected
 
 PYTHON = "/usr/bin/python3"
@@ -99,8 +99,8 @@ def test_forced_hooks_count_http_or_say_why_they_cannot(tmp_path, shell, needs, 
 
 
 def test_without_any_source_it_ends():
-    result = sonde_once("run", "--quiet", "--no-dns", "--listen", f"127.0.0.1:{free_port()}",
-                        "--disabled-programs",
+    result = sonde_once("run", "--quiet", *only("syscalls", "tcp", "http", "processes", "sched"),
+                        "--listen", f"127.0.0.1:{free_port()}", "--disabled-programs",
                         "syscall_exit,tcp_state,http_state,process_fork,sched_switch")
     assert result.returncode == FAILED
     assert "no source is left" in result.stderr.splitlines()[-1]

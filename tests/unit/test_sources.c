@@ -42,7 +42,7 @@ static void test_what_a_key_switches_is_listed_and_has_programs(void **state)
 		assert_int_equal(listed[source], source_descriptions[source].key != NULL);
 }
 
-static void test_the_metrics_have_its_label(void **state)
+static void test_the_metrics_say_what_it_counts_and_what_switches_it(void **state)
 {
 	static char text[256 * 1024];
 	FILE *file = fopen("docs/metrics.md", "r");
@@ -52,11 +52,15 @@ static void test_the_metrics_have_its_label(void **state)
 	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
 	fclose(file);
 	for (enum source source = 0; source < SOURCES; source++) {
-		char label[64];
+		const struct source_description *about = &source_descriptions[source];
+		char row[128];
 
-		snprintf(label, sizeof(label), "`%s`", source_descriptions[source].label);
-		if (!strstr(text, label))
-			fail_msg("docs/metrics.md does not know the source %s", label);
+		if (about->key)
+			snprintf(row, sizeof(row), "\n| `%s` | `%s` | ", about->label, about->key);
+		else
+			snprintf(row, sizeof(row), "\n| `%s` | | ", about->label);
+		if (!strstr(text, row))
+			fail_msg("docs/metrics.md lacks a row beginning with%s", row);
 	}
 }
 
@@ -65,7 +69,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_source_is_described),
 		cmocka_unit_test(test_what_a_key_switches_is_listed_and_has_programs),
-		cmocka_unit_test(test_the_metrics_have_its_label),
+		cmocka_unit_test(test_the_metrics_say_what_it_counts_and_what_switches_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
