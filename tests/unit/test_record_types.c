@@ -68,12 +68,44 @@ static void test_the_architecture_describes_each_type(void **state)
 	}
 }
 
+static bool is_a_type(const char *name, size_t length)
+{
+	for (unsigned type = 1; type < RECORD_TYPES; type++)
+		if (strlen(record_layout(type)->name) == length &&
+			!strncmp(record_layout(type)->name, name, length))
+			return true;
+	return false;
+}
+
+/* In the first column. */
+static void test_the_architecture_describes_nothing_else(void **state)
+{
+	char *end, *text = documented_records();
+	size_t found = 0;
+
+	(void)state;
+	while ((text = strstr(text, "\n| `"))) {
+		char *column_end = strchr(text + 3, '|');
+
+		assert_non_null(column_end);
+		for (text += 3; text < column_end && (end = strchr(text + 1, '`')) < column_end;
+			text = end + 1 + strcspn(end + 1, "`|")) {
+			if (!is_a_type(text + 1, (size_t)(end - text - 1)))
+				fail_msg("docs/architecture.md has a record%.*s`",
+					(int)(end - text), text);
+			found++;
+		}
+	}
+	assert_int_equal(found, RECORD_TYPES - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_type_has_a_row),
 		cmocka_unit_test(test_what_is_no_type_has_none),
 		cmocka_unit_test(test_the_architecture_describes_each_type),
+		cmocka_unit_test(test_the_architecture_describes_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
