@@ -116,6 +116,57 @@ static void test_a_crowd_of_system_calls_leaves_requests_their_part(void **state
 	metrics_service_end(new);
 }
 
+static void add_series(void *context, const struct metric_view *view)
+{
+	struct sum *sum = context;
+
+	if (!strcmp(view->description->name, sum->family) && !view->overflow)
+		sum->count++;
+}
+
+/* Each asks for four times its part, one group after the other. */
+static void test_as_many_groups_as_there_may_be_have_a_part_each(void **state)
+{
+	static char names[METRIC_GROUPS_MAX][32];
+	static struct metric_description descriptions[METRIC_GROUPS_MAX];
+	struct metric_service *crowd[CROWD];
+	struct metric_family *families[METRIC_GROUPS_MAX];
+	const struct series_budget *budget = &metrics->budget;
+	unsigned first = budget->group_count;
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < CROWD; i++) {
+		snprintf(name, sizeof(name), "crowd-%d", i);
+		crowd[i] = metrics_service_begin(metrics, name);
+		count_calls(name);
+	}
+	for (unsigned group = first; group < METRIC_GROUPS_MAX; group++) {
+		snprintf(names[group], sizeof(names[group]), "group_%u_total", group);
+		descriptions[group] = (struct metric_description){.name = names[group],
+			.group = names[group],
+			.help = "One of many.",
+			.labels = {"service_name"},
+			COUNTER("")};
+		families[group] = metrics_family(metrics, &descriptions[group]);
+	}
+	assert_int_equal(budget->group_count, METRIC_GROUPS_MAX);
+	for (unsigned group = first; group < METRIC_GROUPS_MAX; group++) {
+		for (int i = 0; i < CROWD; i++) {
+			snprintf(name, sizeof(name), "crowd-%d", i);
+			metric_add(metrics_series(families[group], LABELS(name)), 1);
+		}
+	}
+	for (unsigned group = first; group < METRIC_GROUPS_MAX; group++) {
+		struct sum sum = {NULL, names[group], 0};
+
+		metrics_visit(metrics, add_series, &sum);
+		assert_in_range(2 * sum.count, LIMIT / METRIC_GROUPS_MAX, LIMIT);
+	}
+	for (int i = 0; i < CROWD; i++)
+		metrics_service_end(crowd[i]);
+}
+
 static uint64_t calls_of(const char *service)
 {
 	struct sum sum = {service, "sonde_syscall_duration_seconds", 0};
@@ -234,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_crowd_of_names_takes_nothing_from_another_holder),
 		TEST(test_a_crowd_of_system_calls_leaves_requests_their_part),
+		TEST(test_as_many_groups_as_there_may_be_have_a_part_each),
 		TEST(test_who_rests_takes_nothing_from_who_lives),
 		TEST(test_who_goes_on_does_not_rest),
 		TEST(test_who_sleeps_keeps_its_series_until_nothing_is_heard_of_it),

@@ -237,7 +237,7 @@ void metric_merge(struct metric_series *series, const struct record_bucket *buck
 /* Removes the series of a service that has ended; a gauge that is not 0 yet stays. */
 static void service_expire(struct metric_service *service)
 {
-	for (int i = 0; i < METRIC_GROUPS_MAX; i++)
+	for (unsigned i = 0; i < service->metrics->budget.group_count; i++)
 		while (service->shares[i].used)
 			series_remove(service->shares[i].used, METRIC_REMOVED_ENDED);
 }
@@ -283,14 +283,14 @@ static bool is_same_group(const char *a, const char *b)
 }
 
 /* Its number, a new one if the group is new. */
-static unsigned group_of(struct metrics *metrics, const char *name)
+static unsigned group_of(struct series_budget *budget, const char *name)
 {
-	for (unsigned group = 0; group < metrics->group_count; group++)
-		if (is_same_group(metrics->groups[group], name))
+	for (unsigned group = 0; group < budget->group_count; group++)
+		if (is_same_group(budget->groups[group], name))
 			return group;
-	assert(metrics->group_count < METRIC_GROUPS_MAX);
-	metrics->groups[metrics->group_count] = name;
-	return metrics->group_count++;
+	assert(budget->group_count < METRIC_GROUPS_MAX);
+	budget->groups[budget->group_count] = name;
+	return budget->group_count++;
 }
 
 static struct metric_family *family_new(
@@ -310,7 +310,7 @@ static struct metric_family *family_new(
 	family->is_per_service =
 		family->label_count && strcmp(description->labels[0], SERVICE_LABEL) == 0;
 	if (family->is_per_service)
-		family->group = group_of(metrics, description->group);
+		family->group = group_of(&metrics->budget, description->group);
 	if (description->type == METRIC_HISTOGRAM)
 		classic_bounds_map(&family->classic, description->bounds, description->bound_count);
 

@@ -31,7 +31,7 @@
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 #define METRIC_LABELS_MAX 8
-#define METRIC_GROUPS_MAX 8  /* of families that have services */
+#define METRIC_GROUPS_MAX 16 /* of families that have services */
 #define METRIC_BOUNDS_MAX 64 /* classic buckets: 31 powers of two and then some */
 
 struct metric_description {

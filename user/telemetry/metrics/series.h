@@ -69,8 +69,6 @@ struct metric_family {
 struct metrics {
 	struct metric_family *first, **last;
 	struct series_budget budget;
-	const char *groups[METRIC_GROUPS_MAX]; /* their names; the first `group_count` */
-	unsigned group_count;
 	struct metric_series *gone; /* no more shown, but held */
 	uint64_t now_ns;            /* of the last tick */
 	int64_t realtime_offset_ns;

@@ -253,25 +253,33 @@ static struct metric_series *if_idle(struct metric_series *series)
 /* Whose room is short: that of one service, or that of all. */
 enum scope { WITHIN_SERVICE, AMONG_ALL };
 
+/* What a group of families has for itself, in samples of all. */
+static size_t group_part(const struct series_budget *budget)
+{
+	return budget->samples_max /
+	       (budget->group_count > GROUPS_LEAST ? budget->group_count : GROUPS_LEAST);
+}
+
 /*
  * Whether what a service has of a group may go. Among all, nobody who lives gives anything of a
  * group that takes no more than the part of all room that no other group can take.
  */
-static bool group_gives_way(const struct metric_service *service, int group, enum scope scope)
+static bool group_gives_way(const struct metric_service *service, unsigned group, enum scope scope)
 {
 	const struct series_budget *budget = &service->metrics->budget;
 
 	return scope == WITHIN_SERVICE || !service_lives(service) ||
-	       budget->group_samples[group] > budget->samples_max / METRIC_GROUPS_MAX;
+	       budget->group_samples[group] > group_part(budget);
 }
 
 /* NULL: none may give way. */
 static const struct series_share *share_largest(
 	const struct metric_service *service, enum scope scope)
 {
+	const unsigned groups = service->metrics->budget.group_count;
 	const struct series_share *largest = NULL;
 
-	for (int i = 0; i < METRIC_GROUPS_MAX; i++)
+	for (unsigned i = 0; i < groups; i++)
 		if (group_gives_way(service, i, scope) &&
 			(!largest || service->shares[i].samples > largest->samples))
 			largest = &service->shares[i];
@@ -304,9 +312,10 @@ struct metric_series *budget_victim_within(
 /* Gauges that are not 0 left out. */
 static struct metric_series *service_least_used(const struct metric_service *service)
 {
+	const unsigned groups = service->metrics->budget.group_count;
 	struct metric_series *least = NULL;
 
-	for (int i = 0; i < METRIC_GROUPS_MAX; i++) {
+	for (unsigned i = 0; i < groups; i++) {
 		struct metric_series *series = service->shares[i].used;
 
 		if (series && (!least || series->used_ns < least->used_ns) &&
@@ -382,11 +391,11 @@ static struct series_holder *holder_giving(
 static struct metric_series *victim_of_groups(const struct series_budget *budget,
 	const struct series_holder *holder, const struct metric_family *family)
 {
-	const size_t part = budget->samples_max / METRIC_GROUPS_MAX;
+	const size_t part = group_part(budget);
 	struct metric_series *series;
-	int most = 0;
+	unsigned most = 0;
 
-	for (int i = 1; i < METRIC_GROUPS_MAX; i++)
+	for (unsigned i = 1; i < budget->group_count; i++)
 		if (budget->group_samples[i] > budget->group_samples[most])
 			most = i;
 	if (budget->group_samples[family->group] > part || budget->group_samples[most] <= part)

@@ -13,7 +13,8 @@
  * Names are cheap, so a share by name is small where somebody makes thousands of services. Hence a
  * service counts for its holder (struct record_workload), which a program cannot choose. Within a
  * holder each group of families has a part of all room as well, which no other group can keep: a
- * thousand programs that only make system calls leave others the room for their requests.
+ * thousand programs that only make system calls leave others the room for their requests. The part
+ * is an eighth, or an equal one where there are more groups than eight.
  *
  * A gauge that is not 0 says what is now: such ones are listed apart, and go last.
  */
@@ -36,6 +37,9 @@
 
 /* For so long the figures of who has ended may still come in. */
 #define SERVICE_LAST_NS 3000000000ULL
+
+/* A group has a part of all room as if there were at least as many groups. */
+#define GROUPS_LEAST 8
 
 /* What the families of one group take of a service's room. */
 struct series_share {
@@ -74,6 +78,8 @@ struct series_budget {
 	size_t samples_max, per_service_max;
 	uint64_t ttl_ns; /* 0: nothing goes by itself */
 	size_t samples;
+	const char *groups[METRIC_GROUPS_MAX]; /* their names; NULL is one as well */
+	unsigned group_count;
 	size_t group_samples[METRIC_GROUPS_MAX];
 	struct metric_series *group_used[METRIC_GROUPS_MAX]; /* as series_share.used, of all */
 	struct metric_service *services;                     /* by name */
