@@ -21,6 +21,7 @@
 #include "export/otlp/otlp_signal.h"
 #include "export/terminal/live_table.h"
 #include "record/record_check.h"
+#include "record/record_types.h"
 #include "telemetry/telemetry.h"
 
 #define RECORDS_AT_ONCE 64
@@ -82,7 +83,11 @@ static void mend_latency(struct record_latency *latency)
 /* Into the bounds of record_check.c; times and counts stay as they are. */
 static void mend(union any_record *any)
 {
+	const struct record_layout *layout = record_layout(any->record.type);
+
 	any->record.workload %= 8; /* few, so that records meet */
+	if (layout && layout->operations)
+		mend_latency(&any->latency);
 	switch ((enum record_type)any->record.type) {
 	case RECORD_WORKLOAD:
 		any->workload.is_own &= 1;
@@ -130,8 +135,6 @@ static void mend(union any_record *any)
 		any->exit.oom &= 1;
 		END(any->exit.comm);
 		break;
-	case RECORD_SYSCALL:
-	case RECORD_RUN_QUEUE: mend_latency(&any->latency); break;
 	case RECORD_SYSCALL_ERROR:
 		any->syscall_error.error = any->syscall_error.error % 4095 + 1;
 		break;
