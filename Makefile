@@ -350,17 +350,21 @@ torture-check: all ## each of them for seconds, and all at once for a minute
 	@$(MAKE) SANITIZE=1 all
 	$(call run_pytest,tests/torture)
 
-# Probes run here as plain C under clang's sanitizers: tests/fuzz/bpf/ stands in for libbpf's
+# Probes run here as plain C under clang's sanitizers: tests/fuzz/harness/bpf/ stands in for libbpf's
 # headers. The probes load eight bytes from wherever they begin, which BPF is free to do.
 FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow \
 	-fno-sanitize=alignment -fno-sanitize-recover=all
-FUZZ_PROBE  := $(patsubst %,build/fuzz/%.o,probe kernel reference run dialogue)
 
-build/fuzz/probe.o: tests/fuzz/probe.c
+# What the probes of all protocols are tried with, and what the targets of HTTP add to that.
+FUZZ_HARNESS := $(patsubst %,build/fuzz/%.o,harness/probe harness/kernel harness/harness \
+	user/record/record_check user/record/record_types)
+FUZZ_HTTP    := $(patsubst %,build/fuzz/http1/%.o,reference run dialogue)
+
+build/fuzz/harness/probe.o: tests/fuzz/harness/probe.c
 	$(say) CLANG $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(filter-out -target bpf -mcpu=v3 -O2,$(BPF_CFLAGS)) -Itests/fuzz \
-		-DBPF_NO_PRESERVE_ACCESS_INDEX -MMD -MP -c $< -o $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(filter-out -target bpf -mcpu=v3 -O2,$(BPF_CFLAGS)) -Itests/fuzz/harness \
+		-Itests/fuzz -DBPF_NO_PRESERVE_ACCESS_INDEX -MMD -MP -c $< -o $@
 
 build/fuzz/%.o: tests/fuzz/%.c
 	$(say) CLANG $<
@@ -396,14 +400,14 @@ build/fuzz/fuzz_replay.o: FUZZ_CFLAGS += -I$(BUILD)
 build/fuzz/fuzz_replay.o: | $(GENERATED)
 build/fuzz/replay: build/fuzz/daemon.a
 build/fuzz/replay: FUZZ_LIBS = $(USER_LIBS)
-build/fuzz/http build/fuzz/exchange: $(FUZZ_PROBE)
+build/fuzz/http build/fuzz/exchange: $(FUZZ_HARNESS) $(FUZZ_HTTP)
 build/fuzz/line: build/fuzz/http1.o
 build/fuzz/dns: build/fuzz/dns.o
 $(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/fuzz_%.o
 	$(say) LINK $@
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) $(FUZZ_LIBS) -o $@
 
--include $(wildcard build/fuzz/*.d build/fuzz/user/*.d build/fuzz/user/*/*.d build/fuzz/user/*/*/*.d)
+-include $(wildcard build/fuzz/*.d build/fuzz/harness/*.d build/fuzz/http1/*.d build/fuzz/user/*.d build/fuzz/user/*/*.d build/fuzz/user/*/*/*.d)
 
 # All targets side by side, each with $(1) and the inputs that it knows; new ones go to folder $(2).
 define fuzz_run
@@ -425,7 +429,7 @@ define fuzz_run
 endef
 
 .PHONY: fuzz
-fuzz: $(FUZZ_TARGETS:%=build/fuzz/%) ## fuzz the HTTP probe and the parsers, for SECONDS=600
+fuzz: $(FUZZ_TARGETS:%=build/fuzz/%) ## fuzz the probes and the parsers, for SECONDS=600
 	$(call fuzz_run,-max_total_time=$(SECONDS),build/fuzz/corpus)
 
 # By the number of runs and from a fixed seed, so it does the same each time.

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "dialogue.h"
+#include "http1/dialogue.h"
 
 #define MARK 3
 

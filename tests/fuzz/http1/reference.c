@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The strict HTTP/1 framer. It shares nothing with the one that it judges. */
-#include "reference.h"
+#include "http1/reference.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

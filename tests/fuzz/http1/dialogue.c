@@ -7,7 +7,7 @@
  * - A status that it tells stands in a status line.
  * - If it is strict HTTP, what the probe tells is what the reference finds, times included.
  */
-#include "dialogue.h"
+#include "http1/dialogue.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -15,8 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "reference.h"
-#include "run.h"
+#include "http1/reference.h"
+#include "http1/run.h"
 
 /* Of http_message.bpf.h: how much of a line it holds on to. */
 static const size_t line_limits[DIRECTIONS] = {HTTP_LINE_LEN, 64};
@@ -188,9 +188,9 @@ static void compare_lines(const struct record_http *found, const struct record_h
 
 static void compare_runs(const struct run *whole, const struct run *cut)
 {
-	EXPECT(-1, "number of records", cut->record_count, whole->record_count);
+	EXPECT(-1, "number of records", cut->reports.count, whole->reports.count);
 	EXPECT(-1, "lost", cut->lost, whole->lost);
-	for (int i = 0; i < whole->record_count; i++) {
+	for (int i = 0; i < whole->reports.count; i++) {
 		const struct record_http *found = &cut->records[i], *wanted = &whole->records[i];
 
 		EXPECT(i, "index", found->index, wanted->index);
@@ -215,14 +215,7 @@ static void compare_fills(const struct dialogue *dialogue, enum cut cut, uint64_
 	const struct run *zeros = run_dialogue(dialogue, cut, seed, FILL_ZEROS);
 	const struct run *pattern = run_dialogue(dialogue, cut, seed, FILL_PATTERN);
 
-	EXPECT(-1, "number of records, by what is in the scratch", pattern->record_count,
-		zeros->record_count);
-	for (int i = 0; i < zeros->record_count; i++) {
-		EXPECT(i, "size, by what is in the scratch", pattern->sizes[i], zeros->sizes[i]);
-		for (size_t at = 0; at < zeros->sizes[i]; at++)
-			if (pattern->raw[i][at] != zeros->raw[i][at])
-				EXPECT(i, "first byte that nobody wrote", at, RAW_MAX);
-	}
+	reports_expect_same(&zeros->reports, &pattern->reports);
 }
 
 /* A status line "HTTP/1.1 200", and a space or the line's end. */
@@ -243,7 +236,7 @@ static bool has_status(const struct dialogue *dialogue, unsigned status)
 
 static void expect_statuses(const struct dialogue *dialogue, const struct run *run)
 {
-	for (int i = 0; i < run->record_count; i++) {
+	for (int i = 0; i < run->reports.count; i++) {
 		unsigned status = run->records[i].status;
 
 		EXPECT(i, "status that nobody sent",
@@ -439,8 +432,8 @@ static void compare_origin(const struct dialogue *dialogue, const struct run *ru
 	if (!preamble.has_address)
 		return;
 	memcpy(&origin,
-		run->raw[i] + offsetof(struct record_http, line) + record->line_length +
-			record->host_length,
+		run->reports.of[i].bytes + offsetof(struct record_http, line) +
+			record->line_length + record->host_length,
 		sizeof(origin));
 	EXPECT(i, "client's address", memcmp(origin.address, preamble.address, 16), 0);
 	EXPECT(i, "client's port", origin.port, preamble.port);
@@ -520,7 +513,7 @@ static void compare_response(const struct expectation *expectation, const struct
 static void compare_reference(const struct dialogue *dialogue,
 	const struct expectation *expectation, const struct run *run)
 {
-	EXPECT(-1, "number of records", run->record_count, expectation->request_count);
+	EXPECT(-1, "number of records", run->reports.count, expectation->request_count);
 	EXPECT(-1, "lost", run->lost, 0u);
 	for (int i = 0; i < expectation->request_count; i++) {
 		compare_request(dialogue, expectation, run, i);

@@ -60,9 +60,15 @@ void *kernel_storage_get(const struct map_shape *map, const void *owner, __u64 f
 #define bpf_task_storage_get(map, task, value, flags)                                              \
 	kernel_storage_get(MAP_STORAGE(map), (task), flags)
 
-/* Queues are of no use to what is run here: they are empty, and full. */
-#define bpf_map_pop_elem(map, value)         (-1L)
-#define bpf_map_push_elem(map, value, flags) (-1L)
+#define MAP_QUEUE(map)                                                                             \
+	(&(const struct map_shape){(map), MAP_NUMBER(map, type), 0, sizeof(*(map)->value),         \
+		MAP_NUMBER(map, max_entries)})
+
+long kernel_map_push(const struct map_shape *map, const void *value);
+long kernel_map_pop(const struct map_shape *map, void *value);
+
+#define bpf_map_push_elem(map, value, flags) kernel_map_push(MAP_QUEUE(map), value)
+#define bpf_map_pop_elem(map, value)         kernel_map_pop(MAP_QUEUE(map), value)
 
 /* --- memory: a copy into an array member may not leave that member --- */
 
@@ -83,13 +89,13 @@ void bpf_ringbuf_submit(void *data, __u64 flags);
 __u64 bpf_ringbuf_query(void *ring, __u64 flags);
 __u64 bpf_ktime_get_ns(void);
 __u64 bpf_jiffies64(void);
-__u64 bpf_get_current_pid_tgid(void);
 long bpf_get_current_comm(void *to, __u32 size);
 __u32 bpf_get_smp_processor_id(void);
 __u64 bpf_get_socket_cookie(void *sk);
 
-/* Those that hand out a struct of the kernel are in ../probe.c, which holds the structs. */
+/* Those that hand out what belongs to a struct of the kernel are in ../probe.c, which holds them. */
 struct task_struct *bpf_get_current_task_btf(void);
+__u64 bpf_get_current_pid_tgid(void);
 long bpf_task_pt_regs(struct task_struct *task);
 struct tcp_sock *bpf_skc_to_tcp_sock(void *sk);
 struct unix_sock *bpf_skc_to_unix_sock(void *sk);

@@ -13,7 +13,7 @@
 #include "record.h"
 
 #define TURNS_MAX     64
-#define REQUESTS_MAX  256
+#define REQUESTS_MAX  256   /* as many as the harness keeps records */
 #define DIALOGUE_SIZE 65536 /* bytes of a direction */
 
 enum { TO_SERVER, TO_CLIENT, DIRECTIONS };

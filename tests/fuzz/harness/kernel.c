@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/bpf_helpers.h"
-#include "kernel.h"
+#include "harness/bpf/bpf_helpers.h"
+#include "harness/kernel.h"
 
 #define KEY_MAX  16
 #define USER_MAX 64 /* pieces of user memory */
@@ -26,6 +26,7 @@ struct entry {
 
 unsigned long long kernel_clock;
 unsigned char kernel_fill;
+bool kernel_ring_full;
 
 /* A list: few maps hold more than one value here. */
 static struct entry *entries;
@@ -47,6 +48,7 @@ void kernel_reset(void)
 	}
 	kernel_user_clear();
 	kernel_clock = 0;
+	kernel_ring_full = false;
 }
 
 /* --- maps --- */
@@ -133,6 +135,37 @@ void *kernel_storage_get(const struct map_shape *map, const void *owner, __u64 f
 	return flags & BPF_LOCAL_STORAGE_GET_F_CREATE ? entry_add(map, &owner) : NULL;
 }
 
+/* --- queues and stacks: an entry for each value, the last one in front --- */
+
+long kernel_map_push(const struct map_shape *map, const void *value)
+{
+	if (map_is_full(map))
+		return -E2BIG;
+	memcpy(entry_add(map, ""), value, map->value_size);
+	return 0;
+}
+
+long kernel_map_pop(const struct map_shape *map, void *value)
+{
+	struct entry **found = NULL, *entry;
+
+	for (struct entry **at = &entries; *at; at = &(*at)->next) {
+		if ((*at)->map != map->map)
+			continue;
+		found = at;
+		if (map->type == BPF_MAP_TYPE_STACK)
+			break;
+	}
+	if (!found)
+		return -ENOENT;
+	entry = *found;
+	*found = entry->next;
+	memcpy(value, entry->value, map->value_size);
+	free(entry->value);
+	free(entry);
+	return 0;
+}
+
 /* --- memory --- */
 
 void kernel_user_add(const void *memory, unsigned long size)
@@ -148,11 +181,29 @@ void kernel_user_clear(void)
 	user_count = 0;
 }
 
+/* The bytes of a piece of user memory that begin at an address; 0: it is none. */
+static unsigned long user_left(unsigned long at)
+{
+	unsigned long most = 0;
+
+	for (int i = 0; i < user_count; i++) {
+		unsigned long begin = (unsigned long)user[i].memory, left;
+
+		if (at < begin || at - begin >= user[i].size)
+			continue;
+		left = user[i].size - (at - begin);
+		if (left > most)
+			most = left;
+	}
+	return most;
+}
+
+/* Where user memory is read as the kernel's, some machines refuse it, so this one does. */
 long kernel_read(void *to, unsigned long room, __u32 size, const void *from)
 {
 	if (size > room)
 		abort();
-	if ((unsigned long)from < PAGE) {
+	if ((unsigned long)from < PAGE || user_left((unsigned long)from)) {
 		memset(to, 0, size);
 		return -EFAULT;
 	}
@@ -162,21 +213,14 @@ long kernel_read(void *to, unsigned long room, __u32 size, const void *from)
 
 long kernel_read_user(void *to, unsigned long room, __u32 size, const void *from)
 {
-	unsigned long at = (unsigned long)from;
-
 	if (size > room)
 		abort();
-	for (int i = 0; i < user_count; i++) {
-		unsigned long begin = (unsigned long)user[i].memory;
-
-		if (at >= begin && at - begin <= user[i].size &&
-			size <= user[i].size - (at - begin)) {
-			memcpy(to, from, size);
-			return 0;
-		}
+	if (size > user_left((unsigned long)from)) {
+		memset(to, 0, size);
+		return -EFAULT;
 	}
-	memset(to, 0, size);
-	return -EFAULT;
+	memcpy(to, from, size);
+	return 0;
 }
 
 long bpf_probe_read_kernel_str(void *to, __u32 size, const void *from)
@@ -194,13 +238,15 @@ long bpf_ringbuf_output(void *ring, void *data, __u64 size, __u64 flags)
 {
 	(void)ring;
 	(void)flags;
+	if (kernel_ring_full)
+		return -EAGAIN;
 	kernel_record(data, size);
 	return 0;
 }
 
 void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags)
 {
-	size_t *place = malloc(sizeof(*place) + size);
+	size_t *place = kernel_ring_full ? NULL : malloc(sizeof(*place) + size);
 
 	(void)ring;
 	(void)flags;
@@ -235,11 +281,6 @@ __u64 bpf_ktime_get_ns(void)
 __u64 bpf_jiffies64(void)
 {
 	return 0;
-}
-
-__u64 bpf_get_current_pid_tgid(void)
-{
-	return 1ULL << 32 | 1;
 }
 
 long bpf_get_current_comm(void *to, __u32 size)
