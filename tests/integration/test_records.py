@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records hold nothing that nobody wrote into them: behind each text, and in what is reserved, lie
-zeros. What would lie there else is of other processes. (tests/fuzz/ compares all bytes, of HTTP.)
+zeros. What would lie there else is of other processes. (tests/fuzz/ compares all bytes, of HTTP and DNS.)
 """
 import collections
 import os
