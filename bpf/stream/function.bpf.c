@@ -41,21 +41,31 @@ int BPF_PROG(http_fexit_sendpage_unix, struct socket *socket, struct page *page,
 	return HELD_IN_FUNCTION(page_sent(socket, result));
 }
 
-SEC("fexit/tcp_splice_read")
-int BPF_PROG(http_fexit_splice, struct socket *socket)
+static __always_inline int on_spliced(struct socket *socket)
 {
 	struct sock *sk = READ(socket, sk);
 
 	return sk ? stream_received_silently(sk) : 0;
 }
 
-/* In place of the tracepoint sk_data_ready, before Linux 6.2. */
-SEC("fentry/sock_def_readable")
-int BPF_PROG(http_arrival_function, struct sock *sk)
+SEC("fexit/tcp_splice_read")
+int BPF_PROG(http_fexit_splice, struct socket *socket)
+{
+	return HELD_IN_FUNCTION(on_spliced(socket));
+}
+
+static __always_inline int on_readable(struct sock *sk)
 {
 	struct channel channel = channel_of(sk);
 
 	return stream_arrived(&channel);
+}
+
+/* In place of the tracepoint sk_data_ready, before Linux 6.2. */
+SEC("fentry/sock_def_readable")
+int BPF_PROG(http_arrival_function, struct sock *sk)
+{
+	return HELD_IN_FUNCTION(on_readable(sk));
 }
 
 /* In place of the tracepoint of this name, before Linux 6.16. */
