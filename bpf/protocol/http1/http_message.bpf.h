@@ -17,9 +17,9 @@
 int request_begin(conn_argument which, scratch_argument where, __u32 line, __u32 length);
 int request_traceparent(conn_argument which, scratch_argument where, __u32 value);
 int request_host(conn_argument which, scratch_argument where, __u32 value, __u32 end);
-int request_end(conn_argument which);
+static void request_end(struct conn *conn);
 int response_begin(conn_argument which); /* 0: nothing was asked */
-int response_end(conn_argument which, __u32 flags);
+static void response_end(struct conn *conn, __u32 flags);
 static bool response_to(struct conn *conn, __u64 method, __u32 method_length);
 static bool method_is_known(const struct http_scratch *scratch, __u32 line);
 
@@ -27,7 +27,8 @@ static bool method_is_known(const struct http_scratch *scratch, __u32 line);
 static __always_inline bool request_line(
 	struct http_scratch *scratch, __u32 at, __u32 length, bool complete)
 {
-	__u32 method = method_length(scratch_pass(scratch), at, length);
+	bool is_get = length > 4 && (load8(scratch, at) & FIRST(4)) == WORD('G', 'E', 'T', ' ', 0, 0, 0, 0);
+	__u32 method = is_get ? 3 : method_length(scratch_pass(scratch), at, length);
 
 	if (!method || method == length)
 		return false;
@@ -107,9 +108,7 @@ __weak __noinline int header_line(
 		if (is_space(scratch->data[DATA(at + 14)]))
 			stream->flags |= STREAM_INVALID;
 		if (scratch->data[DATA(at + 14)] == ':')
-			length_take(stream, number_parse(scratch_pass(scratch),
-						    spaces_skip(scratch_pass(scratch), at + 15),
-						    spaces_trim(scratch_pass(scratch), end), 10));
+			length_take(stream, number_parse(scratch_pass(scratch), at + 15, end, 10));
 	} else if (first == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
 		if (second != WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') ||
 			(scratch->data[DATA(at + 16)] | 0x20) != 'g')
@@ -122,7 +121,7 @@ __weak __noinline int header_line(
 		if ((load8(scratch, at) | LOWER) == WORD('i', 'd', 'e', 'n', 't', 'i', 't', 'y'))
 			return 0; /* of RFC 2616: no coding */
 		stream->flags = (stream->flags & ~STREAM_CHUNKED) | STREAM_CODED;
-		end = spaces_trim(scratch_pass(scratch), end);
+		end = spaces_trim(scratch, end);
 		/* the last coding is what frames the body */
 		if (((load8(scratch, end - 8) | LOWER) >> 8 | (__u64)'#' << 56) ==
 				WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', '#') &&
@@ -153,9 +152,9 @@ static __always_inline void message_end(
 	struct conn *conn, enum message message, struct stream *stream)
 {
 	if (message == REQUEST)
-		request_end(conn_pass(conn));
+		request_end(conn);
 	else
-		response_end(conn_pass(conn), 0);
+		response_end(conn, 0);
 	stream->state = STREAM_START;
 	stream->bytes = 0;
 	stream->head_bytes = 0;
@@ -165,7 +164,7 @@ static __always_inline void message_end(
 static __always_inline bool unframed(struct conn *conn, enum message message)
 {
 	if (message == REQUEST)
-		request_end(conn_pass(conn));
+		request_end(conn);
 	return false;
 }
 
@@ -184,7 +183,7 @@ static __always_inline bool head_end(
 			(status / 100 == 2 &&
 				response_to(
 					conn, WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '), 8))) {
-			response_end(conn_pass(conn), HTTP_UPGRADED);
+			response_end(conn, HTTP_UPGRADED);
 			conn->flags |= CONN_OPAQUE;
 			return true;
 		}
@@ -407,7 +406,8 @@ static __always_inline bool lines_step(
 			return true;
 	}
 	if (stream->state == STREAM_START && !stream->bytes) {
-		if (feed->message == RESPONSE && !response_begin(conn_pass(conn))) {
+		if (feed->message == RESPONSE && !conn->active &&
+			!response_begin(conn_pass(conn))) {
 			feed->offset = feed->length; /* an answer to nothing that was seen */
 			return true;
 		}

@@ -238,7 +238,7 @@ static __always_inline void request_progress(
 	record->request_last_ns = stream->last_ns;
 }
 
-__weak __noinline int request_end(conn_argument which)
+__weak __noinline int request_find_end(conn_argument which)
 {
 	struct conn *conn = conn_of(which);
 	struct record_http *record;
@@ -249,6 +249,14 @@ __weak __noinline int request_end(conn_argument which)
 	if (record)
 		request_progress(record, &conn->streams[REQUEST]);
 	return 0;
+}
+
+static __always_inline void request_end(struct conn *conn)
+{
+	if (conn->active && conn->current.index == conn->asked - 1)
+		request_progress(&conn->current, &conn->streams[REQUEST]);
+	else
+		request_find_end(conn_pass(conn));
 }
 
 /* True when the request being answered has this method (its text, as WORD() makes it). */
@@ -424,15 +432,10 @@ __weak __noinline int request_finish(conn_argument which, __u32 flags, enum http
 	return 0;
 }
 
-__weak __noinline int response_end(conn_argument which, __u32 flags)
+static __always_inline void response_end(struct conn *conn, __u32 flags)
 {
-	struct conn *conn = conn_of(which);
-
-	if (!conn)
-		return 0;
-	request_finish(which, flags, HTTP_OK);
+	request_finish(conn_pass(conn), flags, HTTP_OK);
 	conn->answered++;
-	return 0;
 }
 
 /* --- the end of a connection --- */

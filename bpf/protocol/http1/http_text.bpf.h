@@ -240,6 +240,14 @@ static __always_inline __u32 status_parse(
 
 #define SPACES_MAX 8 /* passed over before or after a value; one is what people write */
 
+/* Index of the end of a value that ends at `end` or before spaces. */
+static __always_inline __u32 spaces_trim(const struct http_scratch *scratch, __u32 end)
+{
+	for (int i = 0; i < SPACES_MAX && is_space(scratch->data[DATA(end - 1)]); i++)
+		end--;
+	return end;
+}
+
 /* Index of the first byte of a value that begins at `at` or after spaces. */
 __weak __noinline __u32 spaces_skip(scratch_argument where, __u32 at)
 {
@@ -255,17 +263,24 @@ __weak __noinline __u32 spaces_skip(scratch_argument where, __u32 at)
 #define NUMBER_MAX     (1ULL << 58) /* so that another digit does not overflow */
 
 /*
- * The number that a line's rest is: of base 10 with nothing behind it, and of base 16, a chunk's
- * size, with an extension. NUMBER_INVALID when it is none, such as "-1", "+5", "5 6" or "".
+ * The number that a line's rest is: of base 10, a header's value, with spaces around it, and of base
+ * 16, a chunk's size, with an extension. NUMBER_INVALID when it is none, such as "-1", "+5", "5 6"
+ * or "".
  */
 __weak __noinline __u64 number_parse(scratch_argument where, __u32 at, __u32 end, __u32 base)
 {
 	struct http_scratch *scratch = scratch_of(where);
-	__u32 begin = at;
 	__u64 value = 0;
+	__u32 begin;
 
 	if (!scratch)
 		return 0;
+	if (base == 10) {
+		for (int i = 0; i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
+			at++;
+		end = spaces_trim(scratch, end);
+	}
+	begin = at;
 	for (int i = 0; i < DIGITS_MAX && at < end; i++, at++) {
 		__u8 c = scratch->data[DATA(at)];
 		__u8 digit = (c & 15) + 9 * (c >> 6);
@@ -281,16 +296,6 @@ __weak __noinline __u64 number_parse(scratch_argument where, __u32 at, __u32 end
 	if (at < end && (base == 10 || !is_a(scratch->data[DATA(at)], BEHIND_SIZE)))
 		return NUMBER_INVALID;
 	return value;
-}
-
-/* End of a value that ends at `end` or before spaces. */
-__weak __noinline __u32 spaces_trim(scratch_argument where, __u32 end)
-{
-	struct http_scratch *scratch = scratch_of(where);
-
-	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(end - 1)]); i++)
-		end--;
-	return end;
 }
 
 #endif
