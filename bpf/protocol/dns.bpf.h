@@ -231,7 +231,7 @@ __weak __noinline int dns_tell_call(void)
 	if (!in_call_on((struct sock *)scratch->sk) || is_compat(task))
 		return dns_tell(); /* unreadable */
 	if (SYSCALL_NUMBER(regs) != NR_SENDMMSG) {
-		bytes_from_syscall(&scratch->cursor.bytes);
+		bytes_from_syscall(&scratch->cursor.bytes, task);
 		scratch->to = dns_call_to(regs);
 		return dns_tell();
 	}

@@ -45,10 +45,8 @@ static __always_inline __u64 socket_file(const struct sock *sk)
 enum uring_use { URING_NOT, URING_USED, URING_WORKER };
 
 /* Few pointers are followed here, as the verifier takes long for each: see docs/overhead.md. */
-static __always_inline enum uring_use uring_use(void)
+static __always_inline enum uring_use uring_use(const struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-
 	if (!bpf_core_field_exists(task->io_uring))
 		return URING_NOT;
 	if (task->flags & PF_IO_WORKER)
@@ -99,7 +97,7 @@ static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use
 /* Asks once how the thread uses io_uring; a function of its own for the verifier's sake. */
 __weak __noinline int uring_ask(void)
 {
-	return uring_use();
+	return uring_use(bpf_get_current_task_btf());
 }
 
 static __always_inline bool in_call_on(const struct sock *sk)
@@ -108,9 +106,8 @@ static __always_inline bool in_call_on(const struct sock *sk)
 }
 
 /* Finds the bytes of the current system call. The bytes of rarer calls stay unreadable. */
-static __always_inline void bytes_from_syscall(struct bytes *bytes)
+static __always_inline void bytes_from_syscall(struct bytes *bytes, struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct user_msghdr message;
 

@@ -94,10 +94,11 @@ static __always_inline void bytes_rewind(struct bytes *bytes, __u64 moved)
 __weak __noinline int chunk_find_by_call(void)
 {
 	struct stream_scratch *scratch = stream_scratch_get();
+	struct task_struct *task = bpf_get_current_task_btf();
 
 	if (scratch)
-		bytes_from_syscall(&scratch->bytes);
-	return uring_use();
+		bytes_from_syscall(&scratch->bytes, task);
+	return uring_use(task);
 }
 
 /*

@@ -27,7 +27,8 @@ static bool method_is_known(const struct http_scratch *scratch, __u32 line);
 static __always_inline bool request_line(
 	struct http_scratch *scratch, __u32 at, __u32 length, bool complete)
 {
-	bool is_get = length > 4 && (load8(scratch, at) & FIRST(4)) == WORD('G', 'E', 'T', ' ', 0, 0, 0, 0);
+	bool is_get = length > 4 &&
+		      (load8(scratch, at) & FIRST(4)) == WORD('G', 'E', 'T', ' ', 0, 0, 0, 0);
 	__u32 method = is_get ? 3 : method_length(scratch_pass(scratch), at, length);
 
 	if (!method || method == length)

@@ -161,7 +161,7 @@ static __always_inline void http_received(struct sock *sk, const struct chunk *c
 		if (stream_skip(stream_of(conn, DIRECTION_RECEIVE), result, now))
 			return;
 	}
-	transfer = transfer_begin(DIRECTION_RECEIVE);
+	transfer = transfer_begin(DIRECTION_RECEIVE, bpf_get_current_pid_tgid());
 	if (!transfer)
 		return;
 	transfer->length = result;

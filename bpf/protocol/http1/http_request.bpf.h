@@ -122,7 +122,7 @@ static __always_inline void request_fill(struct record_http *record, struct conn
 		record->flags |= HTTP_LINE_TRUNCATED;
 	}
 	record->line_length = length;
-	bpf_probe_read_kernel(record->line, length, scratch->data + DATA(line));
+	text_copy(record->line, scratch, line, length);
 }
 
 __weak __noinline int request_begin(
@@ -220,8 +220,7 @@ __weak __noinline int request_host(
 	}
 	record->host_length = length;
 	if (line <= HTTP_LINE_LEN / 2) {
-		bpf_probe_read_kernel(
-			record->line + line, length & HTTP_HOST_LEN, scratch->data + DATA(value));
+		text_copy(record->line + line, scratch, value, length & HTTP_HOST_LEN);
 		return 0;
 	}
 	for (__u32 i = 0; i < HTTP_HOST_LEN && i < length;

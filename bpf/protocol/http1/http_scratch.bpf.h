@@ -75,15 +75,15 @@ static __always_inline struct http_scratch *http_scratch_get(void)
 	return protocol_scratch_get(struct http_scratch);
 }
 
-/* The operation that this CPU is at; NULL, which cannot be, for the verifier. */
-static __always_inline struct transfer *transfer_begin(enum direction direction)
+/* The operation of a thread that this CPU is at; NULL, which cannot be, for the verifier. */
+static __always_inline struct transfer *transfer_begin(enum direction direction, __u64 thread)
 {
 	struct http_scratch *scratch = http_scratch_get();
 
 	if (!scratch)
 		return NULL;
 	scratch->transfer = (struct transfer){
-		.thread = bpf_get_current_pid_tgid(),
+		.thread = thread,
 		.direction = direction,
 	};
 	return &scratch->transfer;

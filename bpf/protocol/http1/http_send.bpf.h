@@ -61,7 +61,7 @@ static __always_inline void http_unix_send_begins(struct sock *receiver)
 
 	if (!state || send_is_noted(state) || !in_call_on(sender))
 		return; /* one of io_uring is read when it ends */
-	bytes_from_syscall(&state->send_bytes);
+	bytes_from_syscall(&state->send_bytes, bpf_get_current_task_btf());
 	state->send_length = bytes_length(&state->send_bytes);
 	send_note(state);
 }
@@ -75,7 +75,8 @@ static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
 
 	if (conn && stream_skip(stream_of(conn, DIRECTION_SEND), chunk->result - offset, now))
 		return conn;
-	transfer = transfer_begin(DIRECTION_SEND);
+	transfer = transfer_begin(
+		DIRECTION_SEND, sending ? state->send_thread : bpf_get_current_pid_tgid());
 	if (!transfer)
 		return conn;
 	transfer->offset = offset;
@@ -180,10 +181,9 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	tcp = tcp_place(sk);
 	if (tcp && state->sending == SENDING)
 		state->send_length = READ(tcp, write_seq) - state->send_position;
-	transfer = transfer_begin(DIRECTION_SEND);
+	transfer = transfer_begin(DIRECTION_SEND, state->send_thread);
 	if (!transfer)
 		return conn;
-	transfer->thread = state->send_thread;
 	transfer->bytes = state->send_bytes;
 	transfer->length = state->send_length;
 	transfer->first_ns = state->send_begin_ns;

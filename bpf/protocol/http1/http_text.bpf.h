@@ -165,6 +165,24 @@ __weak __noinline __u32 line_find(scratch_argument where)
 	return LINE_UNKNOWN;
 }
 
+#define COPY_SHORT 64
+
+/*
+ * Copies `length` bytes of the window to where there is room for COPY_SHORT at least: most texts
+ * are shorter, and a call costs more than to copy so many in words.
+ */
+static __always_inline void text_copy(
+	char *to, const struct http_scratch *scratch, __u32 at, __u32 length)
+{
+	if (length <= COPY_SHORT) {
+#pragma unroll
+		for (int i = 0; i < COPY_SHORT; i += 8)
+			*(__u64 *)(to + i) = load8(scratch, at + i);
+		return;
+	}
+	bpf_probe_read_kernel(to, length, scratch->data + DATA(at));
+}
+
 #define METHOD_MAX 32
 
 /*
@@ -263,9 +281,9 @@ __weak __noinline __u32 spaces_skip(scratch_argument where, __u32 at)
 #define NUMBER_MAX     (1ULL << 58) /* so that another digit does not overflow */
 
 /*
- * The number that a line's rest is: of base 10, a header's value, with spaces around it, and of base
- * 16, a chunk's size, with an extension. NUMBER_INVALID when it is none, such as "-1", "+5", "5 6"
- * or "".
+ * The number that a line's rest is: of base 10, a header's value, with spaces around it, and of
+ * base 16, a chunk's size, with an extension. NUMBER_INVALID when it is none, such as "-1", "+5",
+ * "5 6" or "".
  */
 __weak __noinline __u64 number_parse(scratch_argument where, __u32 at, __u32 end, __u32 base)
 {
