@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one list of sources: what each is called, which configuration key switches it, and what is
- * said when it cannot be had. A new source is a member of enum source (bpf/record.h), one ROW here,
- * its programs in kernel/load/program_table.c, and what is done with its records in
- * telemetry/LABEL_source.c.
+ * said when it cannot be had. CONTRIBUTING.md says what else makes a new source.
  */
 #ifndef SONDE_SOURCES_H
 #define SONDE_SOURCES_H
