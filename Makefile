@@ -126,8 +126,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WE
 
 # Asked when first needed, not when this file is read: `sudo make run` begins on a machine that has
 # no pkg-config yet, and a make with nothing to do should not pay for it.
-PACKAGES := libbpf libelf zlib libprotobuf-c libmicrohttpd libcurl yaml-0.1 libseccomp
-LINKED   := $(filter-out libcurl,$(PACKAGES)) # loaded when wanted: user/export/otlp/curl_api.h
+PACKAGES := libbpf libelf zlib libprotobuf-c libmicrohttpd libcurl yaml-0.1 libseccomp jansson
+LINKED   := $(filter-out libcurl,$(PACKAGES)) # loaded when wanted: user/base/curl_api.h
 packages_cflags = $(eval packages_cflags := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(packages_cflags)
 packages_libs   = $(eval packages_libs := $$(shell $(PKG_CONFIG) --libs $(LINKED)))$(packages_libs)
 
@@ -221,7 +221,7 @@ build/sysroot/%.packages: Makefile deploy/packages.py
 	$(say) UNPACK $(@:.packages=)
 	$(Q)deploy/packages.py $* $(@:.packages=) libc6-dev libbpf-dev libelf-dev zlib1g-dev \
 		libprotobuf-c-dev libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libseccomp-dev \
-		uthash-dev libcmocka-dev liburing-dev
+		libjansson-dev uthash-dev libcmocka-dev liburing-dev
 
 # Changes only when what it says changes, so that not every make compiles those who include it.
 # `git status` without its optional lock, where `git describe --dirty` would write the index: under

@@ -18,7 +18,8 @@ cd "$(dirname "$0")/.."
 build=(
 	gcc libc6-dev make clang bpftool pkg-config
 	libbpf-dev libelf-dev zlib1g-dev libprotobuf-c-dev protobuf-c-compiler
-	libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libseccomp-dev uthash-dev
+	libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libseccomp-dev
+	libjansson-dev uthash-dev
 	ca-certificates # libcurl checks an https collector against them
 )
 test=(

@@ -14,6 +14,7 @@ LAYERS = """
     kernel/load
     kernel/sweep
     kernel
+    kubernetes
     identity
     protocol
     protocol/http

@@ -21,6 +21,7 @@
 #include "exports.h"
 #include "kernel/probes.h"
 #include "own_metrics.h"
+#include "pods.h"
 #include "privilege/privilege.h"
 #include "record/record_check.h"
 #include "record/record_types.h"
@@ -61,6 +62,8 @@ struct daemon {
 	struct probes *probes;           /* one of these two is there, */
 	struct recording_reader *replay; /* this one until its end */
 	struct recording_writer *recording;
+	struct kubernetes_place place;
+	struct kubernetes *kubernetes; /* NULL: no API server is asked */
 	struct telemetry *telemetry;
 	struct own_metrics *own;
 	struct listener *listener;
@@ -126,7 +129,7 @@ static void refresh(void *context)
 {
 	struct daemon *daemon = context;
 	const struct exports *exports = &daemon->exports;
-	struct own_sources sources = {.probes = daemon->probes};
+	struct own_sources sources = {.probes = daemon->probes, .kubernetes = daemon->kubernetes};
 	struct otlp_counters spans, flows;
 	struct flow_log_counters flow_log;
 
@@ -339,17 +342,23 @@ static int loop_begin(struct daemon *daemon)
 	return watch(daemon, daemon->signals) ?: watch(daemon, daemon->ticks) ?: startup_begin();
 }
 
-static int privileges_begin(const struct config *config)
+static int privileges_begin(struct daemon *daemon)
 {
+	const struct config *config = &daemon->config;
 	struct privilege_options options = {
 		.mode = config->privileges,
 		.user = config->user,
 		.configuration = config->config,
 		.flow_log = strcmp(config->flow_log, FLOW_LOG_STDOUT) ? config->flow_log : "",
+		.token = daemon->place.token_file,
+		.ca = daemon->place.ca_file,
 	};
 	char error[PRIVILEGE_ERROR_LEN];
-	int result = privilege_prepare(&options, error);
+	int result = pods_find(&daemon->place, config);
 
+	if (result < 0)
+		return result;
+	result = privilege_prepare(&options, error);
 	if (result)
 		log_error("cannot start", log_str("reason", error));
 	return result;
@@ -371,6 +380,7 @@ static int begin(struct daemon *daemon)
 		return -ENOMEM;
 	}
 	result = listener_begin(daemon, &daemon->config) ?: exports_begin(&daemon->exports, daemon->telemetry, &daemon->config) ?:
+		pods_begin(&daemon->kubernetes, &daemon->place) ?:
 		recording_begin(daemon) ?: records_begin(daemon);
 	if (result)
 		return result;
@@ -480,6 +490,7 @@ static void end(struct daemon *daemon, uint64_t deadline)
 	if (daemon->listener)
 		serve(daemon);
 	exports_end(&daemon->exports, deadline);
+	kubernetes_stop(daemon->kubernetes);
 	table_free(daemon->table);
 	if (daemon->listener)
 		listener_stop(daemon->listener);
@@ -507,7 +518,7 @@ int daemon_run(struct config *config, int argc, char *const *argv)
 	int result;
 
 	log_configure(config->log_format, config->log_level);
-	result = privileges_begin(config);
+	result = privileges_begin(&daemon);
 	log_writer_begin(
 		privilege_drop_thread); /* without its thread the log works, too, but may wait */
 	result = result ?: begin(&daemon);

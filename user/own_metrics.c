@@ -11,6 +11,7 @@
 #include "export/flows/flow_log.h"
 #include "export/otlp/otlp.h"
 #include "kernel/probes.h"
+#include "kubernetes/kubernetes.h"
 #include "telemetry/metrics/metrics.h"
 #include "telemetry/self.h"
 #include "version.h"
@@ -35,6 +36,10 @@ enum own_family {
 	OWN_OTLP_REQUESTS,
 	OWN_OTLP_RETRIES,
 	OWN_FLOW_LOG_RECORDS,
+	OWN_PODS,
+	OWN_POD_EVENTS,
+	OWN_POD_REQUESTS,
+	OWN_PODS_CURRENT,
 	OWN_FAMILIES
 };
 
@@ -127,6 +132,26 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 		.unit = "",
 		.type = METRIC_COUNTER,
 		.labels = {"outcome"}},
+	[OWN_PODS] = {.name = "sonde_kubernetes_pods",
+		.help = "Pods of this node, as the API server has told them.",
+		.unit = "",
+		.type = METRIC_GAUGE},
+	[OWN_POD_EVENTS] = {.name = "sonde_kubernetes_events_total",
+		.help = "What the API server has told of pods since the first list.",
+		.unit = "",
+		.type = METRIC_COUNTER,
+		.labels = {"event"}},
+	[OWN_POD_REQUESTS] = {.name = "sonde_kubernetes_requests_total",
+		.help = "Requests to the API server: lists and watches that it answered, and those "
+			"that failed.",
+		.unit = "",
+		.type = METRIC_COUNTER,
+		.labels = {"result"}},
+	[OWN_PODS_CURRENT] = {.name = "sonde_kubernetes_current",
+		.help = "1: the API server tells of pods as they change; 0: what is known is from "
+			"before.",
+		.unit = "",
+		.type = METRIC_GAUGE},
 };
 
 struct own_metrics {
@@ -208,11 +233,28 @@ static void requests_update(struct own_metrics *own, const struct own_sources *s
 	set(own, OWN_OTLP_RETRIES, NULL, (double)retries);
 }
 
+static void pods_update(struct own_metrics *own, const struct kubernetes *kubernetes)
+{
+	struct kubernetes_counters counters;
+
+	kubernetes_counters(kubernetes, &counters);
+	for (int event = 0; event < POD_EVENTS; event++)
+		set(own, OWN_POD_EVENTS, pod_event_names[event], (double)counters.events[event]);
+	set(own, OWN_POD_EVENTS, "unread", (double)counters.unread);
+	set(own, OWN_POD_REQUESTS, "listed", (double)counters.lists);
+	set(own, OWN_POD_REQUESTS, "watched", (double)counters.watches);
+	set(own, OWN_POD_REQUESTS, "failed", (double)counters.failures);
+	set(own, OWN_PODS_CURRENT, NULL, counters.is_current);
+	set(own, OWN_PODS, NULL, (double)pod_table_count(kubernetes_pods(kubernetes)));
+}
+
 void own_metrics_update(struct own_metrics *own, const struct own_sources *sources)
 {
 	self_update(&own->self);
 	if (sources->probes)
 		probes_update(own, sources->probes);
+	if (sources->kubernetes)
+		pods_update(own, sources->kubernetes);
 	if (sources->spans)
 		otlp_update(own, sources->spans, OWN_OTLP_SPANS, OWN_OTLP_QUEUED);
 	if (sources->flows)

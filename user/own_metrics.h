@@ -8,6 +8,7 @@
 
 struct metrics;
 struct probes;
+struct kubernetes;
 struct otlp_counters;
 struct flow_log_counters;
 struct own_metrics;
@@ -19,6 +20,7 @@ void own_metrics_free(struct own_metrics *own);
 /* Where figures are read; NULL is what there is not. */
 struct own_sources {
 	const struct probes *probes;
+	const struct kubernetes *kubernetes;
 	const struct otlp_counters *spans; /* of the exporters */
 	const struct otlp_counters *flows;
 	const struct flow_log_counters *flow_log;

@@ -14,8 +14,8 @@ from kernels import BUILD, ROOT, Apt
 from packages import machine_suite
 
 PACKAGES = ["libbpf1", "libelf1", "libprotobuf-c1", "libmicrohttpd12", "libcurl4", "libyaml-0-2",
-            "libseccomp2", "python3", "python3-protobuf", "curl", "nginx-light", "iproute2", "util-linux",
-            "busybox-static"]
+            "libseccomp2", "libjansson4", "python3", "python3-protobuf", "curl", "nginx-light",
+            "iproute2", "util-linux", "busybox-static"]
 BUSYBOX = ["cat", "tee"]  # as which it serves besides
 UNUSED = ["usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/perl5", "usr/share/perl",
           "usr/lib/*/perl*", "usr/lib/*/gconv", "usr/share/zoneinfo", "usr/lib/*/libdb-*",

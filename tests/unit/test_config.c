@@ -325,7 +325,7 @@ static void test_wrong_value_names_the_variable(void **state)
 	assert_fails("SONDE_LOG_FORMAT: \"xml\" is none of text|json");
 	clearenv();
 	setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", 1);
-	assert_fails("OTEL_EXPORTER_OTLP_ENDPOINT: \"collector:4317\" is no URL of a collector; "
+	assert_fails("OTEL_EXPORTER_OTLP_ENDPOINT: \"collector:4317\" is no URL; "
 		     "write e.g. http://127.0.0.1:4318 or https://HOST");
 }
 

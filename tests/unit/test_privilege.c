@@ -69,8 +69,11 @@ static int try(const char *user, int (*attempt)(void))
 	pid_t pid = fork();
 
 	if (!pid) {
-		struct privilege_options options = {
-			.user = user, .configuration = configuration, .flow_log = flow_log};
+		struct privilege_options options = {.user = user,
+			.configuration = configuration,
+			.flow_log = flow_log,
+			.token = "",
+			.ca = ""};
 		char error[PRIVILEGE_ERROR_LEN];
 
 		if (privilege_prepare(&options, error))
@@ -326,8 +329,11 @@ static void test_nothing_is_left(void **state)
 
 static void test_wrong_user_is_an_error(void **state)
 {
-	struct privilege_options options = {
-		.user = "nobody-of-that-name", .configuration = "", .flow_log = ""};
+	struct privilege_options options = {.user = "nobody-of-that-name",
+		.configuration = "",
+		.flow_log = "",
+		.token = "",
+		.ca = ""};
 	char error[PRIVILEGE_ERROR_LEN];
 	(void)state;
 

@@ -71,6 +71,8 @@ static const struct limit_description limits[LIMITS] = {
 	[LIMIT_DESCRIPTORS] = {"descriptors",
 		"no file descriptor is left: some clients have to wait",
 		"raise the limit of open files (LimitNOFILE=, ulimit -n)"},
+	[LIMIT_PODS] = {"pods", "this node has more pods than are kept: the newest have no names",
+		"tell us: the kubelet runs a tenth of that as it comes"},
 };
 
 static _Atomic uint64_t counts[LIMITS];

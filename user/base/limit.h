@@ -34,6 +34,7 @@ enum limit {
 	LIMIT_DNS_LOOKUPS,
 	LIMIT_CLIENTS,     /* connections of scrapers and pages */
 	LIMIT_DESCRIPTORS, /* files that this process may have open */
+	LIMIT_PODS,
 	LIMITS
 };
 

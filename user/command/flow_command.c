@@ -15,7 +15,7 @@
 #include "base/utf8.h"
 #include "export/flows/flow_answer.h"
 #include "export/flows/flow_query.h"
-#include "export/otlp/curl_api.h"
+#include "base/curl_api.h"
 #include "export/server/pages.h"
 
 #define DEFAULT_URL "http://127.0.0.1:9760"

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "kernel/load/programs.h"
+#include "kubernetes/kubernetes.h"
 #include "privilege/privilege.h"
 #include "telemetry/telemetry.h"
 
@@ -51,6 +52,13 @@ struct config {
 	enum http_hooks http_hooks; /* key http-hooks, default auto */
 	char **disabled_programs;   /* key disabled-programs: BPF programs to do without */
 	size_t disabled_program_count;
+
+	/* whose it is */
+	enum kubernetes_mode kubernetes; /* ask the API server for pods, default auto */
+	char *kubernetes_api;            /* its URL, "" = as a pod finds it; so are the next ones */
+	char *kubernetes_token_file;
+	char *kubernetes_ca_file;
+	char *kubernetes_node;
 
 	/* how */
 	uint64_t slow_syscall_ns;   /* key slow-syscall, default 100ms; 0 = off */

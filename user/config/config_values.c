@@ -22,7 +22,7 @@ static const struct {
 } kinds[] = {
 	[CONFIG_BOOLEAN] = {"boolean", "true or false"},
 	[CONFIG_ADDRESS] = {"address", "e.g. 127.0.0.1:9760, 0.0.0.0:9760 or [::1]:9760"},
-	[CONFIG_URL] = {"URL of a collector", "e.g. http://127.0.0.1:4318 or https://HOST"},
+	[CONFIG_URL] = {"URL", "e.g. http://127.0.0.1:4318 or https://HOST"},
 	[CONFIG_NUMBER] = {"number", "digits only, e.g. 2000"},
 	[CONFIG_DURATION] = {"duration", "e.g. 250ms, 5s or 2m"},
 	[CONFIG_SIZE] = {"size", "e.g. 512KiB or 4MiB"},

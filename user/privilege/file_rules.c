@@ -107,7 +107,8 @@ static int allow_folder_of(const char *path, uint64_t access)
 	return result;
 }
 
-static int add_rules(const char *configuration, const char *flow_log)
+static int add_rules(
+	const char *configuration, const char *flow_log, const char *token, const char *ca)
 {
 	int result = 0;
 
@@ -120,10 +121,13 @@ static int add_rules(const char *configuration, const char *flow_log)
 		result = allow(log_folders[i], WRITE);
 	return result ?: allow_folder_of("/etc/resolv.conf", READ)
 			 ?: allow_folder_of(configuration, READ)
+			 ?: allow_folder_of(token, READ)
+			 ?: allow_folder_of(ca, READ)
 			 ?: allow_folder_of(flow_log, WRITE);
 }
 
-int file_rules_make(const char *configuration, const char *flow_log)
+int file_rules_make(
+	const char *configuration, const char *flow_log, const char *token, const char *ca)
 {
 	int version = file_rules_version(), result;
 	struct ruleset all = {
@@ -148,7 +152,7 @@ int file_rules_make(const char *configuration, const char *flow_log)
 	if (rules < 0)
 		return -errno;
 	fcntl(rules, F_SETFD, FD_CLOEXEC);
-	result = add_rules(configuration, flow_log);
+	result = add_rules(configuration, flow_log, token, ca);
 	if (!result)
 		return 0;
 	close(rules);

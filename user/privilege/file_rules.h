@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The files that Sonde opens once it has started, as rules of Landlock, which Linux has since 5.13:
- * it reads /proc, its configuration, libraries, certificates and what name resolution reads, and it
- * writes to the folder of the flow log. It listens on no further port and signals no other process.
+ * it reads /proc, its configuration, libraries, certificates, what name resolution reads and the
+ * token for an API server, and it writes to the folder of the flow log. It listens on no further
+ * port and signals no other process.
  */
 #ifndef SONDE_FILE_RULES_H
 #define SONDE_FILE_RULES_H
@@ -11,10 +12,11 @@
 int file_rules_version(void);
 
 /*
- * Makes the rules. `configuration` and `flow_log` are paths, or "": the folders that they are in.
- * 0 or a negative errno.
+ * Makes the rules. All four are paths, or "": the folders that they are in, as each file may be
+ * replaced by another. 0 or a negative errno.
  */
-int file_rules_make(const char *configuration, const char *flow_log);
+int file_rules_make(
+	const char *configuration, const char *flow_log, const char *token, const char *ca);
 
 /* Puts them on the calling thread and on those that it makes. Needs no_new_privs. */
 int file_rules_apply(void);

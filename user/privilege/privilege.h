@@ -25,6 +25,7 @@ struct privilege_options {
 	const char *user;          /* to become: a name or a number; "": stays */
 	const char *configuration; /* path, or "" */
 	const char *flow_log;      /* path, or "" */
+	const char *token, *ca;    /* paths of what is asked of an API server with, or "" */
 };
 
 /* 0, or a negative errno and in `error` what a person can do. */

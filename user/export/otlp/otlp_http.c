@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "export/otlp/curl_api.h"
+#include "base/curl_api.h"
 
 #define HEADERS_ENV             "OTEL_EXPORTER_OTLP_HEADERS"
 #define RETRY_AFTER_SECONDS_MAX 3600 /* more is taken for a mistake */

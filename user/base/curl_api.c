@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds libcurl's functions at run time (curl_api.h). */
-#include "export/otlp/curl_api.h"
+#include "base/curl_api.h"
 
 #include <dlfcn.h>
 #include <errno.h>
