@@ -150,7 +150,8 @@ enum http_flag {
 	HTTP_REQUEST_PARTIAL = 8, /* the response was complete before the request's body was */
 	HTTP_UNIX = 16,           /* over a Unix socket: a path in place of addresses */
 	HTTP_OPEN = 32,           /* not its end: a report of a request that is open for long */
-	HTTP_PROXIED = 64         /* the PROXY protocol told whose connection it is */
+	HTTP_PROXIED = 64,        /* the PROXY protocol told whose connection it is */
+	HTTP_TRACED = 128         /* with a traceparent */
 };
 
 /* The methods that the semantic conventions know. */
@@ -235,13 +236,13 @@ struct record_http {
 	 */
 	__u64 queue_ns;
 	__u64 setup_ns;
-	char traceparent[TRACEPARENT_LEN + 1]; /* as it stood in the head, or "" */
 	/*
 	 * Request line without its end, and Host, which together have this room. Of a line that is
 	 * longer the end is left out, and then as much more of it as Host takes; a line that fits
 	 * is whole, and where it leaves too little room, Host is left out. Only so many bytes
-	 * travel, and right after them the path (one that begins with a NUL is an abstract name),
-	 * and, with HTTP_PROXIED, struct http_origin.
+	 * travel, and right after them the path (one that begins with a NUL is an abstract name);
+	 * with HTTP_PROXIED, struct http_origin; and with HTTP_TRACED, TRACEPARENT_LEN bytes of
+	 * traceparent as it stood in the head.
 	 */
 	char line[HTTP_LINE_LEN];
 };

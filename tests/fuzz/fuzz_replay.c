@@ -52,8 +52,6 @@ union any_record {
 static void mend_http(struct record_http *http)
 {
 	http->role %= HTTP_CLIENT + 1;
-	http->flags &= HTTP_LINE_TRUNCATED | HTTP_PIPELINED | HTTP_UPGRADED | HTTP_REQUEST_PARTIAL |
-		       HTTP_UNIX | HTTP_OPEN | HTTP_PROXIED;
 	http->error %= HTTP_RESPONSE_INVALID + 1;
 	http->end %= HTTP_END_UNKNOWN + 1;
 	http->status %= 1000;
@@ -65,7 +63,6 @@ static void mend_http(struct record_http *http)
 		http->line_length = HTTP_LINE_LEN - http->host_length;
 	http->host_lines %= 3;
 	http->path_length = http->flags & HTTP_UNIX ? http->path_length % UNIX_PATH_LEN : 0;
-	END(http->traceparent);
 }
 
 static void mend_latency(struct record_latency *latency)

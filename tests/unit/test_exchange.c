@@ -195,7 +195,9 @@ static void test_a_trace_goes_on_from_what_the_head_says(void **state)
 	assert_int_equal(exchange_start_unix_ns(&http.exchange), SECOND + 7);
 	assert_int_equal(exchange_end_unix_ns(&http.exchange), 3 * SECOND + 7);
 
-	strcpy(record.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
+	record.flags |= HTTP_TRACED;
+	memcpy(record.line + record.line_length,
+		"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", TRACEPARENT_LEN);
 	assert_int_equal(http_exchange_read(&http, &record, &shop), 0);
 	exchange_describe(&http.exchange, 7);
 	assert_int_equal(http.exchange.trace.trace_id[0], 0x4b);

@@ -42,22 +42,21 @@ static size_t http_tail(const void *record)
 	const struct record_http *http = record;
 
 	return (size_t)http->line_length + http->host_length + http->path_length +
-	       (http->flags & HTTP_PROXIED ? sizeof(struct http_origin) : 0);
+	       (http->flags & HTTP_PROXIED ? sizeof(struct http_origin) : 0) +
+	       (http->flags & HTTP_TRACED ? TRACEPARENT_LEN : 0);
 }
 
 static bool http_is_valid(const void *record)
 {
 	const struct record_http *http = record;
-	const unsigned flags = HTTP_LINE_TRUNCATED | HTTP_PIPELINED | HTTP_UPGRADED |
-			       HTTP_REQUEST_PARTIAL | HTTP_UNIX | HTTP_OPEN | HTTP_PROXIED;
 	const bool has_host = http->role == HTTP_CLIENT && !(http->flags & HTTP_UNIX);
 
-	return http->role <= HTTP_CLIENT && (http->flags & ~flags) == 0 &&
+	return http->role <= HTTP_CLIENT &&
 	       http->line_length + http->host_length <= HTTP_LINE_LEN &&
 	       http->host_length <= (has_host ? HTTP_HOST_LEN : 0) && http->host_lines <= 2 &&
 	       http->path_length <= (http->flags & HTTP_UNIX ? UNIX_PATH_LEN : 0) &&
 	       http->end <= HTTP_END_UNKNOWN && http->error <= HTTP_RESPONSE_INVALID &&
-	       http->status <= 999 && has_end(http->traceparent, sizeof(http->traceparent));
+	       http->status <= 999;
 }
 
 static bool http_active_is_valid(const void *record)
@@ -171,7 +170,7 @@ const struct record_layout record_layouts[RECORD_TYPES] = {
 
 	ROW(HTTP, SOURCE_HTTP), UP_TO(record_http, line), .is_valid = http_is_valid,
 	 .tail = http_tail,
-	 .tail_max = HTTP_LINE_LEN + UNIX_PATH_LEN + sizeof(struct http_origin)},
+	 .tail_max = HTTP_LINE_LEN + UNIX_PATH_LEN + sizeof(struct http_origin) + TRACEPARENT_LEN},
 	ROW(HTTP_ACTIVE, SOURCE_HTTP), ALL_OF(record_http_active),
 	 .is_valid = http_active_is_valid},
 

@@ -22,7 +22,7 @@
 
 /* Raised by every change to the format, or to what a record of bpf/record.h holds. That there are
  * more types or sources shows in the header as well: another build refuses the recording. */
-#define RECORDING_VERSION 5
+#define RECORDING_VERSION 6
 
 #define RECORDING_ERROR_LEN 512
 

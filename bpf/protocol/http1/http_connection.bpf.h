@@ -64,13 +64,22 @@ enum conn_flag {
 	CONN_PROXIED = 64   /* with `origin` */
 };
 
+#define TRACEPARENT_WORDS 7 /* of eight bytes, in which it is copied */
+
+/* What is kept of a request: its record, and what few requests have. */
+struct http_request {
+	struct record_http http;
+	/* HTTP_TRACED; TRACEPARENT_LEN bytes of it travel, behind all else */
+	char traceparent[TRACEPARENT_WORDS * 8];
+};
+
 /*
  * A connection that speaks HTTP. Requests are numbered; those between `answered` and `asked` wait
  * for their responses. The first of them is `current` when `active` is set, the others are in
  * `pipeline`.
  */
 struct conn {
-	struct record_http current;
+	struct http_request current;
 	struct stream streams[2]; /* by enum message */
 	char carry_request[CARRY_REQUEST];
 	char carry_response[CARRY_RESPONSE];

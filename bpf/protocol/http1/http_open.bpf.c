@@ -48,17 +48,17 @@ static __always_inline void open_tell(struct seq_file *seq, struct conn *conn)
 
 	if (conn->flags & CONN_OPAQUE || conn->asked == conn->answered)
 		return;
-	workload_mark(conn->current.record.workload); /* its process may have ended */
+	workload_mark(conn->current.http.record.workload); /* its process may have ended */
 	now = bpf_ktime_get_ns();
-	active.record.workload = conn->current.record.workload;
+	active.record.workload = conn->current.http.record.workload;
 	active.record.time_ns = now;
 	active.role = conn->role;
-	active.method = method_of(conn->current.line);
+	active.method = method_of(conn->current.http.line);
 	active.active = conn->asked - conn->answered;
 	if (long_request_ns && conn->active &&
-		now - conn->current.request_first_ns >= long_request_ns) {
+		now - conn->current.http.request_first_ns >= long_request_ns) {
 		active.long_active = 1;
-		if (conn->reported != conn->current.index + 1 && !report(seq, conn, now))
+		if (conn->reported != conn->current.http.index + 1 && !report(seq, conn, now))
 			return;
 	}
 	bpf_seq_write(seq, &active, sizeof(active));
@@ -106,7 +106,7 @@ static __always_inline bool is_gone(const struct conn *conn)
 	struct sock *sk = (struct sock *)conn->sk;
 
 	return (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) !=
-		       conn->current.connection ||
+		       conn->current.http.connection ||
 	       BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DEAD & 1;
 }
 

@@ -247,12 +247,12 @@ static __noinline struct conn *conn_new(
 	if (!(state->flags & SOCKET_HTTP))
 		conn->setup_ns = setup_ns(sk, state, conn->role);
 	state->flags |= SOCKET_HTTP;
-	conn->current.connection = socket_id(sk, state);
+	conn->current.http.connection = socket_id(sk, state);
 	if (tcp) /* where its answer begins */
 		conn->streams[RESPONSE].position =
 			conn->role == HTTP_SERVER ? READ(tcp, write_seq) : READ(tcp, copied_seq);
 	if (!is_unix(sk))
-		address_read(&conn->current.address, sk);
+		address_read(&conn->current.http.address, sk);
 	else
 		conn->flags |= CONN_UNIX;
 	return conn;
@@ -385,7 +385,7 @@ static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
 		return true;
 	if (stream_ends(stream, gap, silent.last_ns)) {
 		if (message == RESPONSE)
-			conn->current.end = silent.end;
+			conn->current.http.end = silent.end;
 		message_end(conn, message, stream);
 		return true;
 	}

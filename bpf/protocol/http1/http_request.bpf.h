@@ -23,7 +23,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, PIPELINE_MAX);
 	__type(key, struct pipeline_key);
-	__type(value, struct record_http);
+	__type(value, struct http_request);
 } pipeline __weak SEC(".maps");
 
 /*
@@ -73,14 +73,14 @@ static bool method_is_known(const struct http_scratch *scratch, __u32 line)
 }
 
 /* The request that is being received, wherever it is kept; NULL when it was answered already. */
-static __always_inline struct record_http *request_open(struct conn *conn)
+static __always_inline struct http_request *request_open(struct conn *conn)
 {
 	struct pipeline_key key = {
-		.connection = conn->current.connection,
+		.connection = conn->current.http.connection,
 		.index = conn->asked - 1,
 	};
 
-	if (conn->active && conn->current.index == key.index)
+	if (conn->active && conn->current.http.index == key.index)
 		return &conn->current;
 	return bpf_map_lookup_elem(&pipeline, &key);
 }
@@ -116,7 +116,6 @@ static __always_inline void request_fill(struct record_http *record, struct conn
 	record->queue_ns = conn->queue_ns;
 	record->setup_ns = conn->setup_ns;
 	conn->setup_ns = 0;
-	__builtin_memset(record->traceparent, 0, sizeof(record->traceparent));
 	if (length > HTTP_LINE_LEN) {
 		length = HTTP_LINE_LEN;
 		record->flags |= HTTP_LINE_TRUNCATED;
@@ -137,7 +136,7 @@ __weak __noinline int request_begin(
 	if (!conn || !scratch)
 		return 0;
 	if (!conn->active && conn->asked == conn->answered) {
-		request_fill(&conn->current, conn, scratch, line, length);
+		request_fill(&conn->current.http, conn, scratch, line, length);
 		conn->active = 1;
 		conn->asked++;
 		return 0;
@@ -145,17 +144,17 @@ __weak __noinline int request_begin(
 	scratch = http_scratch_get(); /* before Linux 6.2 no map takes values by another way */
 	if (!scratch)
 		return 0;
-	record = &scratch->record;
+	record = &scratch->request.http;
 	request_fill(record, conn, scratch, line, length);
 	holder = shares.holder[workload_index(record->record.workload)];
 	record->flags |= HTTP_PIPELINED;
-	record->connection = key.connection = conn->current.connection;
-	record->address = conn->current.address;
+	record->connection = key.connection = conn->current.http.connection;
+	record->address = conn->current.http.address;
 	key.index = conn->asked;
 	record->record.reserved = holder;
 	if (!pipeline_take(conn, holder)) {
 		count(SOURCE_HTTP, OUTCOME_TABLE_FULL);
-	} else if (bpf_map_update_elem(&pipeline, &key, record, BPF_ANY)) {
+	} else if (bpf_map_update_elem(&pipeline, &key, &scratch->request, BPF_ANY)) {
 		share_return(SHARE_PIPELINE, holder);
 		count(SOURCE_HTTP, OUTCOME_TABLE_FULL);
 	}
@@ -167,14 +166,17 @@ __weak __noinline int request_traceparent(conn_argument which, scratch_argument 
 {
 	struct conn *conn = conn_of(which);
 	struct http_scratch *scratch = scratch_of(where);
-	struct record_http *record;
+	struct http_request *request;
 
 	if (!conn || !scratch)
 		return 0;
-	record = request_open(conn);
-	if (record)
-		bpf_probe_read_kernel(
-			record->traceparent, TRACEPARENT_LEN, scratch->data + DATA(value));
+	request = request_open(conn);
+	if (!request)
+		return 0;
+	request->http.flags |= HTTP_TRACED;
+#pragma unroll
+	for (int i = 0; i < TRACEPARENT_WORDS; i++)
+		((__u64 *)request->traceparent)[i] = load8(scratch, value + i * 8);
 	return 0;
 }
 
@@ -190,14 +192,16 @@ __weak __noinline int request_host(
 {
 	struct conn *conn = conn_of(which);
 	struct http_scratch *scratch = scratch_of(where);
+	struct http_request *request;
 	struct record_http *record;
 	__u32 length, line;
 
 	if (!conn || !scratch)
 		return 0;
-	record = request_open(conn);
-	if (!record)
+	request = request_open(conn);
+	if (!request)
 		return 0;
+	record = &request->http;
 	if (record->host_lines) {
 		record->host_lines = 2;
 		record->host_length = 0;
@@ -240,20 +244,20 @@ static __always_inline void request_progress(
 __weak __noinline int request_find_end(conn_argument which)
 {
 	struct conn *conn = conn_of(which);
-	struct record_http *record;
+	struct http_request *request;
 
 	if (!conn)
 		return 0;
-	record = request_open(conn);
-	if (record)
-		request_progress(record, &conn->streams[REQUEST]);
+	request = request_open(conn);
+	if (request)
+		request_progress(&request->http, &conn->streams[REQUEST]);
 	return 0;
 }
 
 static __always_inline void request_end(struct conn *conn)
 {
-	if (conn->active && conn->current.index == conn->asked - 1)
-		request_progress(&conn->current, &conn->streams[REQUEST]);
+	if (conn->active && conn->current.http.index == conn->asked - 1)
+		request_progress(&conn->current.http, &conn->streams[REQUEST]);
 	else
 		request_find_end(conn_pass(conn));
 }
@@ -261,17 +265,17 @@ static __always_inline void request_end(struct conn *conn)
 /* True when the request being answered has this method (its text, as WORD() makes it). */
 static bool response_to(struct conn *conn, __u64 method, __u32 length)
 {
-	return conn->active && line_begins(conn->current.line, method, length);
+	return conn->active && line_begins(conn->current.http.line, method, length);
 }
 
 /* Makes the oldest request without a response the current one. */
 static __always_inline void pipeline_next(struct conn *conn)
 {
 	struct pipeline_key key = {
-		.connection = conn->current.connection,
+		.connection = conn->current.http.connection,
 		.index = conn->answered,
 	};
-	struct record_http *next;
+	struct http_request *next;
 
 	if (conn->active || conn->answered == conn->asked)
 		return;
@@ -279,8 +283,8 @@ static __always_inline void pipeline_next(struct conn *conn)
 	if (!next)
 		return; /* it found no room, and was counted then */
 	bpf_probe_read_kernel(&conn->current, sizeof(conn->current), next);
-	share_return(SHARE_PIPELINE, conn->current.record.reserved);
-	conn->current.record.reserved = 0;
+	share_return(SHARE_PIPELINE, conn->current.http.record.reserved);
+	conn->current.http.record.reserved = 0;
 	conn->active = 1;
 	bpf_map_delete_elem(&pipeline, &key);
 }
@@ -300,13 +304,31 @@ __weak __noinline int response_begin(conn_argument which)
 /* A record with more after its line than is kept of it. */
 struct long_record {
 	struct record_http http;
-	char room[UNIX_PATH_LEN + sizeof(struct http_origin)];
+	char room[UNIX_PATH_LEN + sizeof(struct http_origin) + TRACEPARENT_WORDS * 8];
 };
+
+/*
+ * Puts the traceparent of a request behind the rest of its record, which may be where it lies
+ * itself: so all of it is read before any of it is written.
+ */
+static __always_inline __u32 trace_append(char *to, const struct http_request *request)
+{
+	__u64 words[TRACEPARENT_WORDS];
+
+#pragma unroll
+	for (int i = 0; i < TRACEPARENT_WORDS; i++)
+		words[i] = ((const __u64 *)request->traceparent)[i];
+	barrier();
+#pragma unroll
+	for (int i = 0; i < TRACEPARENT_WORDS; i++)
+		((__u64 *)to)[i] = words[i];
+	return TRACEPARENT_LEN;
+}
 
 /* What is kept of the current request, and zeros behind it; returns the length of line and Host. */
 static __always_inline __u32 current_copy(struct long_record *record, const struct conn *conn)
 {
-	__u32 length = conn->current.line_length + conn->current.host_length;
+	__u32 length = conn->current.http.line_length + conn->current.http.host_length;
 
 	if (length > HTTP_LINE_LEN) /* which cannot be, but the verifier does not know */
 		length = HTTP_LINE_LEN;
@@ -360,6 +382,10 @@ static __always_inline __u32 current_extend(
 			&conn->origin);
 		length += sizeof(conn->origin);
 	}
+	barrier_var(length);
+	if (record->http.flags & HTTP_TRACED &&
+		length <= HTTP_LINE_LEN + UNIX_PATH_LEN + sizeof(conn->origin))
+		length += trace_append((char *)record + HTTP_LINE_AT + length, &conn->current);
 	return length;
 }
 
@@ -380,6 +406,19 @@ static __always_inline void long_tell(struct conn *conn)
 	current_extend(record, conn, current_copy(record, conn));
 	bpf_ringbuf_submit(record, place.flags);
 	ring_count(&place, SOURCE_HTTP, true);
+}
+
+/* Tells the current request of any other connection, from where it is kept. */
+static __always_inline void short_tell(struct http_request *request)
+{
+	__u32 length = request->http.line_length + request->http.host_length;
+
+	barrier_var(length);
+	if (length > HTTP_LINE_LEN) /* which cannot be, but the verifier does not know */
+		return;
+	if (request->http.flags & HTTP_TRACED)
+		length += trace_append((char *)request + HTTP_LINE_AT + length, request);
+	ring_output(SOURCE_HTTP, request, HTTP_LINE_AT + (length & 511));
 }
 
 static __always_inline void response_progress(
@@ -406,7 +445,7 @@ __weak __noinline int request_finish(conn_argument which, __u32 flags, enum http
 		return 0;
 	request = &conn->streams[REQUEST];
 	response = &conn->streams[RESPONSE];
-	record = &conn->current;
+	record = &conn->current.http;
 
 	/* a reset in a softirq and the end of a response may come here at once: one of them tells
 	 */
@@ -426,8 +465,7 @@ __weak __noinline int request_finish(conn_argument which, __u32 flags, enum http
 	if (conn->flags & (CONN_UNIX | CONN_PROXIED))
 		long_tell(conn);
 	else
-		ring_output(SOURCE_HTTP, record,
-			HTTP_LINE_AT + ((record->line_length + record->host_length) & 511));
+		short_tell(&conn->current);
 	return 0;
 }
 

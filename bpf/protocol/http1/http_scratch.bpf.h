@@ -64,7 +64,7 @@ static __always_inline void line_begin(struct feed *feed, __u32 at)
 struct http_scratch {
 	struct feed feed;
 	struct transfer transfer;
-	struct record_http record;
+	struct http_request request;
 	struct address_text text;
 	/* carried bytes, then the window; as long as a search from a masked index can reach */
 	char data[1024 + LINE_AT_ONCE];

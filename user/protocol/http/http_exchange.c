@@ -183,13 +183,18 @@ static void describe_trace(struct http_exchange *http)
 	const struct record_http *record = http->record;
 	struct exchange *exchange = &http->exchange;
 	struct exchange_trace *trace = &exchange->trace, told;
+	char traceparent[TRACEPARENT_LEN + 1] = "";
 
 	exchange_identify(
 		trace, (const uint64_t[EXCHANGE_IDENTITY]){record->connection,
 			       record->request_first_ns, (uint64_t)exchange->realtime_offset_ns,
 			       (uint64_t)record->index << 1 | record->role});
-	if (!http1_parse_traceparent(
-		    record->traceparent, told.trace_id, told.parent_id, &told.flags))
+	if (record->flags & HTTP_TRACED)
+		memcpy(traceparent,
+			behind_line(record) + record->path_length +
+				(record->flags & HTTP_PROXIED ? sizeof(struct http_origin) : 0),
+			TRACEPARENT_LEN);
+	if (!http1_parse_traceparent(traceparent, told.trace_id, told.parent_id, &told.flags))
 		return;
 	memcpy(told.span_id, trace->span_id, sizeof(told.span_id));
 	*trace = told;
