@@ -194,15 +194,17 @@ static __always_inline void origin_map(struct http_origin *origin)
 	((__u32 *)origin->address)[2] = bpf_htonl(0xffff);
 }
 
-/* Skips a word and the space behind it. */
+#define WORD_UNKNOWN (~0U)
+
+/* Skips a word and the space behind it. WORD_UNKNOWN: the word is longer than any address. */
 __weak __noinline __u32 word_skip(scratch_argument where, __u32 at)
 {
 	struct http_scratch *scratch = scratch_of(where);
 
 	for (int i = 0; scratch && i < ADDRESS_TEXT_MAX; i++)
 		if (scratch->data[DATA(at++)] == ' ')
-			break;
-	return at;
+			return at;
+	return WORD_UNKNOWN;
 }
 
 #define MAPPED_LEN 7
@@ -226,7 +228,7 @@ __weak __noinline int preamble_line(
 {
 	struct conn *conn = conn_of(which);
 	struct http_scratch *scratch = scratch_of(where);
-	__u32 address = at + PREAMBLE_ADDRESS_AT, end;
+	__u32 address = at + PREAMBLE_ADDRESS_AT, port_at, port_end;
 	int step = ADDRESS_INVALID;
 	__u64 port, second;
 	bool is_ipv4;
@@ -256,9 +258,12 @@ __weak __noinline int preamble_line(
 	}
 	if (step != ADDRESS_TAKEN)
 		return 0;
-	end = word_skip(where, scratch->text.at); /* the other end's address */
-	port = number_parse(where, end, word_skip(where, end) - 1, 10);
-	if (end >= at + length || port > 65535)
+	port_at = word_skip(where, scratch->text.at); /* the other end's address */
+	port_end = word_skip(where, port_at);
+	if (port_at >= at + length || port_end >= at + length)
+		return 0;
+	port = number_parse(where, port_at, port_end - 1, 10);
+	if (port > 65535)
 		return 0;
 	if (is_ipv4)
 		origin_map(&conn->origin);

@@ -262,6 +262,8 @@ static bool fate_follow(struct message *message, enum body_fate fate)
 	return fate != BODY_AMBIGUOUS;
 }
 
+#define ADDRESS_LIMIT 40 /* of the longest text of an address, and its end */
+
 static bool address_take(const char *text, bool ipv6, struct preamble *out)
 {
 	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -287,8 +289,8 @@ static bool preamble_line(const char *stream, size_t length, struct preamble *ou
 		return true;
 	return sscanf(text, "PROXY TCP%c %63s %63s %5u %5u%c", &family, from, to, &out->port,
 		       &to_port, &behind) == 5 &&
-	       out->port <= 65535 && (family == '4' || family == '6') &&
-	       address_take(from, family == '6', out);
+	       strlen(to) < ADDRESS_LIMIT && out->port <= 65535 &&
+	       (family == '4' || family == '6') && address_take(from, family == '6', out);
 }
 
 bool reference_preamble(const char *stream, size_t length, struct preamble *out)
