@@ -134,7 +134,9 @@ static void refresh(void *context)
 	struct flow_log_counters flow_log;
 
 	daemon->refreshed_ns = clock_monotonic_ns();
+	telemetry_name_pods(daemon->telemetry);
 	sweep(daemon);
+	sources.unnamed_containers = telemetry_unnamed_containers(daemon->telemetry);
 	if (exports->spans) {
 		otlp_counters(exports->spans, &spans);
 		sources.spans = &spans;
@@ -380,7 +382,7 @@ static int begin(struct daemon *daemon)
 		return -ENOMEM;
 	}
 	result = listener_begin(daemon, &daemon->config) ?: exports_begin(&daemon->exports, daemon->telemetry, &daemon->config) ?:
-		pods_begin(&daemon->kubernetes, &daemon->place) ?:
+		pods_begin(&daemon->kubernetes, &daemon->place, daemon->telemetry, &daemon->config) ?:
 		recording_begin(daemon) ?: records_begin(daemon);
 	if (result)
 		return result;
@@ -418,6 +420,7 @@ static void on_tick(struct daemon *daemon)
 
 	if (read(daemon->ticks, &ticks, sizeof(ticks)) < 0)
 		return;
+	telemetry_name_pods(daemon->telemetry);
 	if (daemon->probes && (now - daemon->swept_ns >= daemon->config.sweep_interval_ns ||
 				      probes_want_sweep(daemon->probes)))
 		sweep(daemon);

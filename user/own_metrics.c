@@ -40,6 +40,7 @@ enum own_family {
 	OWN_POD_EVENTS,
 	OWN_POD_REQUESTS,
 	OWN_PODS_CURRENT,
+	OWN_PODS_UNRESOLVED,
 	OWN_FAMILIES
 };
 
@@ -152,6 +153,10 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 			"before.",
 		.unit = "",
 		.type = METRIC_GAUGE},
+	[OWN_PODS_UNRESOLVED] = {.name = "sonde_kubernetes_unresolved_containers",
+		.help = "Containers of pods that the API server has not told of.",
+		.unit = "",
+		.type = METRIC_GAUGE},
 };
 
 struct own_metrics {
@@ -233,8 +238,9 @@ static void requests_update(struct own_metrics *own, const struct own_sources *s
 	set(own, OWN_OTLP_RETRIES, NULL, (double)retries);
 }
 
-static void pods_update(struct own_metrics *own, const struct kubernetes *kubernetes)
+static void pods_update(struct own_metrics *own, const struct own_sources *sources)
 {
+	const struct kubernetes *kubernetes = sources->kubernetes;
 	struct kubernetes_counters counters;
 
 	kubernetes_counters(kubernetes, &counters);
@@ -244,6 +250,7 @@ static void pods_update(struct own_metrics *own, const struct kubernetes *kubern
 	set(own, OWN_POD_REQUESTS, "listed", (double)counters.lists);
 	set(own, OWN_POD_REQUESTS, "watched", (double)counters.watches);
 	set(own, OWN_POD_REQUESTS, "failed", (double)counters.failures);
+	set(own, OWN_PODS_UNRESOLVED, NULL, (double)sources->unnamed_containers);
 	set(own, OWN_PODS_CURRENT, NULL, counters.is_current);
 	set(own, OWN_PODS, NULL, (double)pod_table_count(kubernetes_pods(kubernetes)));
 }
@@ -254,7 +261,7 @@ void own_metrics_update(struct own_metrics *own, const struct own_sources *sourc
 	if (sources->probes)
 		probes_update(own, sources->probes);
 	if (sources->kubernetes)
-		pods_update(own, sources->kubernetes);
+		pods_update(own, sources);
 	if (sources->spans)
 		otlp_update(own, sources->spans, OWN_OTLP_SPANS, OWN_OTLP_QUEUED);
 	if (sources->flows)

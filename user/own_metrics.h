@@ -6,6 +6,8 @@
 #ifndef SONDE_OWN_METRICS_H
 #define SONDE_OWN_METRICS_H
 
+#include <stddef.h>
+
 struct metrics;
 struct probes;
 struct kubernetes;
@@ -21,6 +23,7 @@ void own_metrics_free(struct own_metrics *own);
 struct own_sources {
 	const struct probes *probes;
 	const struct kubernetes *kubernetes;
+	size_t unnamed_containers;         /* of pods that are not known */
 	const struct otlp_counters *spans; /* of the exporters */
 	const struct otlp_counters *flows;
 	const struct flow_log_counters *flow_log;

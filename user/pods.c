@@ -23,7 +23,8 @@ int pods_find(struct kubernetes_place *place, const struct config *config)
 	return result;
 }
 
-int pods_begin(struct kubernetes **kubernetes, const struct kubernetes_place *place)
+int pods_begin(struct kubernetes **kubernetes, const struct kubernetes_place *place,
+	struct telemetry *telemetry, const struct config *config)
 {
 	char error[KUBERNETES_ERROR_LEN];
 	int result;
@@ -33,5 +34,8 @@ int pods_begin(struct kubernetes **kubernetes, const struct kubernetes_place *pl
 	result = kubernetes_start(kubernetes, place, SONDE_VERSION, error);
 	if (result)
 		log_error("cannot ask for pods", log_str("reason", error));
+	else
+		telemetry_set_pods(telemetry, kubernetes_pods(*kubernetes),
+			config->kubernetes_labels == KUBERNETES_LABELS_POD);
 	return result;
 }

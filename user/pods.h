@@ -12,7 +12,8 @@
 /* Before privileges are limited to what is to be read. 1, 0: none is asked, or a logged errno. */
 int pods_find(struct kubernetes_place *place, const struct config *config);
 
-/* Main thread; 0, or a negative errno that is logged. */
-int pods_begin(struct kubernetes **kubernetes, const struct kubernetes_place *place);
+/* Main thread; 0, or a negative errno that is logged. Telemetry looks for pods there. */
+int pods_begin(struct kubernetes **kubernetes, const struct kubernetes_place *place,
+	struct telemetry *telemetry, const struct config *config);
 
 #endif

@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pods of this node, as an API server tells them: it may be away, wrong, or cut short."""
 import glob
+import hashlib
+import os
 import re
+import subprocess
+import sys
+import time
+import urllib.request
 
 import pytest
 
 from api_server import NODE, ApiServer, answer, recorded
-from harness import Sonde, wait_until
+from cgroups import cgroup, mount_of
+from harness import Sonde, free_port, unique, wait_until
+from span_collector import Collector
 
 RUNNING = 6  # of the recorded list: one has ended
 
@@ -129,3 +137,120 @@ def test_outside_of_a_cluster_nothing_is_asked(tmp_path):
     with Sonde(tmp_path) as sonde:
         assert not sonde.metrics().select("sonde_kubernetes_pods")
         assert not statuses(sonde, "kubernetes")
+
+
+# --- whose figures ---
+
+class Container:
+    """A container of a pod as the cgroupfs driver lays it out, with a web server in it."""
+
+    def __init__(self, pod, container, uid=None):
+        self.id = hashlib.sha256(unique(f"{pod}-{container}").encode()).hexdigest()
+        self.port = free_port()
+        mount = mount_of("cgroup", "memory") or mount_of("cgroup2")
+        if not mount:
+            pytest.skip("no cgroup file system is mounted")
+        uid = uid or recorded(pod)["metadata"]["uid"]
+        self.cgroup = cgroup(mount, unique("sonde-node"), "kubepods", f"pod{uid}", self.id)
+
+    def __enter__(self):
+        folder = self.cgroup.__enter__()
+        self.process = subprocess.Popen(
+            ["sh", "-c", f'echo $$ > {folder}/cgroup.procs; exec "$@"', "sh", sys.executable, "-m",
+             "http.server", str(self.port), "--bind", "127.0.0.1", "--directory", str(folder)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self.ask, "the server")
+        return self
+
+    def ask(self, count=1):
+        try:
+            for _ in range(count):
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5).read()
+        except OSError:
+            return False
+        return True
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.cgroup.__exit__(None, None, None)
+
+
+def with_container(pod, name, container_id):
+    """The recorded pod, whose status tells of that container."""
+    pod = recorded(pod)
+    pod["status"]["containerStatuses"] = [
+        {"name": name, "containerID": f"containerd://{container_id}"}]
+    return pod
+
+
+def served(sonde, **labels):
+    return sonde.metrics().sum("http_server_request_duration_seconds_count", **labels)
+
+
+def test_figures_bear_namespace_owner_and_container(tmp_path, api):
+    collector = Collector()
+    with Container("web-5d4f8c7b9-00001", "main") as web, Container("bare", "side") as bare:
+        api.put(with_container("web-5d4f8c7b9-00001", "main", web.id))
+        api.put(with_container("bare", "side", bare.id))
+        with Sonde(tmp_path, *api.flags(), "--otlp-endpoint", collector.url) as sonde:
+            wait_current(sonde, RUNNING, "the list")
+            assert web.ask(5) and bare.ask(3)
+            of_web = {"service_name": "web", "k8s_namespace_name": "shop",
+                      "k8s_deployment_name": "web", "k8s_container_name": "main"}
+            of_bare = {"service_name": "checkout", "k8s_namespace_name": "shop",
+                       "k8s_container_name": "side"}
+            wait_until(lambda: served(sonde, **of_web) == 5, "the figures")
+            assert served(sonde, **of_bare) == 3
+            metrics = sonde.metrics()
+            for name in ("sonde_syscall_duration_seconds_count", "sonde_tcp_connections_total",
+                         "sonde_run_queue_seconds_count", "sonde_tcp_received_bytes_total"):
+                if metrics.select(name):
+                    assert metrics.sum(name, **of_web) > 0, name
+            assert metrics.sum("sonde_kubernetes_unresolved_containers") == 0
+            assert not metrics.sum("http_server_request_duration_seconds_count",
+                                   k8s_pod_name="bare")
+            assert sonde.stop() == 0
+        resource = collector.taken["web"][0].resource
+        attributes = {a.key: a.value.string_value for a in resource.attributes}
+        assert attributes.items() >= {
+            "service.namespace": "shop", "k8s.namespace.name": "shop",
+            "k8s.pod.name": "web-5d4f8c7b9-00001", "k8s.container.name": "main",
+            "k8s.deployment.name": "web", "k8s.node.name": NODE, "container.id": web.id,
+            "service.instance.id": "shop.web-5d4f8c7b9-00001.main"}.items()
+
+
+def test_what_was_nameless_is_named_and_no_count_is_lost_or_reset(tmp_path, api):
+    uid = "0f5c1d2e-3a4b-5c6d-7e8f-90a1b2c3d4e5"
+    with Container("db-0", "main", uid) as db:
+        with Sonde(tmp_path, *api.flags(), "--kubernetes-labels", "pod") as sonde:
+            wait_current(sonde, RUNNING, "the list")
+            nameless = {"service_name": db.id[:12]}
+            assert db.ask(4)
+            wait_until(lambda: served(sonde, **nameless) == 4, "figures without a name")
+            assert sonde.metrics().sum("sonde_kubernetes_unresolved_containers") == 1
+            # the pod comes first, and its container when it runs
+            pod = {**recorded("db-0"), "status": {"phase": "Pending"}}
+            pod["metadata"].update(uid=uid)
+            api.put(pod)
+            of_pod = {"service_name": "db", "k8s_statefulset_name": "db", "k8s_pod_name": "db-0"}
+            wait_until(lambda: not sonde.metrics().sum("sonde_kubernetes_unresolved_containers"),
+                       "the name")
+            assert db.ask(2)
+            wait_until(lambda: served(sonde, **of_pod) == 2, "figures of the pod")
+            pod = with_container("db-0", "main", db.id)
+            pod["metadata"].update(uid=uid)
+            api.put(pod)
+            wait_until(lambda: events(sonde, "modified") == 2, "the event")
+            time.sleep(0.3)
+            assert db.ask(3)
+            wait_until(lambda: served(sonde, **of_pod, k8s_container_name="main") == 3,
+                       "figures of the container")
+            # what was counted before stands where it was
+            assert served(sonde, **nameless) == 4 and served(sonde, **of_pod) == 5
+            # a pod that is gone is still known
+            api.delete(pod)
+            wait_until(lambda: events(sonde, "deleted") == 1, "the event")
+            assert db.ask(1)
+            wait_until(lambda: served(sonde, **of_pod, k8s_container_name="main") == 4,
+                       "figures after its end")

@@ -116,7 +116,7 @@ static void test_waiting_records_are_copies(void **state)
 	char peer[] = "redis-1";
 	(void)state;
 
-	otlp_queue_init(&queue, &otlp_flows, OTLP_QUEUE_BYTES_MIN);
+	otlp_queue_init(&queue, &otlp_flows, 2 * OTLP_QUEUE_BYTES_MIN);
 	for (uint16_t i = 0; i < 3; i++) {
 		flow_sample_make(&sample);
 		sample.flow.address.local_port = i;

@@ -37,7 +37,7 @@ static struct pod_watch watch;
 
 static int begin(void **state)
 {
-	struct pod_table *table = pod_table_new();
+	struct pod_table *table = pod_table_new("node1");
 
 	(void)state;
 	assert_non_null(table);
@@ -83,8 +83,9 @@ static void assert_container(const char *id, const char *namespace, const char *
 	const char *container, enum pod_owner owner, const char *owner_name)
 {
 	struct pod_identity identity;
+	struct pod_service service;
 
-	assert_true(pod_table_find(watch.table, id, "", &identity));
+	assert_true(pod_table_find(watch.table, id, "", &identity, &service));
 	assert_string_equal(identity.namespace, namespace);
 	assert_string_equal(identity.pod, pod);
 	assert_string_equal(identity.container, container);
@@ -110,6 +111,7 @@ static void assert_container(const char *id, const char *namespace, const char *
 static void assert_list_is_known(void)
 {
 	struct pod_identity identity;
+	struct pod_service service;
 
 	assert_container(WEB_1, "shop", "web-5d4f8c7b9-00001", "main", POD_OWNER_DEPLOYMENT, "web");
 	assert_container(DB, "shop", "db-0", "main", POD_OWNER_STATEFULSET, "db");
@@ -124,15 +126,17 @@ static void assert_list_is_known(void)
 	assert_container(ETCD, "kube-system", "etcd-node1", "etcd", POD_OWNER_NONE, "");
 
 	/* by its cgroup, as the status may tell of no container yet */
-	assert_true(pod_table_find(watch.table, "", BARE_UID, &identity));
+	assert_true(pod_table_find(watch.table, "", BARE_UID, &identity, &service));
 	assert_string_equal(identity.pod, "bare");
 	assert_string_equal(identity.container, "");
-	assert_string_equal(identity.service_name, "checkout");
-	assert_true(pod_table_find(watch.table, "", "0123456789abcdef0123456789abcdef", &identity));
+	assert_string_equal(service.name, "checkout");
+	assert_true(pod_table_find(
+		watch.table, "", "0123456789abcdef0123456789abcdef", &identity, &service));
 	assert_string_equal(identity.pod, "etcd-node1");
 
-	assert_false(pod_table_find(watch.table, "", "", &identity));
-	assert_false(pod_table_find(watch.table, WEB_3, "", &identity)); /* of another node */
+	assert_false(pod_table_find(watch.table, "", "", &identity, &service));
+	assert_false(
+		pod_table_find(watch.table, WEB_3, "", &identity, &service)); /* of another node */
 }
 
 static void test_list_names_each_container_and_its_owner(void **state)
@@ -269,11 +273,12 @@ static void test_document_that_is_not_understood_is_left_out(void **state)
 		"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"1&x\"}}}"
 		"{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"resourceVersion\":\"9\"}}}";
 	struct pod_identity identity;
+	struct pod_service service;
 
 	(void)state;
 	assert_int_equal(feed(JSON_ITEMS, list, strlen(list), 3), 0);
 	assert_int_equal(watch.unread, 4);
-	assert_true(pod_table_find(watch.table, "", "u", &identity));
+	assert_true(pod_table_find(watch.table, "", "u", &identity, &service));
 	assert_int_equal(feed(JSON_EVENTS, events, strlen(events), 3), 0);
 	assert_int_equal(watch.unread, 9);
 	assert_string_equal(watch.version, "9");
@@ -323,6 +328,7 @@ static struct pod *sample(const char *uid, const char *name)
 static void test_what_a_new_list_lacks_is_gone_and_still_found(void **state)
 {
 	struct pod_identity identity;
+	struct pod_service service;
 
 	(void)state;
 	pod_table_set(watch.table, sample("a", "a"), 1);
@@ -331,12 +337,12 @@ static void test_what_a_new_list_lacks_is_gone_and_still_found(void **state)
 	pod_table_set(watch.table, sample("b", "b"), 2);
 	pod_table_list_end(watch.table, 2);
 	assert_int_equal(pod_table_count(watch.table), 1);
-	assert_true(pod_table_find(watch.table, "", "a", &identity));
+	assert_true(pod_table_find(watch.table, "", "a", &identity, &service));
 	/* until its time is over */
 	pod_table_set(watch.table, sample("c", "c"), 3 + POD_KEPT_NS);
-	assert_false(pod_table_find(watch.table, "", "a", &identity));
-	assert_true(pod_table_find(watch.table, "", "b", &identity));
-	assert_true(pod_table_find(watch.table, "", "c", &identity));
+	assert_false(pod_table_find(watch.table, "", "a", &identity, &service));
+	assert_true(pod_table_find(watch.table, "", "b", &identity, &service));
+	assert_true(pod_table_find(watch.table, "", "c", &identity, &service));
 }
 
 static void test_list_that_was_cut_short_takes_nothing_away(void **state)
@@ -351,6 +357,7 @@ static void test_list_that_was_cut_short_takes_nothing_away(void **state)
 static void test_full_table_lets_those_that_went_first_go(void **state)
 {
 	struct pod_identity identity;
+	struct pod_service service;
 	char name[16];
 
 	(void)state;
@@ -362,14 +369,15 @@ static void test_full_table_lets_those_that_went_first_go(void **state)
 	pod_table_remove(watch.table, "p7", 4);
 	pod_table_remove(watch.table, "p5", 3);
 	assert_int_equal(pod_table_set(watch.table, sample("new", "new"), 5), 0);
-	assert_false(pod_table_find(watch.table, "", "p5", &identity));
-	assert_true(pod_table_find(watch.table, "", "p7", &identity));
-	assert_true(pod_table_find(watch.table, "", "new", &identity));
+	assert_false(pod_table_find(watch.table, "", "p5", &identity, &service));
+	assert_true(pod_table_find(watch.table, "", "p7", &identity, &service));
+	assert_true(pod_table_find(watch.table, "", "new", &identity, &service));
 }
 
 static void test_containers_that_start_over_and_over_are_bounded(void **state)
 {
 	struct pod_identity identity;
+	struct pod_service service;
 	char id[POD_ID_LEN + 1];
 
 	(void)state;
@@ -380,17 +388,18 @@ static void test_containers_that_start_over_and_over_are_bounded(void **state)
 		pod_container_add(pod, id, "main");
 		pod_table_set(watch.table, pod, 1);
 	}
-	assert_true(pod_table_find(watch.table, id, "", &identity));
+	assert_true(pod_table_find(watch.table, id, "", &identity, &service));
 	snprintf(id, sizeof(id), "%064d", 3 * POD_CONTAINERS_MAX - POD_CONTAINERS_MAX);
-	assert_true(pod_table_find(watch.table, id, "", &identity));
+	assert_true(pod_table_find(watch.table, id, "", &identity, &service));
 	snprintf(id, sizeof(id), "%064d", 0);
-	assert_false(pod_table_find(watch.table, id, "", &identity));
+	assert_false(pod_table_find(watch.table, id, "", &identity, &service));
 }
 
 /* A static pod that is changed keeps its uid of the file's hash only while that is the same. */
 static void test_pod_that_is_there_comes_before_one_that_is_gone(void **state)
 {
 	struct pod_identity identity;
+	struct pod_service service;
 	struct pod *pod = sample("old", "old");
 
 	(void)state;
@@ -400,7 +409,7 @@ static void test_pod_that_is_there_comes_before_one_that_is_gone(void **state)
 	pod = sample("new", "new");
 	strcpy(pod->config_hash, "hash");
 	pod_table_set(watch.table, pod, 3);
-	assert_true(pod_table_find(watch.table, "", "hash", &identity));
+	assert_true(pod_table_find(watch.table, "", "hash", &identity, &service));
 	assert_string_equal(identity.pod, "new");
 }
 

@@ -11,6 +11,7 @@
 
 #include <uthash.h>
 
+#include "identity/service.h"
 #include "base/utf8.h"
 #include "export/prometheus/exposition.h"
 #include "export/prometheus/prometheus_metrics.pb-c.h"
@@ -87,6 +88,10 @@ static void fill_family(struct metrics *metrics, const struct metric_description
 				values[label][0] = '\0';
 			list[label] = any(8) ? values[label] : NULL;
 		}
+		/* names of services are forced to UTF-8 before, so they have no separator */
+		for (char *at = values[0]; *at; at++)
+			if (*at == SERVICE_PART)
+				*at = '?';
 		if (any(50) == 0)
 			set_any_limits(metrics);
 		series = metrics_series(family, list);

@@ -4,9 +4,14 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+
+/* Behind it is what tells one of two services of a name from the other (identity/service.h). */
+#define LIMIT_WHO_END "\x1f"
 
 struct limit_description {
 	const char *name;
@@ -83,12 +88,14 @@ void limit_met(enum limit limit, const char *who)
 	const struct limit_description *met = &limits[limit];
 	uint64_t now = clock_monotonic_ns();
 	uint64_t last = atomic_exchange(&last_ns[limit], now);
+	char name[256];
 
 	atomic_fetch_add(&counts[limit], 1);
 	if (last && now - last < LIMIT_QUIET_NS)
 		return;
-	if (who && *who)
-		log_warn(met->message, log_str("limit", met->name), log_str("for", who),
+	snprintf(name, sizeof(name), "%.*s", who ? (int)strcspn(who, LIMIT_WHO_END) : 0, who ?: "");
+	if (*name)
+		log_warn(met->message, log_str("limit", met->name), log_str("for", name),
 			log_str("advice", met->advice));
 	else
 		log_warn(met->message, log_str("limit", met->name), log_str("advice", met->advice));

@@ -237,6 +237,15 @@ const struct config_key config_keys[] = {
 		.help = "what this node is called there; empty: NODE_NAME, or this host's name",
 	},
 	{
+		.name = "kubernetes-labels",
+		.type = CONFIG_CHOICE,
+		FIELD(kubernetes_labels),
+		.value_name = "owner|pod",
+		.fallback = "owner",
+		.needs_restart = true,
+		.help = "pods of an owner are one service, or each has series of its own",
+	},
+	{
 		.name = "slow-syscall",
 		.type = CONFIG_DURATION,
 		FIELD(slow_syscall_ns),

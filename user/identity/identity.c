@@ -5,12 +5,16 @@
  * WORKLOADS_MAX).
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "identity/reserved.h"
 #include "identity/service.h"
 
 struct identity {
 	struct service *services[WORKLOADS_MAX]; /* NULL: not announced */
+	struct pod_table *pods;                  /* NULL: none are asked for */
+	uint64_t pods_version;                   /* up to which all were looked for again */
+	bool tells_pod;
 };
 
 static const struct service other = {.name = NAME_OTHER};
@@ -29,6 +33,87 @@ void identity_free(struct identity *identity)
 	free(identity);
 }
 
+/* --- pods --- */
+
+void identity_set_pods(struct identity *identity, struct pod_table *pods, bool tells_pod)
+{
+	identity->pods = pods;
+	identity->tells_pod = tells_pod;
+}
+
+static const char *container_of(const struct service *service)
+{
+	return service->pod_container_id[0] ? service->pod_container_id : service->container_id;
+}
+
+bool identity_pods_have_changed(struct identity *identity)
+{
+	uint64_t version = identity->pods ? pod_table_version(identity->pods) : 0;
+
+	if (version == identity->pods_version)
+		return false;
+	identity->pods_version = version;
+	return true;
+}
+
+/* True when more is known than before: first of the pod, and then of the container in it. */
+static bool look(const struct identity *identity, struct service *service)
+{
+	bool is_known = service->pod.pod[0] && service->pod.container[0];
+	struct pod_identity pod;
+	struct pod_service annotated;
+
+	if (!identity->pods || is_known || (!*container_of(service) && !service->pod_uid[0]) ||
+		!pod_table_find(identity->pods, container_of(service), service->pod_uid, &pod,
+			&annotated) ||
+		(service->pod.pod[0] && !pod.container[0]))
+		return false;
+	service_set_pod(service, &pod, annotated.name, identity->tells_pod);
+	return true;
+}
+
+bool identity_look_again(const struct identity *identity, __u32 workload, struct service *named)
+{
+	if (!identity->services[workload])
+		return false;
+	*named = *identity->services[workload];
+	return look(identity, named);
+}
+
+void identity_set(struct identity *identity, __u32 workload, const struct service *named)
+{
+	*identity->services[workload] = *named;
+}
+
+static bool is_unnamed(const struct service *service)
+{
+	return service && service->pod_container_id[0] && !service->pod.pod[0];
+}
+
+/* Whether a lower number is of the same container. */
+static bool is_counted(const struct identity *identity, size_t number)
+{
+	for (size_t i = 0; i < number; i++)
+		if (is_unnamed(identity->services[i]) &&
+			strcmp(identity->services[i]->pod_container_id,
+				identity->services[number]->pod_container_id) == 0)
+			return true;
+	return false;
+}
+
+size_t identity_unnamed(const struct identity *identity)
+{
+	size_t count = 0;
+
+	if (!identity->pods)
+		return 0;
+	for (size_t i = 0; i < WORKLOADS_MAX; i++)
+		count += is_unnamed(identity->services[i]) && !is_counted(identity, i);
+	return count;
+}
+
+/* --- numbers --- */
+
 /* Without memory the number stays `_other`: its figures count, under no name. */
 void identity_on_workload(struct identity *identity, const struct record_workload *workload)
 {
@@ -38,8 +123,10 @@ void identity_on_workload(struct identity *identity, const struct record_workloa
 		return;
 	if (!identity->services[number])
 		identity->services[number] = malloc(sizeof(struct service));
-	if (identity->services[number])
-		service_from_workload(identity->services[number], workload);
+	if (!identity->services[number])
+		return;
+	service_from_workload(identity->services[number], workload);
+	look(identity, identity->services[number]);
 }
 
 void identity_on_workload_end(struct identity *identity, __u32 workload)

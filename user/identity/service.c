@@ -218,7 +218,9 @@ void service_from_workload(struct service *service, const struct record_workload
 	utf8_copy(program, sizeof(program), workload->program, NAME_LEN);
 	read_cgroups(service, workload);
 
+	service->has_own_name = service->unit[0];
 	if (utf8_copy(own_name, sizeof(own_name), workload->service_name, SERVICE_NAME_LEN)) {
+		service->has_own_name = true;
 		strcpy(service->name, own_name);
 	} else if (service->unit[0]) {
 		unescape(service->name);

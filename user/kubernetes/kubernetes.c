@@ -177,7 +177,7 @@ static struct kubernetes *kubernetes_new(const struct kubernetes_place *place)
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&kubernetes->wake, &clock);
 	pthread_condattr_destroy(&clock);
-	kubernetes->pods = pod_table_new();
+	kubernetes->pods = pod_table_new(place->node);
 	if (kubernetes->pods)
 		return kubernetes;
 	kubernetes_free(kubernetes);

@@ -14,6 +14,16 @@
 /* What a CronJob puts behind its name: the minute at which the Job is due, since 1970. */
 #define DUE_DIGITS_LEAST 8
 
+const char *const pod_owner_names[POD_OWNER_OTHER + 1] = {
+	[POD_OWNER_DEPLOYMENT] = "deployment",
+	[POD_OWNER_REPLICASET] = "replicaset",
+	[POD_OWNER_STATEFULSET] = "statefulset",
+	[POD_OWNER_DAEMONSET] = "daemonset",
+	[POD_OWNER_JOB] = "job",
+	[POD_OWNER_CRONJOB] = "cronjob",
+	[POD_OWNER_REPLICATIONCONTROLLER] = "replicationcontroller",
+};
+
 static const json_t *at(const json_t *object, const char *key)
 {
 	return json_object_get(object, key); /* NULL where it is no object, too */

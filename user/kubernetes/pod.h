@@ -30,6 +30,9 @@ enum pod_owner {
 	POD_OWNER_OTHER /* of somebody's own making */
 };
 
+/* As OpenTelemetry has it in `k8s.NAME.name`; NULL where there is no such attribute. */
+extern const char *const pod_owner_names[POD_OWNER_OTHER + 1];
+
 struct pod_container {
 	char id[POD_ID_LEN + 1]; /* without the runtime's name */
 	char name[POD_LABEL_LEN];

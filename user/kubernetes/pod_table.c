@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,14 +20,17 @@ struct pod_table {
 	struct entry *entries[PODS_MAX];
 	size_t count;
 	uint64_t list, version;
+	char node[POD_NAME_LEN];
 };
 
-struct pod_table *pod_table_new(void)
+struct pod_table *pod_table_new(const char *node)
 {
 	struct pod_table *table = calloc(1, sizeof(*table));
 
-	if (table)
-		pthread_mutex_init(&table->lock, NULL);
+	if (!table)
+		return NULL;
+	pthread_mutex_init(&table->lock, NULL);
+	snprintf(table->node, sizeof(table->node), "%s", node);
 	return table;
 }
 
@@ -173,18 +177,17 @@ static bool is_called(const struct pod *pod, const char *uid)
 static void describe(
 	struct pod_identity *identity, const struct pod *pod, const struct pod_container *container)
 {
-	*identity = (struct pod_identity){.owner = pod->owner};
+	*identity = (struct pod_identity){.owner = (unsigned char)pod->owner};
 	strcpy(identity->namespace, pod->namespace);
 	strcpy(identity->pod, pod->name);
 	strcpy(identity->pod_uid, pod->uid);
 	strcpy(identity->owner_name, pod->owner_name);
-	strcpy(identity->service_name, pod->service_name);
 	strcpy(identity->container, container ? container->name : "");
 }
 
 /* A container's id is nobody else's; a static pod's hash may be that of one before it. */
 bool pod_table_find(struct pod_table *table, const char *container_id, const char *pod_uid,
-	struct pod_identity *identity)
+	struct pod_identity *identity, struct pod_service *service)
 {
 	const struct pod_container *container = NULL;
 	const struct entry *found = NULL;
@@ -197,8 +200,11 @@ bool pod_table_find(struct pod_table *table, const char *container_id, const cha
 		if (container || (is_called(&entry->pod, pod_uid) && (!found || found->gone_ns)))
 			found = entry;
 	}
-	if (found)
+	if (found) {
 		describe(identity, &found->pod, container);
+		strcpy(identity->node, table->node);
+		strcpy(service->name, found->pod.service_name);
+	}
 	pthread_mutex_unlock(&table->lock);
 	return found != NULL;
 }

@@ -20,7 +20,7 @@
 
 struct pod_table;
 
-struct pod_table *pod_table_new(void); /* NULL: no memory */
+struct pod_table *pod_table_new(const char *node); /* NULL: no memory */
 void pod_table_free(struct pod_table *table);
 
 /* --- the watch --- */
@@ -43,9 +43,14 @@ struct pod_identity {
 	char pod[POD_NAME_LEN];
 	char pod_uid[POD_UID_TEXT_LEN];
 	char container[POD_LABEL_LEN];
-	enum pod_owner owner;
+	unsigned char owner; /* enum pod_owner */
 	char owner_name[POD_NAME_LEN];
-	char service_name[POD_SERVICE_NAME_LEN];
+	char node[POD_NAME_LEN];
+};
+
+/* The name of a service that the pod's annotation has. */
+struct pod_service {
+	char name[POD_SERVICE_NAME_LEN]; /* or "" */
 };
 
 /*
@@ -53,7 +58,7 @@ struct pod_identity {
  * neither is known.
  */
 bool pod_table_find(struct pod_table *table, const char *container_id, const char *pod_uid,
-	struct pod_identity *identity);
+	struct pod_identity *identity, struct pod_service *service);
 
 /* Another number whenever something has changed. */
 uint64_t pod_table_version(struct pod_table *table);

@@ -125,14 +125,14 @@ static const struct exchange_measures http_measures = {
  * connected to. */
 static void name_server(struct http_source *self, struct http_exchange *http)
 {
-	const char *service = http->exchange.service->name;
+	const char *service = service_key(http->exchange.service);
 
 	if (!http->host[0])
 		return;
 	if (strcmp(http->host, http->server) != 0 &&
 		!label_values_admit(self->hosts, service, http->host, self->hosts_max, 1,
 			http->record->record.time_ns)) {
-		limit_met(LIMIT_HTTP_HOSTS, service);
+		limit_met(LIMIT_HTTP_HOSTS, http->exchange.service->name);
 		return;
 	}
 	http_exchange_use_host(http);
@@ -146,7 +146,7 @@ static bool name_target(struct http_source *self, struct http_exchange *http)
 
 	if (http->line.path.length)
 		http->exchange.target = routes_template(self->routes,
-			&(struct route_request){.service = http->exchange.service->name,
+			&(struct route_request){.service = service_key(http->exchange.service),
 				.path = http->line.path.text,
 				.path_length = http->line.path.length,
 				.time_ns = record->record.time_ns,
@@ -179,9 +179,9 @@ static void take_http(void *context, const struct record *taken, const struct se
 	exchanges_count(self->ground->exchanges, &http.exchange, &http_measures, self->families,
 		record->record.time_ns);
 	if (record->flags & HTTP_LINE_TRUNCATED)
-		metric_add(SERIES(self->families, FAMILY_HTTP_TRUNCATED, service->name), 1);
+		metric_add(SERIES(self->families, FAMILY_HTTP_TRUNCATED, service_key(service)), 1);
 	if (is_folded) {
-		metric_add(SERIES(self->families, FAMILY_ROUTES_FOLDED, service->name), 1);
+		metric_add(SERIES(self->families, FAMILY_ROUTES_FOLDED, service_key(service)), 1);
 		limit_met(LIMIT_ROUTES, service->name);
 	}
 	exchanges_export(self->ground->exchanges, &http.exchange);
@@ -201,10 +201,10 @@ static void take_http_active(
 
 	gauge_share_set(&shares->active,
 		self->families[server ? FAMILY_HTTP_SERVER_ACTIVE : FAMILY_HTTP_CLIENT_ACTIVE],
-		LABELS(service->name, method, "http"), record->active);
+		LABELS(service_key(service), method, "http"), record->active);
 	gauge_share_set(&shares->long_active,
 		self->families[server ? FAMILY_HTTP_SERVER_LONG : FAMILY_HTTP_CLIENT_LONG],
-		LABELS(service->name, method), record->long_active);
+		LABELS(service_key(service), method), record->long_active);
 }
 
 const struct telemetry_source http_source = {

@@ -121,7 +121,7 @@ static void take_exec(void *context, const struct record *taken, const struct se
 	size_t length = record->arguments_length;
 
 	count_processes(self, taken->workload, 1);
-	metric_add(SERIES(self->families, FAMILY_PROCESS_STARTS, service->name), 1);
+	metric_add(SERIES(self->families, FAMILY_PROCESS_STARTS, service_key(service)), 1);
 	memcpy(arguments, record->arguments, length);
 	for (size_t i = 0; i < length; i++)
 		if (!arguments[i])
@@ -140,14 +140,14 @@ static void take_fork(void *context, const struct record *record, const struct s
 	struct process_source *self = context;
 
 	count_processes(self, record->workload, 1);
-	metric_add(SERIES(self->families, FAMILY_PROCESS_FORKS, service->name), 1);
+	metric_add(SERIES(self->families, FAMILY_PROCESS_FORKS, service_key(service)), 1);
 }
 
 static void take_exit(void *context, const struct record *taken, const struct service *service)
 {
 	const struct record_exit *record = (const void *)taken;
 	struct process_source *self = context;
-	const char *name = service->name;
+	const char *name = service_key(service);
 	const char *reason = record->oom      ? "oom"
 			     : record->signal ? "signal"
 			     : record->code   ? "error"
@@ -160,10 +160,10 @@ static void take_exit(void *context, const struct record *taken, const struct se
 	metric_add(SERIES(self->families, FAMILY_PROCESS_CPU, name, "system"), record->system_ns);
 	if (record->oom) {
 		metric_add(SERIES(self->families, FAMILY_OOM_KILLS, name), 1);
-		log_warn("process killed: out of memory", log_str("service_name", name),
+		log_warn("process killed: out of memory", log_str("service_name", service->name),
 			log_int("pid", record->tgid), log_str("command", record->comm));
 	} else {
-		log_debug("process ended", log_str("service_name", name),
+		log_debug("process ended", log_str("service_name", service->name),
 			log_int("pid", record->tgid), log_str("command", record->comm),
 			log_int("code", record->code), log_int("signal", record->signal),
 			log_real("lifetime_seconds", (double)record->lifetime_ns * 1e-9));

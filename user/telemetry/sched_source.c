@@ -37,8 +37,8 @@ static void take_run_queue(void *context, const struct record *taken, const stru
 	const struct record_latency *record = (const void *)taken;
 	struct sched_source *self = context;
 
-	metric_merge(SERIES(self->families, FAMILY_RUN_QUEUE, service->name), record->buckets,
-		record->bucket_count, record->sum_ns);
+	metric_merge(SERIES(self->families, FAMILY_RUN_QUEUE, service_key(service)),
+		record->buckets, record->bucket_count, record->sum_ns);
 }
 
 const struct telemetry_source sched_source = {

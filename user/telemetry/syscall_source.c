@@ -76,7 +76,7 @@ static void take_syscall(void *context, const struct record *taken, const struct
 	struct syscall_source *self = context;
 	char room[SYSCALL_TEXT_LEN];
 
-	metric_merge(SERIES(self->families, FAMILY_SYSCALL, service->name,
+	metric_merge(SERIES(self->families, FAMILY_SYSCALL, service_key(service),
 			     syscall_text(record->operation, room)),
 		record->buckets, record->bucket_count, record->sum_ns);
 }
@@ -94,7 +94,7 @@ static void take_syscall_error(
 		snprintf(number, sizeof(number), "%u", record->error);
 		error = number;
 	}
-	metric_add(SERIES(self->families, FAMILY_SYSCALL_ERRORS, service->name,
+	metric_add(SERIES(self->families, FAMILY_SYSCALL_ERRORS, service_key(service),
 			   syscall_text(record->number, room), error),
 		record->count);
 }
@@ -107,7 +107,7 @@ static void take_slow_syscall(
 	char room[SYSCALL_TEXT_LEN];
 	const char *syscall = syscall_text(record->number, room);
 
-	metric_add(SERIES(self->families, FAMILY_SYSCALL_SLOW, service->name, syscall), 1);
+	metric_add(SERIES(self->families, FAMILY_SYSCALL_SLOW, service_key(service), syscall), 1);
 	slow_calls_take(self->slow_calls, record, service->name, syscall);
 }
 

@@ -200,9 +200,45 @@ static void take_workload(struct telemetry *telemetry, const struct record_workl
 	identity_on_workload(telemetry->ground.identity, record);
 	before = *service;
 	*service = metrics_service_begin(telemetry->ground.metrics,
-		identity_service(telemetry->ground.identity, workload)->name);
+		service_key(identity_service(telemetry->ground.identity, workload)));
 	metrics_service_set_holder(*service, record->holder);
 	metrics_service_end(before);
+}
+
+/* As a number that has a new meaning, but that its holder and its tasks are the same. */
+static void workload_rename(
+	struct telemetry *telemetry, __u32 workload, const struct service *named)
+{
+	struct metric_service **service = &telemetry->ground.services[workload], *before = *service;
+
+	EACH_HALF(half, telemetry)
+		if (half->source->workload_begin)
+			half->source->workload_begin(half->self, workload);
+	identity_set(telemetry->ground.identity, workload, named);
+	*service = metrics_service_begin(telemetry->ground.metrics, service_key(named));
+	metrics_service_inherit_holder(*service, before);
+	metrics_service_end(before);
+}
+
+void telemetry_name_pods(struct telemetry *telemetry)
+{
+	struct service named;
+
+	if (!identity_pods_have_changed(telemetry->ground.identity))
+		return;
+	for (__u32 workload = 1; workload < WORKLOADS_MAX; workload++)
+		if (identity_look_again(telemetry->ground.identity, workload, &named))
+			workload_rename(telemetry, workload, &named);
+}
+
+void telemetry_set_pods(struct telemetry *telemetry, struct pod_table *pods, bool tells_pod)
+{
+	identity_set_pods(telemetry->ground.identity, pods, tells_pod);
+}
+
+size_t telemetry_unnamed_containers(const struct telemetry *telemetry)
+{
+	return identity_unnamed(telemetry->ground.identity);
 }
 
 static void take_workload_end(

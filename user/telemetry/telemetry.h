@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kubernetes/pod_table.h"
 #include "record.h"
 #include "telemetry/exchange/exchanges.h"
 #include "telemetry/metrics/metrics.h"
@@ -47,6 +48,17 @@ void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *cont
 /* Where flow records go; see flows.h. */
 void telemetry_set_flows(
 	struct telemetry *telemetry, flow_sink sink, void *context, uint64_t interval_ns);
+
+/* Pods are looked for there; see identity_set_pods(). */
+void telemetry_set_pods(struct telemetry *telemetry, struct pod_table *pods, bool tells_pod);
+
+/*
+ * What is now known of pods is the name of whom it was missing for: figures from here on are under
+ * it, and those from before stay where they are. Costs next to nothing when no pod has changed.
+ */
+void telemetry_name_pods(struct telemetry *telemetry);
+
+size_t telemetry_unnamed_containers(const struct telemetry *telemetry);
 
 /* The connections that are open. Borrowed. */
 const struct flows *telemetry_flows(const struct telemetry *telemetry);

@@ -64,6 +64,35 @@ static int gzip_encode(struct buffer *out, const struct buffer *plain)
 
 /* --- resource and scope --- */
 
+/* By which the pod and its container are told from all others. */
+static void pack_instance(struct attributes *attributes, const struct pod_identity *pod)
+{
+	char instance[POD_LABEL_LEN + POD_NAME_LEN + POD_LABEL_LEN];
+
+	snprintf(instance, sizeof(instance), "%s.%s%s%s", pod->namespace, pod->pod,
+		*pod->container ? "." : "", pod->container);
+	attributes_put_text(attributes, "service.instance.id", instance);
+}
+
+static void pack_pod(struct attributes *attributes, const struct pod_identity *pod)
+{
+	char owner[40];
+
+	if (!pod->pod[0])
+		return;
+	attributes_put_text(attributes, "service.namespace", pod->namespace);
+	pack_instance(attributes, pod);
+	attributes_put_text(attributes, "k8s.namespace.name", pod->namespace);
+	attributes_put_text(attributes, "k8s.node.name", pod->node);
+	attributes_put_text(attributes, "k8s.pod.name", pod->pod);
+	attributes_put_text(attributes, "k8s.pod.uid", pod->pod_uid);
+	attributes_put_text(attributes, "k8s.container.name", pod->container);
+	if (!pod_owner_names[pod->owner])
+		return;
+	snprintf(owner, sizeof(owner), "k8s.%s.name", pod_owner_names[pod->owner]);
+	attributes_put_text(attributes, owner, pod->owner_name);
+}
+
 static void pack_resource(struct attributes *attributes, const struct otlp_about *about,
 	const struct service *service, uint32_t pid)
 {
@@ -77,6 +106,7 @@ static void pack_resource(struct attributes *attributes, const struct otlp_about
 		attributes_put_number(attributes, "process.pid", pid);
 	attributes_put_text(attributes, "process.executable.name", service->executable);
 	attributes_put_text(attributes, "container.id", service->container_id);
+	pack_pod(attributes, &service->pod);
 	attributes_put_text(attributes, "telemetry.sdk.name", "sonde");
 	attributes_put_text(attributes, "telemetry.sdk.language", "c");
 	attributes_put_text(attributes, "telemetry.sdk.version", about->version);
@@ -117,7 +147,7 @@ static int compare_resources(const struct otlp_signal *signal, const void *left,
 		return a_pid < b_pid ? -1 : 1;
 	if (a == b)
 		return 0;
-	order = strcmp(a->name, b->name);
+	order = strcmp(service_key(a), service_key(b));
 	if (order == 0)
 		order = strcmp(a->container_id, b->container_id);
 	if (order == 0)

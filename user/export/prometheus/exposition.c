@@ -32,6 +32,7 @@ static void add_series(void *context, const struct metric_view *view)
 	struct exposition *exposition = context;
 	const struct metric_description *description = view->description;
 	struct exposition_label labels[EXPOSITION_LABELS_MAX];
+	struct service_labels pod;
 	size_t count = 0;
 
 	if (exposition->family != description)
@@ -41,6 +42,9 @@ static void add_series(void *context, const struct metric_view *view)
 			labels[count++] =
 				(struct exposition_label){description->labels[i], view->values[i]};
 	}
+	service_parts_read(&pod, view->parts);
+	for (size_t i = 0; i < pod.count; i++)
+		labels[count++] = (struct exposition_label){pod.names[i], pod.values[i]};
 	if (view->overflow)
 		labels[count++] = (struct exposition_label){OVERFLOW_LABEL, "true"};
 	exposition->writer->add_series(exposition, view, labels, count);

@@ -6,6 +6,7 @@
 #ifndef SONDE_EXPOSITION_WRITER_H
 #define SONDE_EXPOSITION_WRITER_H
 
+#include "identity/service.h"
 #include "export/prometheus/exposition.h"
 
 /* Of a series; no value is empty. */
@@ -13,7 +14,8 @@ struct exposition_label {
 	const char *name, *value;
 };
 
-#define EXPOSITION_LABELS_MAX (METRIC_LABELS_MAX + 1) /* and that of overflow */
+/* Those of the family, of the pod, and that of overflow. */
+#define EXPOSITION_LABELS_MAX (METRIC_LABELS_MAX + SERVICE_LABELS_MAX + 1)
 
 struct exposition_writer {
 	const char *content_type;

@@ -66,13 +66,13 @@ struct labels {
 static bool server_is_told(struct exchanges *exchanges, const struct exchange *exchange,
 	const char *port, uint64_t time_ns)
 {
-	const char *service = exchange->service->name;
+	const char *service = service_key(exchange->service);
 	char server[SERVER_LEN];
 
 	snprintf(server, sizeof(server), "%s %s", exchange->server.address, port);
 	if (label_values_admit(exchanges->servers, service, server, SERVERS_MAX, 1, time_ns))
 		return true;
-	limit_met(LIMIT_SERVERS, service);
+	limit_met(LIMIT_SERVERS, exchange->service->name);
 	return false;
 }
 
@@ -92,7 +92,7 @@ static void labels_add_server(struct labels *labels, struct exchanges *exchanges
 static struct metric_series *measure_series(const struct exchange_measure *measure,
 	struct metric_family *family, const struct exchange *exchange, const struct labels *labels)
 {
-	const char *values[METRIC_LABELS_MAX + 1] = {exchange->service->name};
+	const char *values[METRIC_LABELS_MAX + 1] = {service_key(exchange->service)};
 
 	for (int i = 0; i < METRIC_LABELS_MAX && measure->labels[i]; i++)
 		values[1 + i] = labels->values[measure->labels[i]];

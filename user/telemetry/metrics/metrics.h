@@ -91,7 +91,12 @@ void metrics_service_end(struct metric_service *service);
 /* After a begin: whose room it takes (struct record_workload). The first that lives decides. */
 void metrics_service_set_holder(struct metric_service *service, unsigned holder);
 
-/* The same, but that a process may live that did nothing for long: the service has not ended. */
+/* The same as another's, which may be NULL. */
+void metrics_service_inherit_holder(
+	struct metric_service *service, const struct metric_service *other);
+
+/* The same as the end, but that a process may live that did nothing for long: the service has not
+ * ended. */
 void metrics_service_sleep(struct metric_service *service);
 
 /*
@@ -139,6 +144,7 @@ void metric_merge(struct metric_series *series, const struct record_bucket *buck
 struct metric_view {
 	const struct metric_description *description;
 	const char *const *values; /* one for each label */
+	const char *parts;         /* of the service, behind its name; "": none (service.h) */
 	int overflow;              /* 1: the overflow series */
 	double value;              /* counter (scaled), gauge */
 	int is_integer;            /* 1: a counter without a scale, exactly `integer` */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "identity/service.h"
 #include "telemetry/metrics/series.h"
 
 static void view_set_number(struct metric_view *view, const struct metric_series *series)
@@ -44,11 +45,14 @@ static void series_visit(const struct metric_series *series,
 		.idle_ns = series->service ? series->family->metrics->now_ns - series->used_ns : 0,
 	};
 	const char *value = series->key;
+	char name[SERVICE_NAME_LEN];
 
+	view.parts = service_key_name(name, value);
 	for (unsigned i = 0; i < series->family->label_count; i++) {
 		values[i] = value;
 		value += strlen(value) + 1;
 	}
+	values[0] = name;
 	if (description->type == METRIC_HISTOGRAM) {
 		const struct durations *durations = series_durations(series);
 
@@ -104,10 +108,14 @@ void metrics_visit_services(const struct metrics *metrics,
 	void (*visit)(void *context, const char *name, uint64_t idle_ns), void *context)
 {
 	const struct metric_service *service = metrics->budget.services;
+	char name[SERVICE_NAME_LEN];
 
-	for (; service; service = service->hh.next)
-		if (service->samples)
-			visit(context, service->name, metrics->now_ns - service->used_ns);
+	for (; service; service = service->hh.next) {
+		if (!service->samples)
+			continue;
+		service_key_name(name, service->name);
+		visit(context, name, metrics->now_ns - service->used_ns);
+	}
 }
 
 size_t metrics_samples(const struct metrics *metrics)

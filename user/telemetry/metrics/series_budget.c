@@ -134,6 +134,14 @@ void metrics_service_set_holder(struct metric_service *service, unsigned number)
 	service_put_in(service);
 }
 
+void metrics_service_inherit_holder(
+	struct metric_service *service, const struct metric_service *other)
+{
+	if (service && other)
+		metrics_service_set_holder(
+			service, (unsigned)(other->holder - other->metrics->budget.holders));
+}
+
 void metrics_service_rest(struct metric_service *service, bool rests)
 {
 	if (service)

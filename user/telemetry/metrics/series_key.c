@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "identity/service.h"
 
 #define OVERFLOW_MARK '\1' /* behind the last value, where otherwise the padding is: '\0' */
 
@@ -23,15 +24,29 @@ static uint32_t hash_words(const char *text, size_t length)
 	return (uint32_t)hash;
 }
 
-/* Most values are plain ASCII: those do not pay for looking at characters. */
-static char *append_value(char *end, const char *value)
+/*
+ * Most values are plain ASCII: those do not pay for looking at characters. `parts` is how many the
+ * value may have.
+ */
+static char *append_value(char *end, const char *value, int parts)
 {
-	const char *limit = end + LABEL_VALUE_MAX;
+	const char separator[] = {SERVICE_PART, '\0'};
 
-	while (*value >= ' ' && *value < 0x7f && end < limit)
+	for (;;) {
+		const char *limit = end + LABEL_VALUE_MAX;
+
+		while (*value >= ' ' && *value < 0x7f && end < limit)
+			*end++ = *value++;
+		if (*value && (parts == 1 || *value != SERVICE_PART)) {
+			size_t length = parts == 1 ? strlen(value) : strcspn(value, separator);
+
+			end += utf8_copy(end, (size_t)(limit - end) + 1, value, length);
+			value += length;
+		}
+		if (!*value || !--parts)
+			break;
 		*end++ = *value++;
-	if (*value)
-		end += utf8_copy(end, (size_t)(limit - end) + 1, value, SIZE_MAX);
+	}
 	*end++ = '\0';
 	return end;
 }
@@ -42,7 +57,7 @@ void series_key_make(
 	char *end = key->text;
 
 	for (unsigned i = 0; i < count; i++)
-		end = append_value(end, values[i] ? values[i] : "");
+		end = append_value(end, values[i] ? values[i] : "", i ? 1 : SERIES_PARTS_MAX);
 	if (is_overflow)
 		*end++ = OVERFLOW_MARK;
 	while ((size_t)(end - key->text) % SERIES_KEY_WORD)

@@ -12,9 +12,11 @@
 
 #include "telemetry/metrics/metrics.h"
 
-#define LABEL_VALUE_MAX 255 /* bytes; longer ones are cut, so that a series has a largest size */
-#define SERIES_KEY_WORD sizeof(uint64_t)
-#define SERIES_KEY_MAX  (METRIC_LABELS_MAX * (LABEL_VALUE_MAX + 1) + SERIES_KEY_WORD)
+#define LABEL_VALUE_MAX  255 /* bytes; longer ones are cut, so that a series has a largest size */
+#define SERIES_KEY_WORD  sizeof(uint64_t)
+#define SERIES_PARTS_MAX 5 /* of the first value */
+#define SERIES_KEY_MAX                                                                             \
+	((METRIC_LABELS_MAX + SERIES_PARTS_MAX) * (LABEL_VALUE_MAX + 1) + SERIES_KEY_WORD)
 
 struct series_key {
 	uint32_t hash;
@@ -23,8 +25,9 @@ struct series_key {
 };
 
 /*
- * `values` has `count` strings, NULL counts as "". An overflow series never equals another one
- * whose values happen to be the same.
+ * `values` has `count` strings, NULL counts as "". The first one, which is the service, may have
+ * parts (SERVICE_PART), each of which is cut as a value is. An overflow series never equals another
+ * one whose values happen to be the same.
  */
 void series_key_make(
 	struct series_key *key, const char *const *values, unsigned count, bool is_overflow);

@@ -98,20 +98,24 @@ static struct flow_entry *entry_add(struct flows *flows, const struct record_tcp
 
 static const char *service_of(const struct flows *flows, const struct flow *flow)
 {
-	return identity_service(flows->identity, flow->workload)->name;
+	return service_key(identity_service(flows->identity, flow->workload));
 }
 
-/* The name of the service at the other end, or NULL when it is not on this node. */
-static const char *peer_service(const struct flows *flows, const struct flow *flow)
+/* The name of the service at the other end, in `room`; NULL when it is not on this node. */
+static const char *peer_service(
+	const struct flows *flows, const struct flow *flow, char room[SERVICE_NAME_LEN])
 {
 	const struct flow_entry *mirror = flow_table_find_mirror(&flows->table, &flow->address);
+	const char *key = NULL;
 
 	if (mirror)
-		return service_of(flows, &mirror->flow);
-	if (flow->direction != TCP_OUTBOUND)
-		return NULL;
-	return listeners_service_at(flows->listeners, flow->address.netns, flow->address.remote,
-		flow->address.remote_port);
+		key = service_of(flows, &mirror->flow);
+	else if (flow->direction == TCP_OUTBOUND)
+		key = listeners_service_at(flows->listeners, flow->address.netns,
+			flow->address.remote, flow->address.remote_port);
+	if (key)
+		service_key_name(room, key);
+	return key ? room : NULL;
 }
 
 static void peer_folded(struct flows *flows, const char *service)
@@ -145,10 +149,11 @@ static const char *peer_elsewhere(struct flows *flows, const struct flow *flow)
 }
 
 /* Once found, a name stays, unless the peer turns out to be a service of this node. */
-static const char *peer_look(struct flows *flows, struct flow_entry *entry)
+static const char *peer_look(
+	struct flows *flows, struct flow_entry *entry, char room[SERVICE_NAME_LEN])
 {
 	const char *before = entry->labels ? entry->labels->values[FLOW_PEER] : NULL;
-	const char *service = entry->is_peer_local ? NULL : peer_service(flows, &entry->flow);
+	const char *service = entry->is_peer_local ? NULL : peer_service(flows, &entry->flow, room);
 	const char *own;
 
 	if (!service)
@@ -196,9 +201,9 @@ static const char *port_look(const struct flows *flows, const struct flow_entry 
 static void labels_look(struct flows *flows, struct flow_entry *entry)
 {
 	const struct flow *flow = &entry->flow;
-	const char *service = service_of(flows, flow), *peer = peer_look(flows, entry);
+	char peer_room[SERVICE_NAME_LEN], room[PORT_LABEL_LEN];
+	const char *service = service_of(flows, flow), *peer = peer_look(flows, entry, peer_room);
 	struct flow_labels *before = entry->labels;
-	char room[PORT_LABEL_LEN];
 	const char *port = port_look(flows, entry, service, room);
 
 	if (before && flow_labels_are(before, service, flow->direction, peer, port))
@@ -380,7 +385,7 @@ void flows_take(struct flows *flows, const struct record *record)
 	case RECORD_TCP: take_connection(flows, (const void *)record); break;
 	case RECORD_TCP_LISTENER:
 		listeners_take(flows->listeners, (const void *)record,
-			identity_service(flows->identity, record->workload)->name);
+			service_key(identity_service(flows->identity, record->workload)));
 		break;
 	case RECORD_TCP_SWEPT:
 		flows->swept_ns = ((const struct record_tcp_swept *)record)->begin_ns;

@@ -25,7 +25,7 @@ struct listener_socket {
 	struct listener_socket *port_next; /* in the chain of its port */
 	struct record_address address;
 	uint32_t workload; /* that it was added for */
-	char service[SERVICE_NAME_LEN];
+	char service[SERVICE_KEY_LEN];
 	char port[PORT_LABEL_LEN];
 	struct metric_series *length, *limit; /* which its two figures are part of, held; or NULL */
 	uint32_t queue_length, queue_limit;
