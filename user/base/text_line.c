@@ -55,7 +55,8 @@ void text_line_put_figure(struct text_line *line, const char *text)
 		line->left = 0;
 		return;
 	}
-	text_line_pad(line, FIGURE_COLUMNS - (unsigned)strlen(text));
+	if (strlen(text) < FIGURE_COLUMNS) /* the age of who is older than 100,000 days is not */
+		text_line_pad(line, FIGURE_COLUMNS - (unsigned)strlen(text));
 	text_line_put(line, text, FIGURE_COLUMNS);
 }
 
