@@ -70,6 +70,7 @@ enum record_type {
 	RECORD_WORKLOAD_IDLE, /* as RECORD_WORKLOAD_END, but that a task may live that did nothing
 				 for long; it gets another number when it does something */
 	RECORD_RUN_QUEUE,
+	RECORD_HTTP_UNREAD,
 	RECORD_TYPES
 };
 
@@ -444,6 +445,7 @@ struct record_bucket {
 enum operation {
 	OPERATION_SYSCALL = 0, /* and the number of the system call */
 	OPERATION_RUN_QUEUE = SYSCALLS_MAX,
+	OPERATION_HTTP_UNREAD,   /* and a number of protocol/http1/http_unread.h */
 	OPERATIONS_MAX = 1 << 18 /* that a key has room for; see LATENCY_KEY */
 };
 

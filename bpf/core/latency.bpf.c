@@ -35,13 +35,34 @@ static __always_inline bool latency_is_of(__u32 which, __u32 key)
 	return latency && latency->key == key;
 }
 
-/* Puts a histogram to the first place of its key that is free. Returns which one is there then. */
-__noinline __u32 latency_settle(__u32 key, __u32 fresh)
+/* A place of a key that is free; LATENCY_PLACES: none is. */
+static __always_inline __u32 latency_free_place(__u32 key)
 {
-	__u32 there;
+	__u32 place = LATENCY_PLACES, at;
 
-	for (int i = 0; i < LATENCY_TRIES; i++) {
-		there = exchange_if(latency_place(key, i), 0, fresh);
+#pragma nounroll
+	for (int i = LATENCY_TRIES - 1; i >= 0; i--) {
+		at = (LATENCY_PLACE(key) + i) & (LATENCY_PLACES - 1);
+		if (!*(volatile __u32 *)&latency_places[at])
+			place = at;
+	}
+	barrier_var(place); /* or the verifier goes on for each place by itself */
+	return place;
+}
+
+#define SETTLE_TRIES 2 /* as often as another CPU may take a place just then */
+
+/* Puts a histogram to a place of its key that is free. Returns which one is there then. */
+static __always_inline __u32 latency_settle(__u32 key, __u32 fresh)
+{
+	__u32 place, there;
+
+#pragma nounroll
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		place = latency_free_place(key);
+		if (place >= LATENCY_PLACES)
+			return 0;
+		there = exchange_if(&latency_places[place], 0, fresh);
 		if (!there)
 			return fresh;
 		if (latency_is_of(there, key))
@@ -51,10 +72,11 @@ __noinline __u32 latency_settle(__u32 key, __u32 fresh)
 }
 
 /* The histogram of a key where it is not at the first place; 0: there is none. */
-__noinline __u32 latency_look(__u32 key)
+static __always_inline __u32 latency_look(__u32 key)
 {
 	__u32 which;
 
+#pragma nounroll
 	for (int i = 0; i < LATENCY_TRIES; i++) {
 		which = *(volatile __u32 *)latency_place(key, i);
 		if (latency_is_of(which, key))
@@ -66,8 +88,8 @@ __noinline __u32 latency_look(__u32 key)
 /*
  * The histogram of a key, made if need be. Two CPUs may make it at once: the second finds its place
  * taken, and gives its own back. If they find different places, there are two, which are told one
- * by one and added up. It and the two above are global, so that the verifier goes through each
- * once.
+ * by one and added up. It is global, so that the verifier goes through it once, and calls nothing,
+ * as HTTP calls it from as deep as the verifier allows.
  */
 __noinline __u32 latency_find(__u32 key)
 {

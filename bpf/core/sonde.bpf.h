@@ -177,23 +177,30 @@ static __always_inline struct ring_place ring_place(void)
 	return place;
 }
 
-static __always_inline void ring_count(
-	const struct ring_place *place, enum source source, bool delivered)
+static __always_inline void ring_delivered(const struct ring_place *place, enum source source)
 {
 	if (place->counters)
-		place->counters->count[source][delivered ? OUTCOME_DELIVERED : OUTCOME_RING_FULL]++;
+		place->counters->count[source][OUTCOME_DELIVERED]++;
 }
 
-/* Hands a record to the daemon; false: there was no room, which is counted. */
-static __always_inline bool ring_output(enum source source, void *record, __u64 size)
+/* Hands a record to the daemon; false: there was no room, which the caller counts. */
+static __always_inline bool ring_offer(enum source source, void *record, __u64 size)
 {
 	struct ring_place place = ring_place();
-	bool delivered;
 
-	if (!place.ring)
+	if (!place.ring || bpf_ringbuf_output(place.ring, record, size, place.flags))
 		return false;
-	delivered = !bpf_ringbuf_output(place.ring, record, size, place.flags);
-	ring_count(&place, source, delivered);
+	ring_delivered(&place, source);
+	return true;
+}
+
+/* The same, but that it counts what there was no room for. */
+static __always_inline bool ring_output(enum source source, void *record, __u64 size)
+{
+	bool delivered = ring_offer(source, record, size);
+
+	if (!delivered)
+		count(source, OUTCOME_RING_FULL);
 	return delivered;
 }
 

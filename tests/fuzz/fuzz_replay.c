@@ -67,6 +67,7 @@ static void mend_http(struct record_http *http)
 
 static void mend_latency(struct record_latency *latency)
 {
+	latency->operation %= record_layout(latency->record.type)->operations;
 	latency->bucket_count %= 8;
 	for (__u32 i = 0; i < latency->bucket_count; i++) {
 		struct record_bucket *bucket = &latency->buckets[i];

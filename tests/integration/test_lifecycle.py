@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Sonde starts, stops, reloads and refuses; overload; and the live table on a terminal."""
+"""How Sonde starts, stops, reloads and refuses; and the live table on a terminal."""
 import contextlib
 import fcntl
 import glob
@@ -18,8 +18,7 @@ import urllib.request
 
 import pytest
 
-from harness import (NOBODY, SONDE, Sonde, access_log, clean_environment, free_port, nginx, stop,
-                     wait_until)
+from harness import NOBODY, SONDE, Sonde, clean_environment, free_port, nginx, stop, wait_until
 
 STOP_SECONDS = 8  # drain-timeout is 5 s by default, and the machine may be busy
 USAGE = 2
@@ -251,49 +250,6 @@ def test_version_and_help():
     for arguments in (("--help",), ("run", "--help")):
         result = sonde_once(*arguments)
         assert result.returncode == 0 and "--otlp-endpoint" in result.stdout
-
-
-# --- overload ---
-
-
-def overload(folder):
-    """Returns what a scrape says after wrk and a paused Sonde, nginx's log, and the services."""
-    port = free_port()
-    with Sonde(folder, "--ring-size", "256KiB", "--no-syscalls", "--no-tcp",
-               "--no-processes") as sonde, nginx(folder, port) as log:
-        load = subprocess.Popen(["wrk", "-t1", "-c16", "-d3s", f"http://127.0.0.1:{port}/x"],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                env=clean_environment(OTEL_SERVICE_NAME=f"wrk-{port}"))
-        time.sleep(0.5)
-        sonde.process.send_signal(signal.SIGSTOP)
-        time.sleep(1)
-        sonde.process.send_signal(signal.SIGCONT)
-        load.wait(20)
-        metrics = sonde.metrics()
-        metrics.samples = [s for s in metrics.samples if s[1].get("server_port") != str(sonde.port)]
-        return metrics, len(access_log(log)), (f"nginx-{port}", f"wrk-{port}")
-
-
-def test_requests_that_overload_a_small_ring_are_counted_as_dropped(tmp_path):
-    # A drop has no service: the sum is right only if nobody else on the machine speaks HTTP.
-    for attempt in range(5):
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
-        metrics, served, (server, client) = overload(folder)
-        requests = [s for s in metrics.samples
-                    if s[0].startswith("http_") and s[0].endswith("_duration_seconds_count")]
-        others = {s[1]["service_name"] for s in requests} - {server, client}
-        if not others:
-            break
-        time.sleep(2)
-    else:
-        pytest.skip(f"others on this machine speak HTTP all the time: {others}")
-    seen = sum(s[2] for s in requests if s[1]["service_name"] == server)
-    called = sum(s[2] for s in requests if s[1]["service_name"] == client)
-    dropped = metrics.dropped("http")
-    assert dropped > 0, "nothing was overloaded, so nothing was tested"
-    assert seen < served and called < served
-    assert seen + called + dropped == 2 * served, (seen, called, dropped, served)
 
 
 # --- the live table ---

@@ -336,7 +336,7 @@ static void test_a_merge_fills_classic_buckets_as_single_durations_would(void **
 		uint64_t largest = i < HISTOGRAM_BOUNDS ? histogram_bound_ns(i) : 128 * SECOND + 1;
 		struct record_bucket bucket = {.index = i, .count = 1};
 
-		metric_merge(merged, &bucket, 1, largest);
+		metric_merge(merged, &bucket, 1, largest, BOUND_AT_END);
 		metric_record(recorded, largest);
 		sum_ns += largest;
 	}
@@ -360,7 +360,7 @@ static void test_what_the_kernel_has_no_bound_for_lies_past_all_bounds(void **st
 	const struct record_bucket longer = {HISTOGRAM_BUCKETS - 1, 2};
 	struct listing listing;
 
-	metric_merge(series_of(family, "shop", NULL), &longer, 1, 1000 * SECOND);
+	metric_merge(series_of(family, "shop", NULL), &longer, 1, 1000 * SECOND, BOUND_AT_END);
 	metric_record(series_of(family, "shop", NULL), 128 * SECOND + 1);
 	list(metrics, &listing);
 	assert_int_equal(listing.histogram.buckets[DURATION_BUCKETS - 1], 2);
@@ -377,7 +377,8 @@ static void test_counts_grow_past_32_bits(void **state)
 	struct listing listing;
 
 	for (int i = 0; i < 3; i++)
-		metric_merge(series_of(family, "shop", NULL), growth, ARRAY_SIZE(growth), 10);
+		metric_merge(series_of(family, "shop", NULL), growth, ARRAY_SIZE(growth), 10,
+			BOUND_AT_END);
 	list(metrics, &listing);
 	assert_int_equal(listing.histogram.buckets[100], UINT64_C(3) * UINT32_MAX);
 	assert_int_equal(listing.histogram.buckets[3], 3);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "protocol/http1/http_unread.h"
+
 #define ERRNO_MAX  4095 /* the kernel's MAX_ERRNO */
 #define SIGNAL_MAX 64   /* _NSIG on every supported machine */
 
@@ -126,6 +128,8 @@ static bool latency_is_valid(const void *record)
 {
 	const struct record_latency *latency = record;
 
+	if (latency->operation >= record_layouts[latency->record.type].operations)
+		return false;
 	for (__u32 i = 0; i < latency->bucket_count; i++) {
 		const struct record_bucket *bucket = &latency->buckets[i];
 
@@ -173,6 +177,8 @@ const struct record_layout record_layouts[RECORD_TYPES] = {
 	 .tail_max = HTTP_LINE_LEN + UNIX_PATH_LEN + sizeof(struct http_origin) + TRACEPARENT_LEN},
 	ROW(HTTP_ACTIVE, SOURCE_HTTP), ALL_OF(record_http_active),
 	 .is_valid = http_active_is_valid},
+	ROW(HTTP_UNREAD, SOURCE_HTTP), LATENCY_OF(OPERATION_HTTP_UNREAD, HTTP_UNREAD_OPERATIONS),
+	 .is_counted = true},
 
 	ROW(DNS, SOURCE_DNS), UP_TO(record_dns, bytes), .is_valid = dns_is_valid,
 	 .tail = dns_tail, .tail_max = DNS_BYTES_LEN},

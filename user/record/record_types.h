@@ -26,6 +26,7 @@ struct record_layout {
 	/* Of a struct record_latency: the operations that it is for, which no other type is for. */
 	unsigned operation; /* the first, of enum operation */
 	unsigned operations;
+	bool is_counted; /* the probe itself has counted what became of them */
 };
 
 /* By enum record_type; number 0 is no type, and its row is empty. */

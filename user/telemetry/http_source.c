@@ -187,6 +187,20 @@ static void take_http(void *context, const struct record *taken, const struct se
 	exchanges_export(self->ground->exchanges, &http.exchange);
 }
 
+/* Requests for whose records the ring had no room: their path was not read, nor their peer. */
+static void take_http_unread(
+	void *context, const struct record *taken, const struct service *service)
+{
+	const struct record_latency *record = (const void *)taken;
+	struct http_source *self = context;
+	struct http_exchange http;
+	bool is_beyond = http_exchange_read_unread(&http, record->operation, service);
+
+	http.exchange.target = ROUTE_UNREAD;
+	exchanges_count_sum(&http.exchange, &http_measures, self->families, record,
+		is_beyond ? BOUND_BELOW : BOUND_ABOVE);
+}
+
 /* --- what is open --- */
 
 static void take_http_active(
@@ -214,5 +228,6 @@ const struct telemetry_source http_source = {
 	.end = http_end,
 	.configure = http_configure,
 	.workload_end = http_workload_end,
-	.records = {{RECORD_HTTP, take_http}, {RECORD_HTTP_ACTIVE, take_http_active}},
+	.records = {{RECORD_HTTP, take_http}, {RECORD_HTTP_UNREAD, take_http_unread},
+		{RECORD_HTTP_ACTIVE, take_http_active}},
 };

@@ -38,7 +38,7 @@ static void take_run_queue(void *context, const struct record *taken, const stru
 	struct sched_source *self = context;
 
 	metric_merge(SERIES(self->families, FAMILY_RUN_QUEUE, service_key(service)),
-		record->buckets, record->bucket_count, record->sum_ns);
+		record->buckets, record->bucket_count, record->sum_ns, BOUND_AT_END);
 }
 
 const struct telemetry_source sched_source = {

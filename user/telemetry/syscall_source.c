@@ -78,7 +78,7 @@ static void take_syscall(void *context, const struct record *taken, const struct
 
 	metric_merge(SERIES(self->families, FAMILY_SYSCALL, service_key(service),
 			     syscall_text(record->operation, room)),
-		record->buckets, record->bucket_count, record->sum_ns);
+		record->buckets, record->bucket_count, record->sum_ns, BOUND_AT_END);
 }
 
 static void take_syscall_error(

@@ -7,8 +7,10 @@
 #ifndef SONDE_HTTP_REQUEST_BPF_H
 #define SONDE_HTTP_REQUEST_BPF_H
 
+#include "core/latency.bpf.h"
 #include "core/share.bpf.h"
 #include "protocol/http1/http_message.bpf.h"
+#include "protocol/http1/http_unread.h"
 
 #define PIPELINE_ROUND 64
 
@@ -309,19 +311,15 @@ struct long_record {
 
 /*
  * Puts the traceparent of a request behind the rest of its record, which may be where it lies
- * itself: so all of it is read before any of it is written.
+ * itself, or before: so each word is read before what follows it is written.
  */
 static __always_inline __u32 trace_append(char *to, const struct http_request *request)
 {
-	__u64 words[TRACEPARENT_WORDS];
-
 #pragma unroll
-	for (int i = 0; i < TRACEPARENT_WORDS; i++)
-		words[i] = ((const __u64 *)request->traceparent)[i];
-	barrier();
-#pragma unroll
-	for (int i = 0; i < TRACEPARENT_WORDS; i++)
-		((__u64 *)to)[i] = words[i];
+	for (int i = 0; i < TRACEPARENT_WORDS; i++) {
+		((__u64 *)to)[i] = ((const __u64 *)request->traceparent)[i];
+		barrier();
+	}
 	return TRACEPARENT_LEN;
 }
 
@@ -390,35 +388,34 @@ static __always_inline __u32 current_extend(
 }
 
 /*
- * Tells the current request of a Unix socket or behind a proxy. The record is made in the ring
- * itself: it is longer than what is kept of a connection.
+ * Tells the current request of a Unix socket or behind a proxy; false: there is no room. The record
+ * is made in the ring itself: it is longer than what is kept of a connection.
  */
-static __always_inline void long_tell(struct conn *conn)
+static __always_inline bool long_tell(struct conn *conn)
 {
 	struct ring_place place = ring_place();
 	struct long_record *record;
 
 	record = place.ring ? bpf_ringbuf_reserve(place.ring, sizeof(*record), 0) : NULL;
-	if (!record) {
-		ring_count(&place, SOURCE_HTTP, false);
-		return;
-	}
+	if (!record)
+		return false;
 	current_extend(record, conn, current_copy(record, conn));
 	bpf_ringbuf_submit(record, place.flags);
-	ring_count(&place, SOURCE_HTTP, true);
+	ring_delivered(&place, SOURCE_HTTP);
+	return true;
 }
 
-/* Tells the current request of any other connection, from where it is kept. */
-static __always_inline void short_tell(struct http_request *request)
+/* Tells the current request of any other connection, from where it is kept; or false. */
+static __always_inline bool short_tell(struct http_request *request)
 {
 	__u32 length = request->http.line_length + request->http.host_length;
 
 	barrier_var(length);
 	if (length > HTTP_LINE_LEN) /* which cannot be, but the verifier does not know */
-		return;
+		return false;
 	if (request->http.flags & HTTP_TRACED)
 		length += trace_append((char *)request + HTTP_LINE_AT + length, request);
-	ring_output(SOURCE_HTTP, request, HTTP_LINE_AT + (length & 511));
+	return ring_offer(SOURCE_HTTP, request, HTTP_LINE_AT + (length & 511));
 }
 
 static __always_inline void response_progress(
@@ -434,23 +431,12 @@ static __always_inline void response_progress(
 		record->status = stream->status;
 }
 
-/* Tells the current request, with whatever has come of its response. */
-__weak __noinline int request_finish(conn_argument which, __u32 flags, enum http_error error)
+/* Tells the current request, with whatever has come of its response; false: there is no room. */
+static __always_inline bool request_tell(struct conn *conn, __u32 flags, enum http_error error)
 {
-	struct conn *conn = conn_of(which);
-	struct stream *request, *response;
-	struct record_http *record;
+	struct stream *request = &conn->streams[REQUEST], *response = &conn->streams[RESPONSE];
+	struct record_http *record = &conn->current.http;
 
-	if (!conn)
-		return 0;
-	request = &conn->streams[REQUEST];
-	response = &conn->streams[RESPONSE];
-	record = &conn->current.http;
-
-	/* a reset in a softirq and the end of a response may come here at once: one of them tells
-	 */
-	if (!exchange(&conn->active, 0))
-		return 0;
 	/* in the middle of it; STREAM_UNTIL_CLOSE says that no request can be found any more */
 	if (record->index == conn->asked - 1 && request->state != STREAM_START &&
 		request->state != STREAM_UNTIL_CLOSE) {
@@ -463,9 +449,59 @@ __weak __noinline int request_finish(conn_argument which, __u32 flags, enum http
 	/* the end of an answer is now: another reading of the clock would tell no more */
 	record->record.time_ns = error ? bpf_ktime_get_ns() : response->last_ns;
 	if (conn->flags & (CONN_UNIX | CONN_PROXIED))
-		long_tell(conn);
+		return long_tell(conn);
+	return short_tell(&conn->current);
+}
+
+/* The operation that a request without a record counts as (http_unread.h). */
+__weak __noinline __u32 request_operation(conn_argument which, __u64 duration_ns)
+{
+	struct conn *conn = conn_of(which);
+	struct http_unread unread;
+	struct record_http *record;
+
+	if (!conn)
+		return OPERATION_HTTP_UNREAD + HTTP_UNREAD_UNTIMED;
+	record = &conn->current.http;
+	unread = (struct http_unread){
+		.role = record->role,
+		.method = method_of(record->line),
+		.error = record->error,
+		.status = record->status,
+		.is_beyond = http_is_beyond(duration_ns),
+		.is_timed = record->end != HTTP_END_UNKNOWN,
+	};
+	return OPERATION_HTTP_UNREAD + http_unread_number(&unread);
+}
+
+/*
+ * Ends the current request. Where the ring has no room for it, it is added to a latency: then only
+ * its span and its route are lost. Inlined, as what calls it is nested as deep as the verifier
+ * allows, but for one.
+ */
+static __always_inline void request_settle(
+	conn_argument which, struct conn *conn, __u32 flags, enum http_error error)
+{
+	__u64 duration_ns;
+
+	/* a reset in a softirq and the end of a response may come here at once: one of them tells
+	 */
+	if (!exchange(&conn->active, 0) || request_tell(conn, flags, error))
+		return;
+	duration_ns = http_duration_ns(&conn->current.http);
+	if (latency_add(conn->current.http.record.workload, request_operation(which, duration_ns),
+		    duration_ns))
+		count(SOURCE_HTTP, OUTCOME_RING_FULL);
 	else
-		short_tell(&conn->current);
+		count(SOURCE_HTTP, OUTCOME_TABLE_FULL);
+}
+
+__weak __noinline int request_finish(conn_argument which, __u32 flags, enum http_error error)
+{
+	struct conn *conn = conn_of(which);
+
+	if (conn)
+		request_settle(which, conn, flags, error);
 	return 0;
 }
 
@@ -485,10 +521,12 @@ __weak __noinline int request_abandon(conn_argument which, enum http_error error
 	if (!conn || conn->answered == conn->asked)
 		return 1;
 	pipeline_next(conn);
-	if (!lost)
-		request_finish(which, 0, error);
-	else if (exchange(&conn->active, 0))
+	if (!lost) {
+		request_settle(which, conn, 0, error);
+	} else if (exchange(&conn->active, 0)) {
+		barrier_var(lost); /* or it is looked at before, and the verifier forgets that */
 		count(SOURCE_HTTP, lost);
+	}
 	conn->answered++;
 	conn->streams[RESPONSE].bytes = 0;
 	return 0;

@@ -140,7 +140,8 @@ static void latency_tell(struct tables *tables, __u32 slot, const struct latency
 		if (!grown)
 			continue;
 		record->buckets[record->bucket_count++] = (struct record_bucket){index, grown};
-		tables->latencies_delivered[layout->source] += grown;
+		if (!layout->is_counted)
+			tables->latencies_delivered[layout->source] += grown;
 	}
 	if (!record->bucket_count)
 		return;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "protocol/http1/http_unread.h"
 #include "protocol/http/http_attributes.h"
 
 /* `error.type` of requests without a complete response. */
@@ -110,13 +111,32 @@ void http_exchange_use_host(struct http_exchange *http)
 
 /* --- the exchange --- */
 
+/* The labels that are known of any request: method, status and error. */
+static void outcome_read(
+	struct http_exchange *http, enum http_method method, unsigned status, enum http_error error)
+{
+	struct exchange *exchange = &http->exchange;
+	unsigned first_error = exchange->role == EXCHANGE_SERVER ? 500 : 400;
+
+	exchange->operation = http1_method_name(method);
+	exchange->status = http->status;
+	http->status[0] = '\0';
+	if (status)
+		number_text(http->status, status);
+	exchange->error = error_names[error];
+	if (!exchange->error && status >= first_error)
+		exchange->error = http->status;
+}
+
+static enum exchange_role role_of(unsigned role)
+{
+	return role == HTTP_SERVER ? EXCHANGE_SERVER : EXCHANGE_CLIENT;
+}
+
 int http_exchange_read(
 	struct http_exchange *http, const struct record_http *record, const struct service *service)
 {
 	struct exchange *exchange = &http->exchange;
-	unsigned first_error = record->role == HTTP_SERVER ? 500 : 400;
-	/* without the end of a response it lasted until it was known that none would come */
-	uint64_t end_ns = record->error ? record->record.time_ns : record->response_last_ns;
 
 	if (http1_parse_line(record->line, record->line_length, record->flags & HTTP_LINE_TRUNCATED,
 		    &http->line))
@@ -125,29 +145,37 @@ int http_exchange_read(
 	*exchange = (struct exchange){
 		.protocol = &http_protocol,
 		.service = service,
-		.role = record->role == HTTP_SERVER ? EXCHANGE_SERVER : EXCHANGE_CLIENT,
+		.role = role_of(record->role),
 		.pid = record->tgid,
 		.tid = record->tid,
 		.start_ns = record->request_first_ns,
-		.duration_ns = end_ns - record->request_first_ns,
+		.duration_ns = http_duration_ns(record),
 		.has_first_byte = record->response_first_ns != 0,
 		.is_timed = record->end != HTTP_END_UNKNOWN,
-		.operation = http1_method_name(http->line.method),
-		.status = http->status,
-		.error = error_names[record->error],
 		.numbers = {[HTTP_NUMBER_QUEUE_NS] = record->queue_ns,
 			[HTTP_NUMBER_SETUP_NS] = record->setup_ns},
 	};
 	if (exchange->has_first_byte)
 		exchange->time_to_first_byte_ns =
 			record->response_first_ns - record->request_first_ns;
-	http->status[0] = '\0';
-	if (record->status)
-		number_text(http->status, record->status);
-	if (!exchange->error && record->status >= first_error)
-		exchange->error = http->status;
+	outcome_read(http, http->line.method, record->status, record->error);
 	server_read(http);
 	return 0;
+}
+
+bool http_exchange_read_unread(
+	struct http_exchange *http, __u32 number, const struct service *service)
+{
+	const struct http_unread unread = http_unread_read(number);
+
+	http->exchange = (struct exchange){
+		.protocol = &http_protocol,
+		.service = service,
+		.role = role_of(unread.role),
+		.is_timed = unread.is_timed,
+	};
+	outcome_read(http, unread.method, unread.status, unread.error);
+	return unread.is_beyond;
 }
 
 /* --- what only a span tells --- */

@@ -58,6 +58,13 @@ struct http_exchange {
 int http_exchange_read(struct http_exchange *http, const struct record_http *record,
 	const struct service *service);
 
+/*
+ * Reads what is known of requests that no record tells of, by the number of their operation
+ * (http_unread.h): neither target nor server nor times. Returns whether they are beyond a bound.
+ */
+bool http_exchange_read_unread(
+	struct http_exchange *http, __u32 number, const struct service *service);
+
 /* The server is the host that the client asks, which is known. */
 void http_exchange_use_host(struct http_exchange *http);
 

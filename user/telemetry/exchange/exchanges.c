@@ -119,16 +119,22 @@ static bool measure_applies(const struct exchange_measure *measure, const struct
 	return false;
 }
 
+/* Without the server's. */
+static struct labels labels_of(const struct exchange *exchange)
+{
+	return (struct labels){.values = {
+				       [EXCHANGE_OPERATION] = exchange->operation,
+				       [EXCHANGE_TARGET] = exchange->target,
+				       [EXCHANGE_STATUS] = exchange->status,
+				       [EXCHANGE_ERROR] = exchange->error,
+			       }};
+}
+
 void exchanges_count(struct exchanges *exchanges, const struct exchange *exchange,
 	const struct exchange_measures *measures, struct metric_family *const *families,
 	uint64_t time_ns)
 {
-	struct labels labels = {.values = {
-					[EXCHANGE_OPERATION] = exchange->operation,
-					[EXCHANGE_TARGET] = exchange->target,
-					[EXCHANGE_STATUS] = exchange->status,
-					[EXCHANGE_ERROR] = exchange->error,
-				}};
+	struct labels labels = labels_of(exchange);
 
 	if (measures->has_servers && exchange->role == EXCHANGE_CLIENT)
 		labels_add_server(&labels, exchanges, exchange, time_ns);
@@ -144,6 +150,37 @@ void exchanges_count(struct exchanges *exchanges, const struct exchange *exchang
 			metric_add(series, 1);
 		else
 			metric_record(series, duration_ns);
+	}
+}
+
+static uint64_t count_of(const struct record_latency *durations)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < durations->bucket_count; i++)
+		count += durations->buckets[i].count;
+	return count;
+}
+
+void exchanges_count_sum(const struct exchange *exchange, const struct exchange_measures *measures,
+	struct metric_family *const *families, const struct record_latency *durations,
+	enum bound_side side)
+{
+	const struct labels labels = labels_of(exchange);
+	uint64_t none;
+
+	for (size_t i = 0; i < measures->count; i++) {
+		const struct exchange_measure *measure = &measures->rows[i];
+		struct metric_series *series;
+
+		if (!measure_applies(measure, exchange, &none))
+			continue;
+		series = measure_series(measure, families[measure->family], exchange, &labels);
+		if (measure->figure == EXCHANGE_DURATION)
+			metric_merge(series, durations->buckets, durations->bucket_count,
+				durations->sum_ns, side);
+		else
+			metric_add(series, count_of(durations));
 	}
 }
 

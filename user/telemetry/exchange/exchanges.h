@@ -64,6 +64,14 @@ void exchanges_count(struct exchanges *exchanges, const struct exchange *exchang
 	const struct exchange_measures *measures, struct metric_family *const *families,
 	uint64_t time_ns);
 
+/*
+ * Counts many exchanges with the same labels, of which no more is known than how long they took. A
+ * client's are in no server's series, and untimed ones in those of no duration.
+ */
+void exchanges_count_sum(const struct exchange *exchange, const struct exchange_measures *measures,
+	struct metric_family *const *families, const struct record_latency *durations,
+	enum bound_side side);
+
 /* Describes it, and hands it on as a span where spans are wanted. */
 void exchanges_export(struct exchanges *exchanges, struct exchange *exchange);
 

@@ -2,23 +2,11 @@
 /* See http_families.h. */
 #include "telemetry/http/http_families.h"
 
-/* As the HTTP semantic conventions list them. */
-static const struct metric_bound http_bounds[] = {
-	{5000000, "0.005"},
-	{10000000, "0.01"},
-	{25000000, "0.025"},
-	{50000000, "0.05"},
-	{75000000, "0.075"},
-	{100000000, "0.1"},
-	{250000000, "0.25"},
-	{500000000, "0.5"},
-	{750000000, "0.75"},
-	{1000000000, "1.0"},
-	{2500000000, "2.5"},
-	{5000000000, "5.0"},
-	{7500000000, "7.5"},
-	{10000000000, "10.0"},
-};
+#include "protocol/http1/http_unread.h"
+
+#define BOUND(NS, TEXT) {NS, TEXT},
+
+static const struct metric_bound http_bounds[] = {HTTP_BOUNDS_LIST(BOUND)};
 
 #define HTTP_BOUNDS (sizeof(http_bounds) / sizeof(http_bounds[0]))
 

@@ -29,7 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ROUTE_FOLDED    "/*"
+#define ROUTE_FOLDED "/*"
+/* Of requests whose path nobody has read. All others begin with "/", so no path can be called so.
+ */
+#define ROUTE_UNREAD    "_unread"
 #define ROUTE_DEPTH_MAX 6
 /* What all services together may learn: some 10,000 templates, as many as there can be series. */
 #define ROUTE_BYTES_MAX (2u << 20)

@@ -101,15 +101,24 @@ static unsigned index_from_kernel(unsigned index)
 	return index < HISTOGRAM_BOUNDS ? index : DURATION_BOUNDS;
 }
 
-void durations_merge(struct durations *durations, const struct classic_bounds *classic,
-	const struct record_bucket *buckets, size_t count, uint64_t sum_ns)
+/* Whether a bucket has the classic bound inside of it, and not at its end. */
+static bool bound_is_inside(const struct classic_bounds *classic, size_t at, unsigned index)
 {
-	assert(classic->is_mergeable);
+	return at < classic->count && index < DURATION_BOUNDS &&
+	       classic->bounds[at].upper_ns < histogram_bound_ns(index);
+}
+
+void durations_merge(struct durations *durations, const struct classic_bounds *classic,
+	const struct record_bucket *buckets, size_t count, uint64_t sum_ns, enum bound_side side)
+{
+	assert(side != BOUND_AT_END || classic->is_mergeable);
 	durations->sum_ns += sum_ns;
 	for (size_t i = 0; i < count; i++) {
 		unsigned index = index_from_kernel(buckets[i].index);
 		size_t at = classic->first[index];
 
+		if (side == BOUND_BELOW && bound_is_inside(classic, at, index))
+			at++;
 		durations_add(durations, index, buckets[i].count);
 		if (at < classic->count)
 			durations->classic[at] += buckets[i].count;

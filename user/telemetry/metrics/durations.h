@@ -46,7 +46,7 @@ size_t durations_size(const struct classic_bounds *classic);
 void durations_record(
 	struct durations *durations, const struct classic_bounds *classic, uint64_t duration_ns);
 void durations_merge(struct durations *durations, const struct classic_bounds *classic,
-	const struct record_bucket *buckets, size_t count, uint64_t sum_ns);
+	const struct record_bucket *buckets, size_t count, uint64_t sum_ns, enum bound_side side);
 
 void durations_expand(const struct durations *durations, struct histogram *histogram);
 

@@ -225,10 +225,11 @@ void metric_record(struct metric_series *series, uint64_t duration_ns)
 }
 
 void metric_merge(struct metric_series *series, const struct record_bucket *buckets, size_t count,
-	uint64_t sum_ns)
+	uint64_t sum_ns, enum bound_side side)
 {
 	series = series_counting(series);
-	durations_merge(series_durations(series), &series->family->classic, buckets, count, sum_ns);
+	durations_merge(
+		series_durations(series), &series->family->classic, buckets, count, sum_ns, side);
 	budget_touch(series);
 }
 

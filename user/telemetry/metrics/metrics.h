@@ -135,9 +135,16 @@ void metric_change(struct metric_series *series, int64_t amount); /* gauge, up o
 void metric_record(
 	struct metric_series *series, uint64_t duration_ns); /* histogram, one duration */
 
-/* Histogram, a sweep's growth: classic bounds must then be powers of two in seconds. */
+/* How the durations of a sweep's growth lie to a classic bound that is in the same bucket. */
+enum bound_side {
+	BOUND_AT_END, /* each bound is a power of two in seconds, so it ends its bucket */
+	BOUND_ABOVE,  /* none of them is longer than the bound */
+	BOUND_BELOW   /* all of them are */
+};
+
+/* Histogram, a sweep's growth. */
 void metric_merge(struct metric_series *series, const struct record_bucket *buckets, size_t count,
-	uint64_t sum_ns);
+	uint64_t sum_ns, enum bound_side side);
 
 /* --- for exposition and the live table --- */
 
