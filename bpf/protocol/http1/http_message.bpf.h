@@ -431,6 +431,8 @@ static __always_inline bool lines_step(
 	end = line_find(scratch_pass(scratch));
 	at = feed->line;
 	if (feed->host_end) {
+		if (scratch->data[DATA(feed->host_end - 1)] == '\r')
+			feed->host_end--;
 		request_host(
 			conn_pass(conn), scratch_pass(scratch), feed->host + 5, feed->host_end);
 		feed->host_end = 0;

@@ -182,12 +182,12 @@ __weak __noinline int request_traceparent(conn_argument which, scratch_argument 
 	return 0;
 }
 
-#define HOST_SPACES_MAX 3 /* before the value, and CR and spaces behind it */
+#define HOST_SPACES_MAX 3 /* before the value, and behind it */
 
 /*
- * Keeps Host, whose value lies from `value` up to `end`, behind the line. Where there is no room
- * for both, a line that is there as a whole stays so, and Host is left out; of a line that was cut,
- * more is cut. Of two nobody knows which one counts.
+ * Keeps Host, whose value lies from `value` up to `end`, where the line ends, behind the line.
+ * Where there is no room for both, a line that is there as a whole stays so, and Host is left out;
+ * of a line that was cut, more is cut. Of two nobody knows which one counts.
  */
 __weak __noinline int request_host(
 	conn_argument which, scratch_argument where, __u32 value, __u32 end)

@@ -269,8 +269,9 @@ static bool address_take(const char *text, bool ipv6, struct preamble *out)
 	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 	out->has_address = true;
-	if (ipv6)
-		return inet_pton(AF_INET6, text, out->address) == 1;
+	if (ipv6) /* the deprecated ones that end as an IPv4 address does are nobody's */
+		return inet_pton(AF_INET6, text, out->address) == 1 &&
+		       (!strchr(text, '.') || strncasecmp(text, "::ffff:", 7) == 0);
 	memcpy(out->address, mapped, sizeof(mapped));
 	return inet_pton(AF_INET, text, out->address + sizeof(mapped)) == 1;
 }
