@@ -366,6 +366,9 @@ build/fuzz/harness/probe.o: tests/fuzz/harness/probe.c
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(filter-out -target bpf -mcpu=v3 -O2,$(BPF_CFLAGS)) -Itests/fuzz/harness \
 		-Itests/fuzz -DBPF_NO_PRESERVE_ACCESS_INDEX -MMD -MP -c $< -o $@
 
+# What is no part of Sonde is not to be explored.
+build/fuzz/harness/kernel.o build/fuzz/harness/harness.o: FUZZ_CFLAGS += -fno-sanitize=fuzzer-no-link
+
 build/fuzz/%.o: tests/fuzz/%.c
 	$(say) CLANG $<
 	$(Q)mkdir -p $(@D)

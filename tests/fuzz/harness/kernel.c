@@ -28,8 +28,9 @@ unsigned long long kernel_clock;
 unsigned char kernel_fill;
 bool kernel_ring_full;
 
-/* A list: few maps hold more than one value here. */
-static struct entry *entries;
+/* Lists, each for some maps: few maps hold more than one value here. */
+#define LISTS 64
+static struct entry *lists[LISTS];
 
 static struct {
 	const char *memory;
@@ -37,15 +38,26 @@ static struct {
 } user[USER_MAX];
 static int user_count;
 
+static struct entry **list_of(const struct map_shape *map)
+{
+	return &lists[(unsigned long)map->map / sizeof(void *) % LISTS];
+}
+
+/* Takes an entry out of its list. */
+static void entry_free(struct entry **at)
+{
+	struct entry *entry = *at;
+
+	*at = entry->next;
+	free(entry->value);
+	free(entry);
+}
+
 void kernel_reset(void)
 {
-	while (entries) {
-		struct entry *entry = entries;
-
-		entries = entry->next;
-		free(entry->value);
-		free(entry);
-	}
+	for (int i = 0; i < LISTS; i++)
+		while (lists[i])
+			entry_free(&lists[i]);
 	kernel_user_clear();
 	kernel_clock = 0;
 	kernel_ring_full = false;
@@ -55,7 +67,7 @@ void kernel_reset(void)
 
 static struct entry **entry_find(const struct map_shape *map, const void *key)
 {
-	struct entry **at = &entries;
+	struct entry **at = list_of(map);
 
 	if (map->key_size > KEY_MAX)
 		abort();
@@ -66,14 +78,14 @@ static struct entry **entry_find(const struct map_shape *map, const void *key)
 
 static void *entry_add(const struct map_shape *map, const void *key)
 {
-	struct entry *entry = calloc(1, sizeof(*entry));
+	struct entry *entry = calloc(1, sizeof(*entry)), **list = list_of(map);
 
 	if (!entry || !(entry->value = calloc(1, map->value_size)))
 		abort();
 	entry->map = map->map;
 	memcpy(entry->key, key, map->key_size);
-	entry->next = entries;
-	entries = entry;
+	entry->next = *list;
+	*list = entry;
 	return entry->value;
 }
 
@@ -99,7 +111,7 @@ static bool map_is_full(const struct map_shape *map)
 {
 	__u32 count = 0;
 
-	for (const struct entry *entry = entries; entry; entry = entry->next)
+	for (const struct entry *entry = *list_of(map); entry; entry = entry->next)
 		count += entry->map == map->map;
 	return count >= map->max_entries;
 }
@@ -116,13 +128,11 @@ long kernel_map_update(const struct map_shape *map, const void *key, const void 
 
 long kernel_map_delete(const struct map_shape *map, const void *key)
 {
-	struct entry **at = entry_find(map, key), *entry = *at;
+	struct entry **at = entry_find(map, key);
 
-	if (!entry)
+	if (!*at)
 		return -ENOENT;
-	*at = entry->next;
-	free(entry->value);
-	free(entry);
+	entry_free(at);
 	return 0;
 }
 
@@ -147,9 +157,9 @@ long kernel_map_push(const struct map_shape *map, const void *value)
 
 long kernel_map_pop(const struct map_shape *map, void *value)
 {
-	struct entry **found = NULL, *entry;
+	struct entry **found = NULL;
 
-	for (struct entry **at = &entries; *at; at = &(*at)->next) {
+	for (struct entry **at = list_of(map); *at; at = &(*at)->next) {
 		if ((*at)->map != map->map)
 			continue;
 		found = at;
@@ -158,11 +168,8 @@ long kernel_map_pop(const struct map_shape *map, void *value)
 	}
 	if (!found)
 		return -ENOENT;
-	entry = *found;
-	*found = entry->next;
-	memcpy(value, entry->value, map->value_size);
-	free(entry->value);
-	free(entry);
+	memcpy(value, (*found)->value, map->value_size);
+	entry_free(found);
 	return 0;
 }
 
@@ -181,21 +188,19 @@ void kernel_user_clear(void)
 	user_count = 0;
 }
 
-/* The bytes of a piece of user memory that begin at an address; 0: it is none. */
-static unsigned long user_left(unsigned long at)
+/* Whether so many bytes lie within a piece of user memory. */
+static bool is_user(const void *memory, unsigned long size)
 {
-	unsigned long most = 0;
+	unsigned long at = (unsigned long)memory;
 
 	for (int i = 0; i < user_count; i++) {
-		unsigned long begin = (unsigned long)user[i].memory, left;
+		unsigned long begin = (unsigned long)user[i].memory;
 
-		if (at < begin || at - begin >= user[i].size)
-			continue;
-		left = user[i].size - (at - begin);
-		if (left > most)
-			most = left;
+		if (at >= begin && at - begin <= user[i].size &&
+			size <= user[i].size - (at - begin))
+			return true;
 	}
-	return most;
+	return false;
 }
 
 /* Where user memory is read as the kernel's, some machines refuse it, so this one does. */
@@ -203,7 +208,7 @@ long kernel_read(void *to, unsigned long room, __u32 size, const void *from)
 {
 	if (size > room)
 		abort();
-	if ((unsigned long)from < PAGE || user_left((unsigned long)from)) {
+	if ((unsigned long)from < PAGE || is_user(from, 1)) {
 		memset(to, 0, size);
 		return -EFAULT;
 	}
@@ -215,7 +220,7 @@ long kernel_read_user(void *to, unsigned long room, __u32 size, const void *from
 {
 	if (size > room)
 		abort();
-	if (size > user_left((unsigned long)from)) {
+	if (!is_user(from, size)) {
 		memset(to, 0, size);
 		return -EFAULT;
 	}
