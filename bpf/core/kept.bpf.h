@@ -202,7 +202,7 @@ enum socket_flag {
 	SOCKET_SENDING = 8,
 	SOCKET_UNREAD = 16,         /* received what could not be read, and has not answered it */
 	SOCKET_ANSWERS = 32,        /* answered such: it is HTTP, whatever else it sends */
-	SOCKET_TOLD = 64,           /* the daemon knows of it */
+	SOCKET_REPORTED = 64,       /* the daemon knows of it */
 	SOCKET_WINDOW_CLOSED = 128, /* the last sweep found no room for received bytes */
 	SOCKET_LISTENS = 256,       /* or, on another one, is cloned from such a one as it was */
 	SOCKET_ENDED = 512,         /* what it was is over, and told */
@@ -212,10 +212,10 @@ enum socket_flag {
 
 struct socket_state {
 	__u64 start_ns;
-	__u64 connect_ns;        /* how long it took; until then, when it began */
-	__u64 first_byte_ns;     /* when payload arrived first; 0: none has, or not known */
-	struct tcp_figures told; /* of a listener: see listener_changed() */
-	__u32 workload;          /* the owner */
+	__u64 connect_ns;            /* how long it took; until then, when it began */
+	__u64 first_byte_ns;         /* when payload arrived first; 0: none has, or not known */
+	struct tcp_figures reported; /* of a listener: see listener_changed() */
+	__u32 workload;              /* the owner */
 	__u32 tgid;
 	char comm[COMM_LEN];    /* its command name */
 	__u16 flags;            /* enum socket_flag */
@@ -223,7 +223,7 @@ struct socket_state {
 	__u8 closer;            /* enum tcp_closer */
 	__u8 is_reset;          /* an RST was received */
 	__u8 http_misses;       /* operations that began no HTTP message */
-	__u16 lives;            /* connections that it has been before */
+	__u16 incarnations;     /* connections that it has been before */
 	__u32 arrival_position; /* TCP: up to where bytes had arrived at arrival_ns */
 	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
 	__u32 sending;          /* whether the operation below is under way; see http_send.bpf.h */
@@ -380,7 +380,7 @@ static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 /* The number of a connection or listener, unique since the machine was started. */
 static __always_inline __u64 socket_id(struct sock *sk, const struct socket_state *state)
 {
-	return socket_number(sk, state) | (__u64)state->lives << 48;
+	return socket_number(sk, state) | (__u64)state->incarnations << 48;
 }
 
 /* Whose a socket is. */

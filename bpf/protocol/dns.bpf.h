@@ -12,7 +12,7 @@
 #include "stream/chunk.bpf.h"
 #include "core/workload.bpf.h"
 
-extern const volatile bool tells_dns;
+extern const volatile bool reports_dns;
 extern __u32 own_tgid;
 
 #define DNS_PORT 53
@@ -62,7 +62,7 @@ static __always_inline bool dns_may_speak(const struct channel *channel)
 {
 	__u16 port;
 
-	if (!tells_dns)
+	if (!reports_dns)
 		return false;
 	port = READ(channel->sk, __sk_common.skc_dport);
 	if (port != bpf_htons(DNS_PORT))
@@ -125,8 +125,8 @@ __weak __noinline int dns_read(__u32 got, __u32 most)
 
 #define DNS_PIECES 8 /* of a message that are read: three of 512 bytes, or some short ones */
 
-/* Tells the message that the scratch describes. */
-__weak __noinline int dns_tell(void)
+/* Reports the message that the scratch describes. */
+__weak __noinline int dns_report(void)
 {
 	struct dns_scratch *scratch = dns_scratch_get();
 	__u32 got = 0, most;
@@ -183,7 +183,7 @@ static __always_inline bool dns_list_take(struct dns_scratch *scratch, __u64 lis
 	return true;
 }
 
-__weak __noinline int dns_list_tell(__u32 index)
+__weak __noinline int dns_list_report(__u32 index)
 {
 	struct dns_scratch *scratch = dns_scratch_get();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
@@ -192,7 +192,7 @@ __weak __noinline int dns_list_tell(__u32 index)
 	if (!scratch || !dns_list_take(scratch, SYSCALL_ARGUMENT(regs), index))
 		return 0;
 	connected = scratch->record.address.remote_port;
-	dns_tell();
+	dns_report();
 	if (!connected)
 		scratch->record.address.remote_port = 0;
 	return 0;
@@ -229,17 +229,17 @@ __weak __noinline int dns_tell_call(void)
 	scratch->to = 0;
 	scratch->to_is_user = true;
 	if (!in_call_on((struct sock *)scratch->sk) || is_compat(task))
-		return dns_tell(); /* unreadable */
+		return dns_report(); /* unreadable */
 	if (SYSCALL_NUMBER(regs) != NR_SENDMMSG) {
 		bytes_from_syscall(&scratch->cursor.bytes, task);
 		scratch->to = dns_call_to(regs);
-		return dns_tell();
+		return dns_report();
 	}
 	messages = SYSCALL_LENGTH(regs);
 	for (__u32 i = 0; i < DNS_LIST_MAX; i++) {
 		if (i >= messages)
 			break;
-		dns_list_tell(i);
+		dns_list_report(i);
 	}
 	return 0;
 }
@@ -297,7 +297,7 @@ static __always_inline void dns_moved(const struct channel *channel, const struc
 	chunk_find(&scratch->cursor.bytes, sk, chunk);
 	scratch->to = chunk->way == BY_MESSAGE ? (__u64)READ(chunk->message, msg_name) : 0;
 	scratch->to_is_user = false;
-	dns_tell();
+	dns_report();
 }
 
 #endif

@@ -9,7 +9,7 @@
 #include "stream/chunk.bpf.h"
 #include "core/workload.bpf.h"
 
-extern const volatile bool tells_tcp;
+extern const volatile bool reports_tcp;
 
 /*
  * The state of a socket that the current process uses, and owns from now on if nobody has used it
@@ -36,7 +36,7 @@ static __always_inline struct socket_state *socket_used(struct sock *sk, enum so
  */
 static __always_inline void channel_used(const struct channel *channel, const struct chunk *chunk)
 {
-	if (!tells_tcp || channel->transport != TRANSPORT_TCP || !has_end_hook(channel->sk))
+	if (!reports_tcp || channel->transport != TRANSPORT_TCP || !has_end_hook(channel->sk))
 		return;
 	if (chunk->direction == DIRECTION_SEND || chunk->result > 0)
 		socket_used(channel->sk, SOURCE_TCP);

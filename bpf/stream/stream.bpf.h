@@ -11,7 +11,7 @@
 /* True: somebody wants to know of the channel's chunks. */
 static __always_inline bool stream_wants(const struct channel *channel)
 {
-	return (tells_tcp && channel->transport == TRANSPORT_TCP) || protocol_may_speak(channel);
+	return (reports_tcp && channel->transport == TRANSPORT_TCP) || protocol_may_speak(channel);
 }
 
 /* A chunk has moved, or an operation has failed to move one. */
@@ -34,12 +34,12 @@ static __always_inline int stream_arrived(const struct channel *channel)
 	if (!channel_is_stream(channel) || is_listening(sk))
 		return 0;
 	/* TCP sockets have it from their birth */
-	state = tells_http && is_unix(sk) ? socket_state_make(sk) : socket_state_find(sk);
+	state = reports_http && is_unix(sk) ? socket_state_make(sk) : socket_state_find(sk);
 	if (!state)
 		return 0;
 	if (!state->first_byte_ns)
 		state->first_byte_ns = bpf_ktime_get_ns();
-	if (tells_http)
+	if (reports_http)
 		http_arrived(sk, state);
 	return 0;
 }

@@ -5,8 +5,8 @@
  */
 #include "stream/stream.bpf.h"
 
-const volatile bool tells_http SETTING = true;
-const volatile bool tells_dns SETTING = true;
+const volatile bool reports_http SETTING = true;
+const volatile bool reports_dns SETTING = true;
 const volatile __u64 tick_ns SETTING = 0; /* a jiffy; 0: not known */
 
 /* --- sends and receives --- */
@@ -56,7 +56,7 @@ static __always_inline int on_data_ready(struct sock *sk)
 {
 	struct channel channel = channel_of(sk);
 
-	if (tells_http && channel.transport == TRANSPORT_UNIX && !is_listening(sk))
+	if (reports_http && channel.transport == TRANSPORT_UNIX && !is_listening(sk))
 		http_unix_send_begins(sk);
 	return stream_arrived(&channel);
 }

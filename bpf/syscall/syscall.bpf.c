@@ -104,7 +104,7 @@ static __always_inline bool call_works(
 	}
 }
 
-static __noinline void slow_tell(struct thread *thread, __u64 now, __u64 duration, long result)
+static __noinline void slow_report(struct thread *thread, __u64 now, __u64 duration, long result)
 {
 	struct record_slow_syscall record = {};
 	__u64 id = bpf_get_current_pid_tgid();
@@ -171,13 +171,13 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result)
 	}
 	if (result < 0 && result >= -4095) {
 		error_count(thread->workload, number, result);
-		if (number == NR_CONNECT && tells_tcp)
+		if (number == NR_CONNECT && reports_tcp)
 			connect_fails(
 				thread, SYSCALL_FD(regs), SYSCALL_ARGUMENT(regs), begin, result);
 	}
 	if (slow_syscall_ns && duration > slow_syscall_ns &&
 		call_works(task, number, SYSCALL_FD(regs), result))
-		slow_tell(thread, now, duration, result);
+		slow_report(thread, now, duration, result);
 	return 0;
 }
 

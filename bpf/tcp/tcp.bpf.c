@@ -13,7 +13,7 @@ const volatile bool sees_calls SETTING = false;
 const volatile bool lists_sockets SETTING = false;
 
 /* False: only what other probes want to know of a connection's beginning is kept. */
-const volatile bool tells_tcp SETTING = true;
+const volatile bool reports_tcp SETTING = true;
 
 /* What the sweep tells: see enum tcp_sweep. */
 __u32 tcp_sweep_mode = TCP_SWEEP_FIRST;
@@ -51,11 +51,11 @@ static __always_inline bool listener_changed(
 	record->listener = socket_id(sk, state);
 	record->queue_length = queue;
 	record->queue_limit = queue >> 32;
-	record->overflows = overflows - state->told.received_bytes;
+	record->overflows = overflows - state->reported.received_bytes;
 	if (tcp_sweep_mode == TCP_SWEEP_FIRST)
 		record->overflows = 0;
-	else if (tcp_sweep_mode == TCP_SWEEP_CHANGED && state->flags & SOCKET_TOLD &&
-		 queue == state->told.sent_bytes && !record->overflows)
+	else if (tcp_sweep_mode == TCP_SWEEP_CHANGED && state->flags & SOCKET_REPORTED &&
+		 queue == state->reported.sent_bytes && !record->overflows)
 		return false;
 	return true;
 }
@@ -63,9 +63,9 @@ static __always_inline bool listener_changed(
 static __always_inline void listener_keep(
 	struct socket_state *state, const struct record_tcp_listener *record)
 {
-	state->told.sent_bytes = (__u64)record->queue_limit << 32 | record->queue_length;
-	state->told.received_bytes += record->overflows;
-	state->flags |= SOCKET_TOLD | SOCKET_LISTENS;
+	state->reported.sent_bytes = (__u64)record->queue_limit << 32 | record->queue_length;
+	state->reported.received_bytes += record->overflows;
+	state->flags |= SOCKET_REPORTED | SOCKET_LISTENS;
 }
 
 static __always_inline void listener_ends(struct sock *sk)
@@ -75,15 +75,15 @@ static __always_inline void listener_ends(struct sock *sk)
 
 	if (!state)
 		return;
-	if (tells_tcp) {
+	if (reports_tcp) {
 		owner_accepts(sk, state);
 		listener_changed(&record, sk, state);
 		record.queue_length = 0;
 		ring_output(SOURCE_TCP, &record, sizeof(record));
 	}
 	/* it may be connected next */
-	state->flags &= ~(SOCKET_TOLD | SOCKET_LISTENS);
-	__builtin_memset(&state->told, 0, sizeof(state->told));
+	state->flags &= ~(SOCKET_REPORTED | SOCKET_LISTENS);
+	__builtin_memset(&state->reported, 0, sizeof(state->reported));
 }
 
 /* --- steps in a connection's life --- */
@@ -95,7 +95,7 @@ static __always_inline void tell(
 	struct record_tcp record = {};
 	struct tcp_figures now = {};
 
-	if (!tcp || !tells_tcp)
+	if (!tcp || !reports_tcp)
 		return;
 	owner_accepted(sk, state);
 	record_fill(&record, &now, sk, tcp, state);
@@ -111,7 +111,7 @@ static __always_inline void tell(
 	if (event == TCP_RESET) /* the next one tells what was counted */
 		__builtin_memset(&record.growth, 0, sizeof(record.growth));
 	if (ring_output(SOURCE_TCP, &record, sizeof(record)) && event != TCP_RESET)
-		told_keep(state, &now);
+		reported_keep(state, &now);
 }
 
 /* A socket that was a connection or a listener and is to be another one: nothing of it holds. */
@@ -120,15 +120,15 @@ static __always_inline void socket_begins_again(struct sock *sk, struct socket_s
 	struct tcp_sock *tcp = tcp_of(sk);
 
 	if (!state->start_ns && !state->connect_ns &&
-		!(state->flags & (SOCKET_TOLD | SOCKET_LISTENS)))
+		!(state->flags & (SOCKET_REPORTED | SOCKET_LISTENS)))
 		return;
-	state->lives++;
+	state->incarnations++;
 	state->start_ns = state->connect_ns = state->first_byte_ns = state->arrival_ns = 0;
 	state->flags = 0;
 	state->closer = state->is_reset = state->http_misses = 0;
 	if (tcp) /* the kernel does not begin all its counters again */
-		figures_read(&state->told, tcp, sk);
-	state->told.zero_windows = 0;
+		figures_read(&state->reported, tcp, sk);
+	state->reported.zero_windows = 0;
 }
 
 /* All but the owner was the listener's. */
@@ -138,7 +138,7 @@ static __always_inline void listener_leaves(struct sock *sk, struct socket_state
 	state->direction = TCP_INBOUND;
 	state->flags = SOCKET_INHERITED;
 	state->closer = 0;
-	__builtin_memset(&state->told, 0, sizeof(state->told));
+	__builtin_memset(&state->reported, 0, sizeof(state->reported));
 	owner_inherit(sk, state);
 }
 
@@ -206,10 +206,10 @@ static __always_inline void end_late(
 	if (state->flags & (SOCKET_ENDED | SOCKET_LISTENS))
 		return;
 	/* closed by a reset, it has begun its counters again */
-	if (READ(tcp, segs_out) < state->told.sent_segments ||
-		READ(tcp, segs_in) < state->told.received_segments)
-		figures_read(&state->told, tcp, sk);
-	if (state->start_ns || state->flags & SOCKET_TOLD || READ(tcp, srtt_us))
+	if (READ(tcp, segs_out) < state->reported.sent_segments ||
+		READ(tcp, segs_in) < state->reported.received_segments)
+		figures_read(&state->reported, tcp, sk);
+	if (state->start_ns || state->flags & SOCKET_REPORTED || READ(tcp, srtt_us))
 		socket_ends(sk, state, state->closer ? TCP_CLOSE : TCP_ESTABLISHED);
 	else if (state->connect_ns)
 		socket_ends(sk, state, TCP_SYN_SENT);
@@ -377,7 +377,7 @@ static __always_inline void window_look(struct socket_state *state, const struct
 		state->flags &= ~SOCKET_WINDOW_CLOSED;
 	} else if (!was_closed) {
 		state->flags |= SOCKET_WINDOW_CLOSED;
-		state->told.zero_windows++;
+		state->reported.zero_windows++;
 	}
 }
 
@@ -396,7 +396,7 @@ static __always_inline bool sweep_listener(struct sock *sk, struct socket_state 
 	union tcp_swept *room;
 
 	if (owner_accepts(sk, state))
-		state->flags &= ~SOCKET_TOLD;
+		state->flags &= ~SOCKET_REPORTED;
 	if (!listener_changed(&record, sk, state))
 		return true;
 	room = swept_room();
@@ -421,9 +421,10 @@ static __always_inline bool sweep_connection(
 	window_look(state, tcp);
 	is_given = owner_accepted(sk, state) ||
 		   (state->flags & SOCKET_WAITS && !waits_for_accept(sk, state, false));
-	if (tcp_sweep_mode == TCP_SWEEP_CHANGED && state->flags & SOCKET_TOLD && !is_given &&
-		READ(tcp, segs_out) == state->told.sent_segments &&
-		READ(tcp, segs_in) == state->told.received_segments && !state->told.zero_windows)
+	if (tcp_sweep_mode == TCP_SWEEP_CHANGED && state->flags & SOCKET_REPORTED && !is_given &&
+		READ(tcp, segs_out) == state->reported.sent_segments &&
+		READ(tcp, segs_in) == state->reported.received_segments &&
+		!state->reported.zero_windows)
 		return true;
 	room = swept_room();
 	if (!room)
@@ -438,7 +439,7 @@ static __always_inline bool sweep_connection(
 	swept_count++;
 	if (record.event == TCP_FOUND)
 		state->flags |= last_direction(tcp, &now);
-	told_keep(state, &now);
+	reported_keep(state, &now);
 	count(SOURCE_TCP, OUTCOME_DELIVERED);
 	return true;
 }
@@ -450,20 +451,20 @@ static __always_inline bool sweep_connection(
 static __always_inline int on_tcp_sweep(struct sock *sk, struct socket_state *state)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
-	bool is_told = true;
+	bool is_reported = true;
 	int at;
 
 	if (!tcp)
 		return 0;
 	at = READ(sk, __sk_common.skc_state);
 	if (at == TCP_LISTEN)
-		is_told = sweep_listener(sk, state);
+		is_reported = sweep_listener(sk, state);
 	else if (at != TCP_CLOSE && at != TCP_SYN_SENT && at != TCP_SYN_RECV)
-		is_told = sweep_connection(sk, tcp, state); /* others: when they become one */
+		is_reported = sweep_connection(sk, tcp, state); /* others: when they become one */
 	else if (at == TCP_CLOSE && state->start_ns)
 		end_late(sk, tcp, state);
 	workload_mark(state->workload); /* its process may have ended */
-	return !is_told;
+	return !is_reported;
 }
 
 #ifdef SONDE_TABLES
@@ -549,7 +550,7 @@ int tcp_owners(struct bpf_iter__task_file *ctx)
 	state->workload = workload;
 	BPF_CORE_READ_STR_INTO(&state->comm, task, comm);
 	if (READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
-		state->flags &= ~SOCKET_TOLD;
+		state->flags &= ~SOCKET_REPORTED;
 		listener_note(sk, state);
 	}
 	return 0;

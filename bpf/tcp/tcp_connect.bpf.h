@@ -18,7 +18,7 @@
 #define ENETUNREACH   101
 #define EHOSTUNREACH  113
 
-extern const volatile bool tells_tcp;
+extern const volatile bool reports_tcp;
 extern const volatile bool sees_calls; /* the end of system calls is seen */
 
 /* In place of the time of a SYN: the socket has begun to connect, and ended with nothing sent. */
@@ -61,7 +61,7 @@ static __always_inline struct sock *socket_behind(struct task_struct *task, __u3
 	return BPF_CORE_READ(socket, sk);
 }
 
-/* Tells of a connect() that has failed, if it has sent nothing. */
+/* Reports a connect() that has failed, if it has sent nothing. */
 static __noinline void connect_fails(
 	struct thread *thread, __u32 descriptor, __u64 user_address, __u64 begin_ns, long result)
 {

@@ -79,7 +79,7 @@ static __always_inline void record_fill(struct record_tcp *record, struct tcp_fi
 	record->start_ns = state->start_ns;
 	record->connect_ns = state->start_ns ? state->connect_ns : 0;
 	figures_read(now, tcp, sk);
-	figures_subtract(&record->growth, now, &state->told);
+	figures_subtract(&record->growth, now, &state->reported);
 	/* a FIN alone arrives, too */
 	if (state->first_byte_ns > state->start_ns && state->start_ns && now->received_bytes)
 		record->first_byte_ns = state->first_byte_ns - state->start_ns;
@@ -95,7 +95,7 @@ static __always_inline void record_fill(struct record_tcp *record, struct tcp_fi
 	record->direction = state->direction;
 	record->state = READ(sk, __sk_common.skc_state);
 	record->closer = state->closer;
-	if (!(state->flags & SOCKET_TOLD))
+	if (!(state->flags & SOCKET_REPORTED))
 		record->flags |= TCP_FIRST;
 	if (is_mptcp)
 		record->flags |= TCP_MPTCP;
@@ -107,10 +107,10 @@ static __always_inline void record_fill(struct record_tcp *record, struct tcp_fi
 }
 
 /* The daemon knows now what the socket had counted. */
-static __always_inline void told_keep(struct socket_state *state, const struct tcp_figures *now)
+static __always_inline void reported_keep(struct socket_state *state, const struct tcp_figures *now)
 {
-	state->told = *now;
-	state->flags |= SOCKET_TOLD;
+	state->reported = *now;
+	state->flags |= SOCKET_REPORTED;
 }
 
 #endif

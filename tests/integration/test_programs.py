@@ -72,27 +72,27 @@ def test_without_a_program_one_line_says_what_is_lost_and_the_rest_counts(tmp_pa
     assert off == [IS_OFF[lost]] if lost else not off
 
 
-@pytest.mark.parametrize("shell, needs, by", [
+@pytest.mark.parametrize("backend, needs, by", [
     ("tracepoints", "sock_send_length", "http_send"),
     ("fentry", "fexit", "http_fexit_send"),
     ("kprobes", "kprobe", "http_kretprobe_send"),
 ])
-def test_forced_hooks_count_http_or_say_why_they_cannot(tmp_path, shell, needs, by):
+def test_forced_hooks_count_http_or_say_why_they_cannot(tmp_path, backend, needs, by):
     if feature(needs) != "works":
-        result = sonde_once("run", "--quiet", "--http-hooks", shell,
+        result = sonde_once("run", "--quiet", "--http-hooks", backend,
                             "--listen", f"127.0.0.1:{free_port()}")
         assert result.returncode == FAILED
         said = result.stderr.splitlines()[-1]
-        assert f"http-hooks: {shell} cannot be had here: " in said and "http-hooks: auto" in said
+        assert f"http-hooks: {backend} cannot be had here: " in said and "http-hooks: auto" in said
         assert re.search(r"\(\w+ inet_sendmsg[^)]*\): E[A-Z]+: ", said), said
         return
-    with Sonde(tmp_path, "--http-hooks", shell, "--log-format", "json",
+    with Sonde(tmp_path, "--http-hooks", backend, "--log-format", "json",
                "--sweep-interval", "100ms") as sonde:
         service = unique("forced")
         run(PYTHON, "-c", TRAFFIC, str(REQUESTS), str(CALLS), name=service)
         expect(sonde, *expected(service))
         assert not [line for line in log_lines(sonde) if line["message"] == IS_OFF["http"]]
-        ended = sonde_once("run", "--quiet", "--http-hooks", shell, "--disabled-programs", by,
+        ended = sonde_once("run", "--quiet", "--http-hooks", backend, "--disabled-programs", by,
                            "--listen", f"127.0.0.1:{free_port()}")
     assert ended.returncode == FAILED
     assert by in ended.stderr and "it is one of disabled-programs" in ended.stderr

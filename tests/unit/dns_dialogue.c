@@ -15,17 +15,17 @@ struct dns_lookups *dns_dialogue;
 
 /* --- what comes out --- */
 
-char dns_told[DNS_TOLD_LEN];
+char dns_reported[DNS_TOLD_LEN];
 unsigned dns_lost[OUTCOMES];
 unsigned dns_full[LIMITS][WORKLOADS_MAX];
 
 static void tell(void *context, const struct dns_lookup *lookup)
 {
-	size_t used = strlen(dns_told);
+	size_t used = strlen(dns_reported);
 
 	(void)context;
-	snprintf(dns_told + used, sizeof(dns_told) - used, "%u %s %s %llu %s\n", lookup->workload,
-		dns_type_name(lookup->question->type), lookup->question->name,
+	snprintf(dns_reported + used, sizeof(dns_reported) - used, "%u %s %s %llu %s\n",
+		lookup->workload, dns_type_name(lookup->question->type), lookup->question->name,
 		(unsigned long long)(lookup->end_ns - lookup->start_ns),
 		lookup->answer           ? dns_code_name(lookup->answer->code)
 		: lookup->is_unreachable ? "unreachable"
@@ -44,15 +44,15 @@ static void fill(void *context, enum limit limit, __u32 workload)
 	dns_full[limit][workload]++;
 }
 
-void dns_assert_told(const char *expected)
+void dns_assert_reported(const char *expected)
 {
-	assert_string_equal(dns_told, expected);
-	dns_told[0] = '\0';
+	assert_string_equal(dns_reported, expected);
+	dns_reported[0] = '\0';
 }
 
 static int begin(void)
 {
-	dns_told[0] = '\0';
+	dns_reported[0] = '\0';
 	memset(dns_lost, 0, sizeof(dns_lost));
 	memset(dns_full, 0, sizeof(dns_full));
 	dns_dialogue =

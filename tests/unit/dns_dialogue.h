@@ -25,12 +25,12 @@ int dns_dialogue_end(void **state);
 /* --- what comes out --- */
 
 #define DNS_TOLD_LEN (1 << 16)
-extern char dns_told[DNS_TOLD_LEN]; /* a line for each: "1 A www.example 2000000 NOERROR" */
+extern char dns_reported[DNS_TOLD_LEN]; /* a line for each: "1 A www.example 2000000 NOERROR" */
 extern unsigned dns_lost[OUTCOMES];
 extern unsigned dns_full[LIMITS][WORKLOADS_MAX];
 
 /* What was told since it was asked last. */
-void dns_assert_told(const char *expected);
+void dns_assert_reported(const char *expected);
 
 /* --- what goes in --- */
 

@@ -18,11 +18,11 @@ static void test_a_lookup_lasts_from_its_question_to_its_answer(void **state)
 {
 	(void)state;
 	dns_query(SECOND, 1, DNS_TYPE_A, "www");
-	dns_assert_told("");
+	dns_assert_reported("");
 	dns_answer(SECOND + 2 * MILLISECOND, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 2000000 NOERROR\n");
+	dns_assert_reported("1 A www 2000000 NOERROR\n");
 	dns_sweep(20 * SECOND);
-	dns_assert_told("");
+	dns_assert_reported("");
 }
 
 static void test_two_questions_of_a_socket_are_told_apart(void **state)
@@ -35,9 +35,9 @@ static void test_two_questions_of_a_socket_are_told_apart(void **state)
 	dns_now.code = 3;
 	dns_answer(SECOND + 1, 1, DNS_TYPE_AAAA, "www");
 	dns_answer(SECOND + 2, 2, DNS_TYPE_A, "ftp");
-	dns_assert_told("1 AAAA www 1 NXDOMAIN\n1 A ftp 2 NXDOMAIN\n");
+	dns_assert_reported("1 AAAA www 1 NXDOMAIN\n1 A ftp 2 NXDOMAIN\n");
 	dns_sweep(20 * SECOND);
-	dns_assert_told("1 A www 5000000000 timeout\n1 A www 5000000000 timeout\n");
+	dns_assert_reported("1 A www 5000000000 timeout\n1 A www 5000000000 timeout\n");
 }
 
 static void test_case_does_not_matter(void **state)
@@ -45,7 +45,7 @@ static void test_case_does_not_matter(void **state)
 	(void)state;
 	dns_query(SECOND, 1, DNS_TYPE_A, "wWw");
 	dns_answer(SECOND + 1, 1, DNS_TYPE_A, "Www");
-	dns_assert_told("1 A www 1 NOERROR\n");
+	dns_assert_reported("1 A www 1 NOERROR\n");
 }
 
 static void test_sockets_of_different_ports_are_told_apart(void **state)
@@ -55,10 +55,10 @@ static void test_sockets_of_different_ports_are_told_apart(void **state)
 	dns_now.port++;
 	dns_answer(SECOND + 1, 1, DNS_TYPE_A, "www");
 	dns_sweep(2 * SECOND);
-	dns_assert_told("");
+	dns_assert_reported("");
 	dns_now.port--;
 	dns_answer(3 * SECOND, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 2000000000 NOERROR\n");
+	dns_assert_reported("1 A www 2000000000 NOERROR\n");
 }
 
 static void test_asked_again_it_is_the_same_lookup_from_the_first_time(void **state)
@@ -68,9 +68,9 @@ static void test_asked_again_it_is_the_same_lookup_from_the_first_time(void **st
 	dns_query(3 * SECOND, 1, DNS_TYPE_A, "www");
 	dns_answer(4 * SECOND, 1, DNS_TYPE_A, "www");
 	dns_answer(4 * SECOND + 1, 1, DNS_TYPE_A, "www"); /* the second server's */
-	dns_assert_told("1 A www 3000000000 NOERROR\n");
+	dns_assert_reported("1 A www 3000000000 NOERROR\n");
 	dns_sweep(20 * SECOND);
-	dns_assert_told("");
+	dns_assert_reported("");
 }
 
 static void test_without_an_answer_for_5_s_it_timed_out_and_may_begin_anew(void **state)
@@ -78,13 +78,13 @@ static void test_without_an_answer_for_5_s_it_timed_out_and_may_begin_anew(void 
 	(void)state;
 	dns_query(SECOND, 1, DNS_TYPE_A, "www");
 	dns_sweep(SECOND + DNS_TIMEOUT_NS - 1);
-	dns_assert_told("");
+	dns_assert_reported("");
 	dns_query(SECOND + DNS_TIMEOUT_NS, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 5000000000 timeout\n");
+	dns_assert_reported("1 A www 5000000000 timeout\n");
 	dns_answer(SECOND + DNS_TIMEOUT_NS + 9, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 9 NOERROR\n");
+	dns_assert_reported("1 A www 9 NOERROR\n");
 	dns_sweep(20 * SECOND);
-	dns_assert_told("");
+	dns_assert_reported("");
 }
 
 static void test_a_late_answer_is_none(void **state)
@@ -95,7 +95,7 @@ static void test_a_late_answer_is_none(void **state)
 	dns_sweep(20 * SECOND);
 	dns_answer(20 * SECOND, 1, DNS_TYPE_A, "www");
 	dns_sweep(30 * SECOND);
-	dns_assert_told("1 A www 5000000000 timeout\n");
+	dns_assert_reported("1 A www 5000000000 timeout\n");
 }
 
 static void test_an_id_is_used_again_once_it_was_answered(void **state)
@@ -105,7 +105,7 @@ static void test_an_id_is_used_again_once_it_was_answered(void **state)
 	dns_answer(SECOND + 1, 1, DNS_TYPE_A, "www");
 	dns_query(SECOND + 2, 1, DNS_TYPE_A, "www");
 	dns_answer(SECOND + 5, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 1 NOERROR\n1 A www 3 NOERROR\n");
+	dns_assert_reported("1 A www 1 NOERROR\n1 A www 3 NOERROR\n");
 }
 
 static void test_a_question_that_is_told_after_its_answer_is_found_at_the_next_sweep(void **state)
@@ -114,10 +114,10 @@ static void test_a_question_that_is_told_after_its_answer_is_found_at_the_next_s
 	dns_answer(SECOND + 2 * MILLISECOND, 1, DNS_TYPE_A, "www");
 	dns_query(SECOND, 1, DNS_TYPE_A, "www");
 	dns_sweep(2 * SECOND);
-	dns_assert_told("1 A www 2000000 NOERROR\n");
+	dns_assert_reported("1 A www 2000000 NOERROR\n");
 	dns_query(SECOND, 1, DNS_TYPE_A, "www"); /* told twice, as those of sendmmsg() are */
 	dns_sweep(20 * SECOND);
-	dns_assert_told("");
+	dns_assert_reported("");
 }
 
 static void test_an_answer_that_is_told_first_is_placed_when_the_sweep_ends(void **state)
@@ -126,7 +126,7 @@ static void test_an_answer_that_is_told_first_is_placed_when_the_sweep_ends(void
 	dns_answer(SECOND + 7, 1, DNS_TYPE_A, "www");
 	dns_query(SECOND, 1, DNS_TYPE_A, "www");
 	dns_lookups_tick(dns_dialogue, 2 * SECOND);
-	dns_assert_told("1 A www 7 NOERROR\n");
+	dns_assert_reported("1 A www 7 NOERROR\n");
 }
 
 static void test_an_answer_is_never_before_its_question(void **state)
@@ -135,7 +135,7 @@ static void test_an_answer_is_never_before_its_question(void **state)
 	dns_query(
 		SECOND + 5, 1, DNS_TYPE_A, "www"); /* known by its end, which the answer overtook */
 	dns_answer(SECOND, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 0 NOERROR\n");
+	dns_assert_reported("1 A www 0 NOERROR\n");
 }
 
 static void test_an_error_without_a_question_ends_the_lookup_of_its_id(void **state)
@@ -146,7 +146,7 @@ static void test_an_error_without_a_question_ends_the_lookup_of_its_id(void **st
 	dns_query(SECOND, 1, DNS_TYPE_A, "www");
 	dns_query(SECOND, 2, DNS_TYPE_A, "ftp");
 	dns_take(SECOND + 1, DNS_RECEIVED, bytes, sizeof(bytes));
-	dns_assert_told("1 A ftp 1 FORMERR\n");
+	dns_assert_reported("1 A ftp 1 FORMERR\n");
 }
 
 static void test_a_server_that_is_not_there_ends_what_the_socket_has_asked(void **state)
@@ -163,9 +163,9 @@ static void test_a_server_that_is_not_there_ends_what_the_socket_has_asked(void 
 	dns_now.port++;
 	dns_query(SECOND, 3, DNS_TYPE_A, "ftp");
 	dns_sweep(2 * SECOND);
-	dns_assert_told("1 A www 5 unreachable\n1 AAAA www 5 unreachable\n");
+	dns_assert_reported("1 A www 5 unreachable\n1 AAAA www 5 unreachable\n");
 	dns_answer(3 * SECOND, 3, DNS_TYPE_A, "ftp");
-	dns_assert_told("1 A ftp 2000000000 NOERROR\n");
+	dns_assert_reported("1 A ftp 2000000000 NOERROR\n");
 }
 
 static void test_nonsense_is_counted_and_others_business_is_not(void **state)
@@ -181,7 +181,7 @@ static void test_nonsense_is_counted_and_others_business_is_not(void **state)
 	dns_now.code = 0;
 	__u8 bytes[256]; /* answered by this side: it is a server that uses port 53 to ask, too */
 	dns_take(SECOND, DNS_SENT, bytes, dns_message_make(bytes, true, 1, DNS_TYPE_A, "www"));
-	dns_assert_told("");
+	dns_assert_reported("");
 }
 
 static void test_when_the_table_is_full_the_oldest_that_waits_is_lost_and_counted(void **state)
@@ -191,9 +191,9 @@ static void test_when_the_table_is_full_the_oldest_that_waits_is_lost_and_counte
 		dns_query(SECOND + i, i, DNS_TYPE_A, "www");
 	assert_int_equal(dns_lost[OUTCOME_TABLE_FULL], 3);
 	dns_answer(2 * SECOND, 2, DNS_TYPE_A, "www");
-	dns_assert_told("");
+	dns_assert_reported("");
 	dns_answer(SECOND + 1000, 3, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 997 NOERROR\n");
+	dns_assert_reported("1 A www 997 NOERROR\n");
 	dns_query(2 * SECOND, 5000, DNS_TYPE_A, "www"); /* in the place of the answered one */
 	assert_int_equal(dns_lost[OUTCOME_TABLE_FULL], 3);
 }
@@ -239,9 +239,9 @@ static void test_messages_over_tcp_come_in_any_pieces(void **state)
 		take_pieces(start + MILLISECOND, DNS_RECEIVED, bytes, length, cuts[i]);
 		dns_sweep(start + 2 * MILLISECOND);
 	}
-	for (char *line = dns_told; *line; line = strchr(line, '\n') + 1)
+	for (char *line = dns_reported; *line; line = strchr(line, '\n') + 1)
 		assert_int_equal(strncmp(line, "1 A www 10000", 13), 0);
-	assert_int_equal(strlen(dns_told),
+	assert_int_equal(strlen(dns_reported),
 		sizeof(cuts) / sizeof(*cuts) * strlen("1 A www 1000000 NOERROR\n"));
 	assert_int_equal(dns_lost[OUTCOME_UNPARSABLE], 0);
 }
@@ -258,9 +258,9 @@ static void test_pieces_that_are_told_in_another_order_are_put_in_order(void **s
 	dns_take(SECOND + 2, DNS_RECEIVED, bytes, 2);
 	length = frame_make(bytes, false, 1, "www");
 	dns_take(SECOND, DNS_SENT, bytes, length);
-	dns_assert_told("");
+	dns_assert_reported("");
 	dns_sweep(2 * SECOND);
-	dns_assert_told("1 A www 3 NOERROR\n");
+	dns_assert_reported("1 A www 3 NOERROR\n");
 }
 
 static void test_several_messages_in_one_piece_are_all_taken(void **state)
@@ -277,7 +277,7 @@ static void test_several_messages_in_one_piece_are_all_taken(void **state)
 	length += frame_make(bytes + length, true, 1, "www");
 	dns_take(SECOND + 7, DNS_RECEIVED, bytes, length);
 	dns_sweep(2 * SECOND);
-	dns_assert_told("1 A ftp 7 NOERROR\n1 A www 7 NOERROR\n");
+	dns_assert_reported("1 A ftp 7 NOERROR\n1 A www 7 NOERROR\n");
 }
 
 static void test_the_rest_of_a_long_message_is_passed_over(void **state)
@@ -308,7 +308,7 @@ static void test_the_rest_of_a_long_message_is_passed_over(void **state)
 	dns_lookups_take(dns_dialogue, &record);
 	dns_take(SECOND + 3, DNS_RECEIVED, bytes, frame_make(bytes, true, 2, "ftp"));
 	dns_sweep(2 * SECOND);
-	dns_assert_told("1 A www 2 NOERROR\n1 A ftp 3 NOERROR\n");
+	dns_assert_reported("1 A www 2 NOERROR\n1 A ftp 3 NOERROR\n");
 	assert_int_equal(dns_lost[OUTCOME_UNPARSABLE], 0);
 }
 
@@ -324,7 +324,7 @@ static void test_more_that_waits_than_is_held_is_taken_early(void **state)
 			SECOND + 2 * i + 1, DNS_RECEIVED, bytes, frame_make(bytes, true, i, "www"));
 	}
 	dns_sweep(2 * SECOND);
-	assert_int_equal(strlen(dns_told), 2 * DNS_HELD_MAX * strlen("1 A www 1 NOERROR\n"));
+	assert_int_equal(strlen(dns_reported), 2 * DNS_HELD_MAX * strlen("1 A www 1 NOERROR\n"));
 }
 
 #define SPECIFICATION(test)                                                                        \

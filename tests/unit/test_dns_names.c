@@ -121,12 +121,12 @@ static void test_an_answer_of_a_server_that_was_not_asked_is_none(void **state)
 	dns_query(SECOND, 1, DNS_TYPE_A, "www");
 	dns_now.server++;
 	dns_answer(SECOND + 1, 1, DNS_TYPE_A, "www");
-	dns_assert_told("");
+	dns_assert_reported("");
 	assert_null(name_of(1, SHOP, 2 * SECOND));
 	dns_now.server--;
 	dns_now.address = 2;
 	dns_answer(SECOND + 2, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 2 NOERROR\n");
+	dns_assert_reported("1 A www 2 NOERROR\n");
 	assert_string_equal(name_of(2, SHOP, 2 * SECOND), "www");
 	assert_null(name_of(1, SHOP, 2 * SECOND));
 }
@@ -138,7 +138,7 @@ static void test_each_server_that_was_asked_may_answer(void **state)
 	dns_now.server++;
 	dns_query(SECOND + 1, 1, DNS_TYPE_A, "www");
 	dns_answer(SECOND + 2, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 2 NOERROR\n");
+	dns_assert_reported("1 A www 2 NOERROR\n");
 }
 
 static void test_this_host_answers_what_its_any_address_is_asked(void **state)
@@ -148,10 +148,10 @@ static void test_this_host_answers_what_its_any_address_is_asked(void **state)
 	dns_query(SECOND, 1, DNS_TYPE_A, "www");
 	dns_now.server = 2;
 	dns_answer(SECOND + 1, 1, DNS_TYPE_A, "www");
-	dns_assert_told("");
+	dns_assert_reported("");
 	dns_now.server = 1; /* ::1 */
 	dns_answer(SECOND + 2, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 2 NOERROR\n");
+	dns_assert_reported("1 A www 2 NOERROR\n");
 }
 
 static void test_an_answer_of_nobody_knows_whom_counts_for_who_asked_only(void **state)
@@ -206,13 +206,13 @@ static void test_a_workload_that_has_ended_leaves_no_names_to_the_next_of_its_nu
 	(void)state;
 	look_up(SECOND, "bank", 1);
 	dns_query(SECOND, 7, DNS_TYPE_A, "slow");
-	dns_told[0] = '\0';
+	dns_reported[0] = '\0';
 	dns_lookups_end(dns_dialogue, SHOP);
 	dns_lookups_tick(dns_dialogue, 2 * SECOND);
 	assert_string_equal(name_of(1, SHOP, 2 * SECOND), "bank"); /* of its last ones */
 	dns_lookups_tick(dns_dialogue, 3 * SECOND);
 	assert_null(name_of(1, SHOP, 3 * SECOND));
-	dns_assert_told("1 A slow 5000000000 timeout\n");
+	dns_assert_reported("1 A slow 5000000000 timeout\n");
 	look_up(4 * SECOND, "bank", 1);
 	dns_lookups_begin(dns_dialogue, SHOP);
 	assert_null(name_of(1, SHOP, 4 * SECOND));
@@ -229,7 +229,7 @@ static void test_who_asks_in_masses_gives_up_its_own_lookups(void **state)
 	assert_int_equal(dns_full[LIMIT_DNS_LOOKUPS][SHOP], 0);
 	dns_now.workload = SHOP;
 	dns_answer(SECOND + 9, 1, DNS_TYPE_A, "www");
-	dns_assert_told("1 A www 9 NOERROR\n");
+	dns_assert_reported("1 A www 9 NOERROR\n");
 	for (unsigned i = 0; i < 100; i++) /* and gets a part of the table */
 		dns_query(SECOND + 10 + i, 60000 + i, DNS_TYPE_A, "www");
 	for (unsigned i = 0; i < 100; i++)

@@ -47,7 +47,7 @@ static void keep_flow(void *context, const struct flow_view *view)
 		flow_closer_name(view->flow->closer), flow_reason_name(view->flow->reason));
 }
 
-static void assert_told(const char *expected)
+static void assert_reported(const char *expected)
 {
 	assert_string_equal(told, expected);
 	told[0] = '\0';
@@ -389,8 +389,8 @@ static void test_resets_count_with_the_connection_and_without_one(void **state)
 	assert_series("sonde_tcp_resets_total", "sonde_tcp_resets_total{_other,sent,,} 5\n"
 						"sonde_tcp_resets_total{shop,received,lab,80} 1\n"
 						"sonde_tcp_resets_total{shop,sent,lab,80} 1\n");
-	assert_told("closed shop lab 80 0/0 established peer reset_received\n"
-		    "closed shop lab 80 0/0 established local reset_sent\n");
+	assert_reported("closed shop lab 80 0/0 established peer reset_received\n"
+			"closed shop lab 80 0/0 established local reset_sent\n");
 }
 
 static void test_a_connection_whose_end_was_lost_ends_after_a_sweep_of_all(void **state)
@@ -406,11 +406,11 @@ static void test_a_connection_whose_end_was_lost_ends_after_a_sweep_of_all(void 
 	take_tcp(client(3, TCP_PROGRESS)); /* seen by this sweep */
 	take(&swept.record, sizeof(swept));
 	sweep_ends();
-	assert_told("");
+	assert_reported("");
 	take_end(client(2, TCP_CLOSED), TCP_LOCAL, TCP_FIN); /* was only late */
 	sweep_ends();
-	assert_told("closed shop lab 80 0/0 established local fin\n"
-		    "closed shop lab 80 0/0 established  \n");
+	assert_reported("closed shop lab 80 0/0 established local fin\n"
+			"closed shop lab 80 0/0 established  \n");
 	assert_series("sonde_tcp_open_connections sonde_tcp_connection_duration_seconds",
 		"sonde_tcp_open_connections{shop,outbound,lab,80} 1\n"
 		"sonde_tcp_connection_duration_seconds{shop,outbound,lab,80} 1 7000006000\n");
@@ -602,7 +602,7 @@ static void test_a_flow_record_has_the_number_of_each_port(void **state)
 	told[0] = '\0';
 	refuse(3000, 1);
 	assert_has(COUNTS, "{shop,outbound,lab,other,refused} 1\n");
-	assert_told("failed shop lab 3000 0/0 refused  error\n");
+	assert_reported("failed shop lab 3000 0/0 refused  error\n");
 }
 
 /* --- peers --- */
@@ -733,20 +733,20 @@ static void test_an_open_connection_is_told_of_each_interval_if_it_changed(void 
 	take_bytes(client(1, TCP_OPENED), 1, 2);
 	for (int i = 0; i < 9; i++)
 		sweep_ends();
-	assert_told("");
+	assert_reported("");
 	sweep_ends();
-	assert_told("open shop lab 80 1/2 established  \n");
+	assert_reported("open shop lab 80 1/2 established  \n");
 	for (int i = 0; i < 20; i++)
 		sweep_ends();
-	assert_told("");
+	assert_reported("");
 	take_bytes(client(1, TCP_PROGRESS), 10, 20);
 	sweep_ends();
-	assert_told("open shop lab 80 11/22 established  \n");
+	assert_reported("open shop lab 80 11/22 established  \n");
 	take_end(client(1, TCP_CLOSED), TCP_LOCAL, TCP_FIN);
 	sweep_ends();
-	assert_told("closed shop lab 80 11/22 established local fin\n");
+	assert_reported("closed shop lab 80 11/22 established local fin\n");
 	sweep_ends();
-	assert_told("");
+	assert_reported("");
 }
 
 static void test_a_failure_is_told_of_once(void **state)
@@ -755,7 +755,7 @@ static void test_a_failure_is_told_of_once(void **state)
 	take_failure(client(1, TCP_FAILED), ECONNREFUSED);
 	sweep_ends();
 	sweep_ends();
-	assert_told("failed shop lab 80 0/0 refused  error\n");
+	assert_reported("failed shop lab 80 0/0 refused  error\n");
 }
 
 int main(void)

@@ -27,7 +27,7 @@ __attribute__((format(printf, 1, 2))) static void append(const char *format, ...
 	assert_true(table_length < sizeof(table));
 }
 
-/* What its row waits for, after the shells that it belongs to. */
+/* What its row waits for, after the backends that it belongs to. */
 static void append_when(const struct program *program)
 {
 	static const char *const whens[] = {
@@ -37,9 +37,9 @@ static void append_when(const struct program *program)
 	};
 	const char *between = "";
 
-	for (enum http_hooks shell = HTTP_TRACEPOINTS; shell < HTTP_HOOKS; shell++)
-		if (program->shells >> shell & 1) {
-			append("%s%s", between, program_shell_name(shell));
+	for (enum http_hooks backend = HTTP_TRACEPOINTS; backend < HTTP_HOOKS; backend++)
+		if (program->backends >> backend & 1) {
+			append("%s%s", between, program_backend_name(backend));
 			between = ", ";
 		}
 	if (*between && (program->when || program->unless))
@@ -60,11 +60,11 @@ static void append_row(const struct program *program)
 		append(" (%s)", program->since);
 	append(" | ");
 	append_when(program);
-	if (program->shells || program->when)
+	if (program->backends || program->when)
 		append(" ");
-	append("| %s |\n", program->without  ? program->without
-			   : program->shells ? "the next shell is used"
-					     : source_descriptions[program->source].off);
+	append("| %s |\n", program->without    ? program->without
+			   : program->backends ? "the next backend is used"
+					       : source_descriptions[program->source].off);
 }
 
 static void test_the_architecture_has_the_row_of_each_program(void **state)

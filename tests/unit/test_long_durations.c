@@ -125,7 +125,7 @@ static int end(void **state)
 /* --- what comes out --- */
 
 /* That /metrics has these lines, one behind the other. */
-static void assert_told(const char *lines)
+static void assert_reported(const char *lines)
 {
 	struct exposition exposition;
 	struct buffer text = {0};
@@ -173,11 +173,11 @@ static void test_a_process_of_hours_lived_for_hours(void **state)
 	(void)state;
 	take_exit(3 * HOUR);
 	assert_int_equal(native_bucket(LIFETIME), (int)ceil(8 * log2(3 * 3600)));
-	assert_told(LIFETIME "_bucket{service_name=\"shop\",le=\"1024.0\"} 0\n" LIFETIME
-			     "_bucket{service_name=\"shop\",le=\"16384.0\"} 1\n");
-	assert_told(LIFETIME "_bucket{service_name=\"shop\",le=\"262144.0\"} 1\n" LIFETIME
-			     "_bucket{service_name=\"shop\",le=\"+Inf\"} 1\n" LIFETIME
-			     "_sum{service_name=\"shop\"} 10800\n");
+	assert_reported(LIFETIME "_bucket{service_name=\"shop\",le=\"1024.0\"} 0\n" LIFETIME
+				 "_bucket{service_name=\"shop\",le=\"16384.0\"} 1\n");
+	assert_reported(LIFETIME "_bucket{service_name=\"shop\",le=\"262144.0\"} 1\n" LIFETIME
+				 "_bucket{service_name=\"shop\",le=\"+Inf\"} 1\n" LIFETIME
+				 "_sum{service_name=\"shop\"} 10800\n");
 }
 
 #define CONNECTION "sonde_tcp_connection_duration_seconds"
@@ -189,8 +189,8 @@ static void test_a_connection_of_days_lasted_for_days(void **state)
 	(void)state;
 	take_connection(2 * DAY);
 	assert_int_equal(native_bucket(CONNECTION), (int)ceil(8 * log2(2 * 86400)));
-	assert_told(CONNECTION "_bucket{" CONNECTION_LABELS ",le=\"16384.0\"} 0\n" CONNECTION
-			       "_bucket{" CONNECTION_LABELS ",le=\"262144.0\"} 1\n");
+	assert_reported(CONNECTION "_bucket{" CONNECTION_LABELS ",le=\"16384.0\"} 0\n" CONNECTION
+				   "_bucket{" CONNECTION_LABELS ",le=\"262144.0\"} 1\n");
 }
 
 static void test_a_request_of_minutes_has_its_native_bucket(void **state)
@@ -206,11 +206,12 @@ static void test_of_a_system_call_no_more_is_known_than_that_it_was_longer(void 
 	(void)state;
 	take_call(HOUR);
 	assert_true(isinf(exp2(native_bucket("sonde_syscall_duration_seconds") / 8.0)));
-	assert_told("le=\"4.0\"} 0\n"
-		    "sonde_syscall_duration_seconds_bucket{service_name=\"shop\",syscall=\"read\","
-		    "le=\"+Inf\"} 1\n"
-		    "sonde_syscall_duration_seconds_sum{service_name=\"shop\",syscall=\"read\"} "
-		    "3600\n");
+	assert_reported(
+		"le=\"4.0\"} 0\n"
+		"sonde_syscall_duration_seconds_bucket{service_name=\"shop\",syscall=\"read\","
+		"le=\"+Inf\"} 1\n"
+		"sonde_syscall_duration_seconds_sum{service_name=\"shop\",syscall=\"read\"} "
+		"3600\n");
 }
 
 /* As of a record whose clock went wrong. */
@@ -219,8 +220,8 @@ static void test_a_duration_beyond_all_sense_is_past_all_bounds(void **state)
 	(void)state;
 	take_exit(UINT64_MAX);
 	assert_true(isinf(exp2(native_bucket(LIFETIME) / 8.0)));
-	assert_told(LIFETIME "_bucket{service_name=\"shop\",le=\"262144.0\"} 0\n" LIFETIME
-			     "_bucket{service_name=\"shop\",le=\"+Inf\"} 1\n");
+	assert_reported(LIFETIME "_bucket{service_name=\"shop\",le=\"262144.0\"} 0\n" LIFETIME
+				 "_bucket{service_name=\"shop\",le=\"+Inf\"} 1\n");
 }
 
 /* --- bounds --- */

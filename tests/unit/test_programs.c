@@ -106,7 +106,7 @@ static void test_a_modern_kernel_uses_tracepoints_and_no_stand_in(void **state)
 {
 	(void)state;
 	assert_true(choose(modern));
-	assert_int_equal(programs.shell, HTTP_TRACEPOINTS);
+	assert_int_equal(programs.backend, HTTP_TRACEPOINTS);
 	assert_true(has("http_send") && has("http_receive") && has("http_arrival"));
 	assert_false(has("http_send_begin_function") || has("http_arrival_function"));
 	assert_false(has("http_fentry_send") || has("http_kprobe_send"));
@@ -131,8 +131,8 @@ static void test_without_the_needed_tracepoints_functions_are_used(void **state)
 
 	(void)state;
 	assert_true(choose(kernel));
-	assert_int_equal(programs.shell, HTTP_FENTRY);
-	assert_ptr_equal(programs.shell_off[HTTP_TRACEPOINTS], program_find("http_receive"));
+	assert_int_equal(programs.backend, HTTP_FENTRY);
+	assert_ptr_equal(programs.backend_off[HTTP_TRACEPOINTS], program_find("http_receive"));
 	assert_true(has("http_fentry_send") && has("http_arrival") && has("http_fexit_splice"));
 	assert_true(has("http_fexit_sendpage_unix"));
 	assert_false(has("http_fexit_sendpage") || has("http_send") || has("http_splice"));
@@ -156,7 +156,7 @@ static void test_refused_functions_lead_to_kprobes_which_keep_tables(void **stat
 	(void)state;
 	assert_true(choose(kernel));
 	assert_true(refuse("http_fexit_send"));
-	assert_int_equal(programs.shell, HTTP_KPROBES);
+	assert_int_equal(programs.backend, HTTP_KPROBES);
 	assert_true(has("http_kprobe_send") && has("tcp_forget") && has("workload_thread_end"));
 	assert_true(programs_by_tables(&programs));
 	assert_true(refuse("http_kprobe_send"));
@@ -166,16 +166,16 @@ static void test_refused_functions_lead_to_kprobes_which_keep_tables(void **stat
 	assert_false(programs_by_tables(&programs));
 }
 
-static void test_what_all_shells_need_switches_http_off_at_once(void **state)
+static void test_what_all_backends_need_switches_http_off_at_once(void **state)
 {
 	(void)state;
 	assert_true(choose(modern));
 	assert_true(refuse("http_destroy"));
 	assert_false(programs_has_source(&programs, SOURCE_HTTP));
-	assert_int_equal(programs.shell, HTTP_TRACEPOINTS);
+	assert_int_equal(programs.backend, HTTP_TRACEPOINTS);
 }
 
-static void test_a_forced_shell_that_cannot_be_had_is_an_error_that_says_why(void **state)
+static void test_a_forced_backend_that_cannot_be_had_is_an_error_that_says_why(void **state)
 {
 	(void)state;
 	assert_true(choose_from(&modern, HTTP_FENTRY, false, NULL));
@@ -186,11 +186,11 @@ static void test_a_forced_shell_that_cannot_be_had_is_an_error_that_says_why(voi
 	assert_non_null(strstr(programs.error, "`http-hooks: auto`"));
 }
 
-static void test_a_kernel_without_storage_keeps_tables_with_any_shell(void **state)
+static void test_a_kernel_without_storage_keeps_tables_with_any_backend(void **state)
 {
 	(void)state;
 	assert_true(choose_from(&modern, HTTP_HOOKS_AUTO, true, NULL));
-	assert_int_equal(programs.shell, HTTP_TRACEPOINTS);
+	assert_int_equal(programs.backend, HTTP_TRACEPOINTS);
 	assert_true(programs_by_tables(&programs));
 	assert_true(has("tcp_forget") && has("http_fentry_close_unix"));
 }
@@ -268,7 +268,7 @@ static void test_dns_runs_by_the_programs_of_http_also_without_http(void **state
 	assert_false(programs_has_source(&programs, SOURCE_DNS));
 }
 
-static void test_tcp_learns_from_the_shells_who_uses_connections_also_alone(void **state)
+static void test_tcp_learns_from_the_backends_who_uses_connections_also_alone(void **state)
 {
 	struct programs_options options = {
 		.wanted = {[SOURCE_TCP] = true}, .has_target = has_target, .context = &modern};
@@ -318,15 +318,16 @@ int main(void)
 		cmocka_unit_test(test_without_the_needed_tracepoints_functions_are_used),
 		cmocka_unit_test(test_what_serves_one_thing_together_goes_together),
 		cmocka_unit_test(test_refused_functions_lead_to_kprobes_which_keep_tables),
-		cmocka_unit_test(test_what_all_shells_need_switches_http_off_at_once),
-		cmocka_unit_test(test_a_forced_shell_that_cannot_be_had_is_an_error_that_says_why),
-		cmocka_unit_test(test_a_kernel_without_storage_keeps_tables_with_any_shell),
+		cmocka_unit_test(test_what_all_backends_need_switches_http_off_at_once),
+		cmocka_unit_test(
+			test_a_forced_backend_that_cannot_be_had_is_an_error_that_says_why),
+		cmocka_unit_test(test_a_kernel_without_storage_keeps_tables_with_any_backend),
 		cmocka_unit_test(test_sockets_are_listed_where_storage_vanishes_under_an_iterator),
 		cmocka_unit_test(test_disabled_programs_are_as_if_refused),
 		cmocka_unit_test(test_without_any_source_there_is_nothing_to_run),
 		cmocka_unit_test(test_tcp_serves_http_also_when_nobody_asks_for_tcp),
 		cmocka_unit_test(test_dns_runs_by_the_programs_of_http_also_without_http),
-		cmocka_unit_test(test_tcp_learns_from_the_shells_who_uses_connections_also_alone),
+		cmocka_unit_test(test_tcp_learns_from_the_backends_who_uses_connections_also_alone),
 		cmocka_unit_test(test_the_end_of_http_leaves_dns_its_programs),
 	};
 

@@ -116,7 +116,7 @@ static void test_what_the_machine_says_is_told_once(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		resolvers_tell(&resolvers, keep, &kept);
+		resolvers_report(&resolvers, keep, &kept);
 	assert_in_range(records, 0, 1); /* there may be no such file at all */
 	if (!records)
 		skip();

@@ -30,13 +30,13 @@ static struct {
 	char bytes[LOG_QUEUE_BYTES];
 	uint64_t written; /* lines */
 	uint64_t dropped;
-	uint64_t told; /* of those */
+	uint64_t reported; /* of those */
 } writer = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.filled = PTHREAD_COND_INITIALIZER,
 };
 
-/* Waits as long as it takes. A failure has nowhere to be told but in the count. */
+/* Waits as long as it takes. A failure has nowhere to be reported but in the count. */
 static bool write_line(const char *line, size_t length)
 {
 	while (length) {
@@ -93,7 +93,7 @@ static size_t queue_take(char line[LOG_LINE_LEN])
 /* --- the thread --- */
 
 /* When lines flow again: how many did not. */
-static void dropped_tell(uint64_t dropped)
+static void dropped_report(uint64_t dropped)
 {
 	log_warn("log lines were dropped, as nobody read standard error",
 		log_int("lines", (int64_t)dropped));
@@ -121,13 +121,13 @@ static void *run(void *context)
 		writer.written++;
 		writer.dropped += !done;
 		if (done && writer.length <= LOG_QUEUE_BYTES / 2) { /* with room to say it */
-			untold = writer.dropped - writer.told;
-			writer.told = writer.dropped;
+			untold = writer.dropped - writer.reported;
+			writer.reported = writer.dropped;
 		}
 		pthread_cond_signal(&writer.emptied);
 		if (untold) {
 			pthread_mutex_unlock(&writer.lock);
-			dropped_tell(untold);
+			dropped_report(untold);
 			pthread_mutex_lock(&writer.lock);
 		}
 	}

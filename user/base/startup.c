@@ -47,11 +47,11 @@ static void *watch(void *unused)
 {
 	struct pollfd watched[] = {
 		{.fd = startup.over, .events = POLLIN}, {.fd = startup.signals, .events = POLLIN}};
-	uint64_t begin_ns = clock_monotonic_ns(), tell_ns = begin_ns + STARTUP_QUIET_NS;
+	uint64_t begin_ns = clock_monotonic_ns(), report_ns = begin_ns + STARTUP_QUIET_NS;
 
 	(void)unused;
 	for (;;) {
-		int ready = poll(watched, 2, wait_ms(tell_ns));
+		int ready = poll(watched, 2, wait_ms(report_ns));
 
 		if (watched[0].revents)
 			return NULL;
@@ -59,9 +59,9 @@ static void *watch(void *unused)
 			stop();
 			return NULL;
 		}
-		if (clock_monotonic_ns() < tell_ns)
+		if (clock_monotonic_ns() < report_ns)
 			continue;
-		tell_ns += STARTUP_TELL_NS;
+		report_ns += STARTUP_TELL_NS;
 		log_info("still starting", log_str("phase", startup.phase),
 			log_int("seconds",
 				(int64_t)((clock_monotonic_ns() - begin_ns) / 1000000000)));

@@ -77,7 +77,7 @@ static void program_print(
 	} else if (programs_misses(findings->programs, program)) {
 		const struct program *other = programs_stand_in(findings->programs, program);
 
-		programs_tell(findings->programs, program, story);
+		programs_report(findings->programs, program, story);
 		fprintf(out, "    not by %s; %s%s", story, other ? "but by " : program->without,
 			other ? other->name : "");
 	} else {
@@ -87,15 +87,15 @@ static void program_print(
 }
 
 /* Of HTTP, why it is not seen by what costs less. */
-static void shells_print(FILE *out, const struct programs *programs)
+static void backends_print(FILE *out, const struct programs *programs)
 {
 	char story[PROGRAM_STORY_LEN];
 
-	for (enum http_hooks shell = HTTP_TRACEPOINTS; shell < HTTP_HOOKS; shell++) {
-		if (!programs->shell_off[shell])
+	for (enum http_hooks backend = HTTP_TRACEPOINTS; backend < HTTP_HOOKS; backend++) {
+		if (!programs->backend_off[backend])
 			continue;
-		programs_tell(programs, programs->shell_off[shell], story);
-		fprintf(out, "    not by %s: %s\n", program_shell_name(shell), story);
+		programs_report(programs, programs->backend_off[backend], story);
+		fprintf(out, "    not by %s: %s\n", program_backend_name(backend), story);
 	}
 }
 
@@ -105,7 +105,7 @@ static void shells_print(FILE *out, const struct programs *programs)
  */
 static void io_uring_print(FILE *out, struct programs *programs)
 {
-	bool functions = programs->shell != HTTP_TRACEPOINTS;
+	bool functions = programs->backend != HTTP_TRACEPOINTS;
 	bool noted = programs_has(programs, program_find("http_uring"));
 	bool begins = programs_has(programs, program_find("http_send_begin")) ||
 		      programs_has(programs, program_find("http_send_begin_function"));
@@ -123,15 +123,15 @@ static void source_print(FILE *out, const struct check_findings *findings, enum 
 
 	fprintf(out, "  %-26s ", source_descriptions[source].name);
 	if (!runs(programs, source)) {
-		programs_tell(programs, programs->source_off[source], story);
+		programs_report(programs, programs->source_off[source], story);
 		fprintf(out, "cannot run: %s\n", story);
 	} else if (source == SOURCE_HTTP || source == SOURCE_DNS) {
-		fprintf(out, "runs by %s\n", program_shell_name(programs->shell));
+		fprintf(out, "runs by %s\n", program_backend_name(programs->backend));
 	} else {
 		fputs("runs\n", out);
 	}
 	if (source == SOURCE_HTTP)
-		shells_print(out, programs);
+		backends_print(out, programs);
 	if (!runs(programs, source))
 		return;
 	for (size_t i = 0; i < program_count; i++)

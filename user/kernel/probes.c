@@ -108,9 +108,10 @@ static void programs_apply(struct probes *probes)
 
 		bpf_program__set_autoload(program, row && programs_has(&probes->programs, row));
 	}
-	skeleton->rodata_settings->tells_tcp = programs_has_source(&probes->programs, SOURCE_TCP);
-	skeleton->rodata_settings->tells_http = programs_has_source(&probes->programs, SOURCE_HTTP);
-	skeleton->rodata_settings->tells_dns = programs_has_source(&probes->programs, SOURCE_DNS);
+	skeleton->rodata_settings->reports_tcp = programs_has_source(&probes->programs, SOURCE_TCP);
+	skeleton->rodata_settings->reports_http =
+		programs_has_source(&probes->programs, SOURCE_HTTP);
+	skeleton->rodata_settings->reports_dns = programs_has_source(&probes->programs, SOURCE_DNS);
 	skeleton->rodata_settings->sees_calls =
 		programs_has_source(&probes->programs, SOURCE_SYSCALL);
 	skeleton->rodata_settings->holds_cpu = probes->holds_cpu;
@@ -273,7 +274,7 @@ static int64_t realtime_offset_ns(void)
 	return offset;
 }
 
-static void clock_tell(struct probes *probes)
+static void clock_report(struct probes *probes)
 {
 	struct record_clock record = {
 		.record = {.type = RECORD_CLOCK, .time_ns = clock_monotonic_ns()},
@@ -397,9 +398,9 @@ int probes_open(struct probes **out, const struct probes_options *options, recor
 	probes->context = context;
 	refusal_listen();
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* kernels before 5.11 count maps against it */
-	memory_limit_tell(btf, options->ring_bytes);
+	memory_limit_report(btf, options->ring_bytes);
 	if (!pid_namespace_is_first())
-		pid_namespace_tell();
+		pid_namespace_report();
 	if (programs_begin(probes, options, btf)) {
 		result = probes_begin(probes, options, error);
 	} else {
@@ -412,8 +413,8 @@ end:
 		free(probes);
 		return result;
 	}
-	clock_tell(probes);
-	resolvers_tell(&probes->resolvers, probes->sink, probes->context);
+	clock_report(probes);
+	resolvers_report(&probes->resolvers, probes->sink, probes->context);
 	malloc_trim(0); /* what the kernel's types took to read is not needed again */
 	*out = probes;
 	return 0;
@@ -461,7 +462,7 @@ void probes_sweep(struct probes *probes)
 		connections_sweep(probes->connections);
 	if (probes->requests)
 		requests_sweep(probes->requests);
-	clock_tell(probes);
+	clock_report(probes);
 	if (!workloads_want_collection(probes->workloads))
 		return;
 	/* what bears a number that is taken back must have been passed on */

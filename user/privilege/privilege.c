@@ -104,7 +104,7 @@ int privilege_prepare(const struct privilege_options *options, char error[PRIVIL
 
 /* --- giving up --- */
 
-static void refusal_tell(const char *what, int result)
+static void refusal_report(const char *what, int result)
 {
 	if (result && !atomic_exchange(&privilege.refusal_told, true))
 		log_warn("the kernel refuses to take privileges away, which thus stay",
@@ -119,13 +119,13 @@ static bool is_confined(void)
 static void confine(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
-		refusal_tell("no_new_privs", -errno);
+		refusal_report("no_new_privs", -errno);
 		return;
 	}
 	if (!privilege.files)
-		refusal_tell("files (Landlock)", file_rules_apply());
+		refusal_report("files (Landlock)", file_rules_apply());
 	if (!privilege.calls)
-		refusal_tell("system calls (seccomp)", call_filter_apply());
+		refusal_report("system calls (seccomp)", call_filter_apply());
 }
 
 static int change_user(void)
@@ -144,12 +144,12 @@ void privilege_drop_thread(void)
 	if (!privilege.drops)
 		return;
 	if (is_confined()) {
-		refusal_tell("capabilities", capabilities_set(0, 0));
+		refusal_report("capabilities", capabilities_set(0, 0));
 		return;
 	}
 	capabilities_forget_bounds();
-	refusal_tell("user", change_user());
-	refusal_tell("capabilities", capabilities_set(0, 0));
+	refusal_report("user", change_user());
+	refusal_report("capabilities", capabilities_set(0, 0));
 	confine();
 }
 
@@ -201,7 +201,7 @@ int privilege_drop_main(bool (*works)(void *context), void *context)
 		return result;
 	}
 	kept = needed_find(permitted, works, context);
-	refusal_tell("capabilities", capabilities_set(kept, kept));
+	refusal_report("capabilities", capabilities_set(kept, kept));
 	confine();
 	kept_print(kept, names, sizeof(names));
 	log_info("privileges dropped", log_int("user", geteuid()), log_str("capabilities", names),

@@ -16,7 +16,7 @@ struct {
 	__type(value, struct long_record);
 } http_report SEC(".maps");
 
-/* Tells once of a request that is open for long. False: the reader has no room, and will come
+/* Reports once a request that is open for long. False: the reader has no room, and will come
  * again. */
 static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u64 now)
 {
@@ -40,8 +40,8 @@ static __always_inline bool report(struct seq_file *seq, struct conn *conn, __u6
 	return true;
 }
 
-/* Tells what requests one connection has open; the reader adds them up. */
-static __always_inline void open_tell(struct seq_file *seq, struct conn *conn)
+/* Reports what requests one connection has open; the reader adds them up. */
+static __always_inline void open_report(struct seq_file *seq, struct conn *conn)
 {
 	struct record_http_active active = {.record.type = RECORD_HTTP_ACTIVE};
 	__u64 now;
@@ -78,7 +78,7 @@ int http_sweep(struct bpf_iter__bpf_map_elem *ctx)
 	address = *key;
 	conn = bpf_map_lookup_elem(&conns, &address);
 	if (conn)
-		open_tell(ctx->meta->seq, conn);
+		open_report(ctx->meta->seq, conn);
 	return 0;
 }
 
@@ -91,7 +91,7 @@ int http_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct conn *conn = sk ? bpf_sk_storage_get(&conns, sk, NULL, 0) : NULL;
 
 	if (conn)
-		open_tell(ctx->meta->seq, conn);
+		open_report(ctx->meta->seq, conn);
 	return 0;
 }
 
@@ -128,6 +128,6 @@ int http_sweep_other(struct bpf_iter__bpf_map_elem *ctx)
 		bpf_map_delete_elem(&other_conns, &cookie);
 		return 0;
 	}
-	open_tell(ctx->meta->seq, conn);
+	open_report(ctx->meta->seq, conn);
 	return 0;
 }

@@ -182,11 +182,11 @@ static __always_inline void http_received(struct sock *sk, const struct chunk *c
 	arrival_settle(sk, state, tcp);
 }
 
-extern const volatile bool tells_http;
+extern const volatile bool reports_http;
 
 static __always_inline bool http_may_speak(const struct channel *channel)
 {
-	return tells_http && channel_is_stream(channel);
+	return reports_http && channel_is_stream(channel);
 }
 
 static __always_inline void http_moved(const struct channel *channel, const struct chunk *chunk)

@@ -388,10 +388,10 @@ static __always_inline __u32 current_extend(
 }
 
 /*
- * Tells the current request of a Unix socket or behind a proxy; false: there is no room. The record
- * is made in the ring itself: it is longer than what is kept of a connection.
+ * Reports the current request of a Unix socket or behind a proxy; false: there is no room. The
+ * record is made in the ring itself: it is longer than what is kept of a connection.
  */
-static __always_inline bool long_tell(struct conn *conn)
+static __always_inline bool long_report(struct conn *conn)
 {
 	struct ring_place place = ring_place();
 	struct long_record *record;
@@ -405,8 +405,8 @@ static __always_inline bool long_tell(struct conn *conn)
 	return true;
 }
 
-/* Tells the current request of any other connection, from where it is kept; or false. */
-static __always_inline bool short_tell(struct http_request *request)
+/* Reports the current request of any other connection, from where it is kept; or false. */
+static __always_inline bool short_report(struct http_request *request)
 {
 	__u32 length = request->http.line_length + request->http.host_length;
 
@@ -431,8 +431,8 @@ static __always_inline void response_progress(
 		record->status = stream->status;
 }
 
-/* Tells the current request, with whatever has come of its response; false: there is no room. */
-static __always_inline bool request_tell(struct conn *conn, __u32 flags, enum http_error error)
+/* Reports the current request, with whatever has come of its response; false: there is no room. */
+static __always_inline bool request_report(struct conn *conn, __u32 flags, enum http_error error)
 {
 	struct stream *request = &conn->streams[REQUEST], *response = &conn->streams[RESPONSE];
 	struct record_http *record = &conn->current.http;
@@ -449,8 +449,8 @@ static __always_inline bool request_tell(struct conn *conn, __u32 flags, enum ht
 	/* the end of an answer is now: another reading of the clock would tell no more */
 	record->record.time_ns = error ? bpf_ktime_get_ns() : response->last_ns;
 	if (conn->flags & (CONN_UNIX | CONN_PROXIED))
-		return long_tell(conn);
-	return short_tell(&conn->current);
+		return long_report(conn);
+	return short_report(&conn->current);
 }
 
 /* The operation that a request without a record counts as (http_unread.h). */
@@ -486,7 +486,7 @@ static __always_inline void request_settle(
 
 	/* a reset in a softirq and the end of a response may come here at once: one of them tells
 	 */
-	if (!exchange(&conn->active, 0) || request_tell(conn, flags, error))
+	if (!exchange(&conn->active, 0) || request_report(conn, flags, error))
 		return;
 	duration_ns = http_duration_ns(&conn->current.http);
 	if (latency_add(conn->current.http.record.workload, request_operation(which, duration_ns),
@@ -513,7 +513,7 @@ static __always_inline void response_end(struct conn *conn, __u32 flags)
 
 /* --- the end of a connection --- */
 
-/* Tells the oldest request that is left, or counts it as `lost`. Returns 1 when none is. */
+/* Reports the oldest request that is left, or counts it as `lost`. Returns 1 when none is. */
 __weak __noinline int request_abandon(conn_argument which, enum http_error error, enum outcome lost)
 {
 	struct conn *conn = conn_of(which);

@@ -15,7 +15,7 @@
 const volatile __u32 ring_mask = 0;
 const volatile bool holds_cpu = false;
 const volatile bool lists_sockets = false;
-const volatile bool tells_tcp = true;
+const volatile bool reports_tcp = true;
 const volatile __u64 ring_threshold = 4096;
 __u32 workload_generation = 0; /* so every thread is up to date, and its workload is 0 */
 __u32 workload_used[WORKLOADS_MAX], workload_seen[WORKLOADS_MAX], workload_born[WORKLOADS_MAX];

@@ -142,7 +142,7 @@ static bool has_open_end(const struct dialogue *dialogue, int direction)
  * A line that just fits is taken before its end is seen, when that comes in another operation: so
  * it may be told as truncated, and a CR as a part of it.
  */
-static size_t told_length(const struct record_http *record)
+static size_t reported_length(const struct record_http *record)
 {
 	size_t length = record->line_length;
 
@@ -159,7 +159,7 @@ static bool cut_in_one(const struct record_http *a, const struct record_http *b)
 	return (a->flags ^ b->flags) & HTTP_LINE_TRUNCATED;
 }
 
-static int told_flags(const struct record_http *record)
+static int reported_flags(const struct record_http *record)
 {
 	return record->line_length + record->host_length >= HTTP_LINE_LEN - 1
 		       ? record->flags & ~HTTP_LINE_TRUNCATED
@@ -168,7 +168,7 @@ static int told_flags(const struct record_http *record)
 
 static void compare_lines(const struct record_http *found, const struct record_http *wanted, int i)
 {
-	size_t length = told_length(found), wanted_length = told_length(wanted);
+	size_t length = reported_length(found), wanted_length = reported_length(wanted);
 
 	if (cut_in_one(found, wanted)) {
 		if (length > wanted_length)
@@ -209,7 +209,7 @@ static void compare_runs(const struct run *whole, const struct run *cut)
 		compare_lines(found, wanted, i);
 		EXPECT(i, "traceparent",
 			strncmp(trace_of(cut, i), trace_of(whole, i), TRACEPARENT_LEN), 0);
-		EXPECT(i, "flags", told_flags(found), told_flags(wanted));
+		EXPECT(i, "flags", reported_flags(found), reported_flags(wanted));
 		EXPECT(i, "error", found->error, wanted->error);
 		EXPECT(i, "status", found->status, wanted->status);
 		EXPECT(i, "request head", found->request_head_bytes, wanted->request_head_bytes);
@@ -469,8 +469,8 @@ static void compare_request(const struct dialogue *dialogue, const struct expect
 	EXPECT(i, "role", record->role, dialogue->role);
 	size_t room = HTTP_LINE_LEN - record->host_length;
 
-	EXPECT(i, "line length", told_length(record), line < room ? line : room);
-	EXPECT(i, "line", memcmp(record->line, stream + request->line, told_length(record)), 0);
+	EXPECT(i, "line length", reported_length(record), line < room ? line : room);
+	EXPECT(i, "line", memcmp(record->line, stream + request->line, reported_length(record)), 0);
 	if (line > room || line < HTTP_LINE_LEN - 1)
 		EXPECT(i, "truncated", !!(record->flags & HTTP_LINE_TRUNCATED), line > room);
 	EXPECT(i, "pipelined", !!(record->flags & HTTP_PIPELINED),

@@ -34,7 +34,7 @@ from left_out import EVENTS, Compared, LeftOut, is_rare  # noqa: E402
 from span_collector import Collector  # noqa: E402
 
 MARK = "@sonde "
-SHELLS = ("tracepoints", "fentry", "kprobes")
+BACKENDS = ("tracepoints", "fentry", "kprobes")
 # What `sonde check` says of them: the one that `auto` takes, and those before that.
 CHOSEN = r"^  HTTP/1 +runs by (\w+)"
 REFUSED = r"^    not by (\w+): "
@@ -76,91 +76,91 @@ def timed(check, *arguments):
     return compared, time.monotonic() - begin
 
 
-def tell_compared(shell, name, compared, seconds):
+def tell_compared(backend, name, compared, seconds):
     """How much was compared, and what of that is wrong."""
-    tell("compared", shell=shell, name=name, **vars(compared), seconds=round(seconds, 1))
+    tell("compared", backend=backend, name=name, **vars(compared), seconds=round(seconds, 1))
 
 
-def judge(shell, name, check, *arguments):
-    tell_compared(shell, name, *timed(check, *arguments))
+def judge(backend, name, check, *arguments):
+    tell_compared(backend, name, *timed(check, *arguments))
 
 
 class Watch:
-    """A Sonde whose HTTP comes by one shell's hooks, and the collector of its spans."""
+    """A Sonde whose HTTP comes by one backend's hooks, and the collector of its spans."""
 
-    def __init__(self, shell, folder):
-        self.differences = expected.of(shell)
+    def __init__(self, backend, folder):
+        self.differences = expected.of(backend)
         begin = time.monotonic()
         with contextlib.ExitStack() as stack:
             self.collector = stack.enter_context(Collector())
             sonde = stack.enter_context(sonde_for(
-                self.collector, folder, "--log-format", "json", "--http-hooks", shell,
+                self.collector, folder, "--log-format", "json", "--http-hooks", backend,
                 "--otlp-interval", SPANS_AT_ONCE, kind=LeanSonde))
             self.left_out = LeftOut(sonde)
             self.end = stack.pop_all().close
-        tell("started", shell=shell, seconds=round(time.monotonic() - begin, 1))
-        tell("differs", shell=shell, reasons=self.differences)
+        tell("started", backend=backend, seconds=round(time.monotonic() - begin, 1))
+        tell("differs", backend=backend, reasons=self.differences)
 
 
 @contextlib.contextmanager
-def watching(shells, folder):
-    """{shell: Watch} of those that run."""
+def watching(backends, folder):
+    """{backend: Watch} of those that run."""
     with contextlib.ExitStack() as stack:
         watches = {}
-        for shell in shells:
+        for backend in backends:
             try:
-                watches[shell] = Watch(shell, folder)
-                stack.callback(watches[shell].end)
+                watches[backend] = Watch(backend, folder)
+                stack.callback(watches[backend].end)
             except AssertionError as error:
-                tell("refused", shell=shell, reason=str(error))
+                tell("refused", backend=backend, reason=str(error))
         yield watches
 
 
-def try_shells(shells, folder):
-    """All works and all rows of HTTP, which the Sondes of all shells see at once."""
+def try_backends(backends, folder):
+    """All works and all rows of HTTP, which the Sondes of all backends see at once."""
     rows = http_rows.Rows(folder, FORKED)
     try:
         rows.begin_early()
-        with watching(shells, folder) as watches:
-            left_out = {shell: watch.left_out for shell, watch in watches.items()}
+        with watching(backends, folder) as watches:
+            left_out = {backend: watch.left_out for backend, watch in watches.items()}
             works = checks.try_all(work.CHECKS, folder, left_out)
             traffic = timed(rows.run)
-            for shell, watch in watches.items():
+            for backend, watch in watches.items():
                 for name, tried in works.items():
-                    tell_compared(shell, name, tried.compared[shell], tried.seconds)
-                tell_compared(shell, "HTTP traffic", *traffic)
+                    tell_compared(backend, name, tried.compared[backend], tried.seconds)
+                tell_compared(backend, "HTTP traffic", *traffic)
                 for name, check in rows.checks(watch.collector, watch.left_out,
                                                expected.BEGINS not in watch.differences):
-                    judge(shell, name, check)
-                judge(shell, "nothing lost", losses, watch.left_out.sonde)
-                tell_log(shell, forbidden.log_lines(watch.left_out.sonde))
+                    judge(backend, name, check)
+                judge(backend, "nothing lost", losses, watch.left_out.sonde)
+                tell_log(backend, forbidden.log_lines(watch.left_out.sonde))
     finally:
         rows.end()
 
 
-def try_refused(shell, folder):
+def try_refused(backend, folder):
     """Sonde does not start, and says why."""
     try:
-        with LeanSonde(folder, "--log-format", "json", "--http-hooks", shell):
-            tell_compared(shell, "hooks", Compared(1, ["it starts with them"]), 0)
+        with LeanSonde(folder, "--log-format", "json", "--http-hooks", backend):
+            tell_compared(backend, "hooks", Compared(1, ["it starts with them"]), 0)
     except AssertionError as error:
-        tell("refused", shell=shell, reason=str(error))
+        tell("refused", backend=backend, reason=str(error))
 
 
-def tell_log(shell, lines):
-    tell("log", shell=shell,
+def tell_log(backend, lines):
+    tell("log", backend=backend,
          lines=[line for line in lines if line["level"] != "debug"][:LOG_LINES])
 
 
 def try_auto(check, chosen, folder):
-    """With all its programs `auto` is one of the shells: here it is without some of them."""
+    """With all its programs `auto` is one of the backends: here it is without some of them."""
     rounds = forbidden.Rounds(check, folder)
     judge("auto", "forbidding", rounds.run)
     start = rounds.start
     if start:
-        tell("started", shell="auto", seconds=round(start.seconds, 1))
-        tell_compared("auto", "hooks", Compared(1, [] if start.shell == chosen else [
-            f"it takes {start.shell}, and `sonde check` says {chosen}"]), 0)
+        tell("started", backend="auto", seconds=round(start.seconds, 1))
+        tell_compared("auto", "hooks", Compared(1, [] if start.backend == chosen else [
+            f"it takes {start.backend}, and `sonde check` says {chosen}"]), 0)
         tell_log("auto", start.lines)
 
 
@@ -180,12 +180,12 @@ def main():
         run("programs", os.path.join(ROOT, "build", "verify"),
             *(os.path.join(ROOT, "build", name) for name in OBJECTS))
         chosen = re.search(CHOSEN, check, re.M)[1]
-        tell("chosen", shell=chosen)
+        tell("chosen", backend=chosen)
         refused = re.findall(REFUSED, check, re.M)
         with tempfile.TemporaryDirectory() as folder:
-            for shell in refused:
-                try_refused(shell, folder)
-            try_shells([shell for shell in SHELLS if shell not in refused], folder)
+            for backend in refused:
+                try_refused(backend, folder)
+            try_backends([backend for backend in BACKENDS if backend not in refused], folder)
         with tempfile.TemporaryDirectory() as folder:
             try_auto(check, chosen, folder)
     except Exception:

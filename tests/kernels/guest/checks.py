@@ -50,10 +50,10 @@ class Figures:
 class Try:
     """A check that is under way, and what came of it for each Sonde."""
 
-    def __init__(self, check, folder, shells):
+    def __init__(self, check, folder, backends):
         self.steps = check(folder)
         self.given = []  # by the step before; None at the end
-        self.compared = {shell: Compared(0, []) for shell in shells}
+        self.compared = {backend: Compared(0, []) for backend in backends}
         self.seconds = 0
 
     def step(self):
@@ -62,16 +62,16 @@ class Try:
             self.given = next(self.steps, None)
         except Exception:  # what else there is to check can still tell something
             self.given = None
-            for shell in self.compared:
-                self.compared[shell] += Compared(1, [traceback.format_exc()])
+            for backend in self.compared:
+                self.compared[backend] += Compared(1, [traceback.format_exc()])
         self.seconds += time.monotonic() - begin
 
     def figures(self):
         return [given for given in self.given if isinstance(given, Figures)]
 
-    def take(self, shell, metrics, left_out):
+    def take(self, backend, metrics, left_out):
         for given in self.given:
-            self.compared[shell] += (given.compared(metrics, left_out)
+            self.compared[backend] += (given.compared(metrics, left_out)
                                      if isinstance(given, Figures) else given(metrics))
 
 
@@ -88,7 +88,7 @@ def await_figures(rows, sondes):
 
 
 def try_all(checks, folder, left_out):
-    """{name: Try} of what has ended; left_out has what each Sonde leaves out, by shell."""
+    """{name: Try} of what has ended; left_out has what each Sonde leaves out, by backend."""
     tries = {name: Try(check, folder, left_out) for name, check in checks.items()}
     sondes = [of.sonde for of in left_out.values()]
     running = list(tries.values())
@@ -99,8 +99,8 @@ def try_all(checks, folder, left_out):
         rows = [row for one in running for figures in one.figures() for row in figures.rows]
         if rows:
             await_figures(rows, sondes)
-        for shell, of in left_out.items() if any(one.given for one in running) else ():
+        for backend, of in left_out.items() if any(one.given for one in running) else ():
             metrics = of.sonde.metrics()
             for one in running:
-                one.take(shell, metrics, of)
+                one.take(backend, metrics, of)
     return tries

@@ -7,7 +7,7 @@ import kernel_tls
 
 BEGINS = "sends are timed by their end: the tracepoint at their begin came with Linux 6.16"
 
-# (shell, the release that brought what is missing before, what is different)
+# (backend, the release that brought what is missing before, what is different)
 DIFFERENCES = [("tracepoints", (6, 16), BEGINS)]
 
 # (row, the release whose kernels can serve it, why older ones cannot): it is not run there
@@ -22,11 +22,11 @@ def release():
     return tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups()))
 
 
-def of(shell):
+def of(backend):
     """What is different with these hooks on this kernel."""
     return [*(f"{row} is not run: {why}" for row, why in unserved().items()),
             *(what for hooks, since, what in DIFFERENCES
-              if hooks == shell and release() < since)]
+              if hooks == backend and release() < since)]
 
 
 def unserved():

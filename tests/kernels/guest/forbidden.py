@@ -30,7 +30,7 @@ SWEEP, LONGER_THAN_A_SWEEP = "200ms", 0.5
 
 
 # How `auto` started in seconds, and what it said of that by itself.
-Start = collections.namedtuple("Start", "seconds shell lines")
+Start = collections.namedtuple("Start", "seconds backend lines")
 
 
 def choose(left):

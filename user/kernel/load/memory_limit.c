@@ -114,7 +114,7 @@ static bool path_find(char path[256], bool is_version1)
 	return found;
 }
 
-static void cgroup_tell(uint64_t needed_bytes)
+static void cgroup_report(uint64_t needed_bytes)
 {
 	char mount[256], path[256];
 	struct memory_room room;
@@ -135,7 +135,7 @@ static void cgroup_tell(uint64_t needed_bytes)
 	}
 }
 
-static void locked_memory_tell(uint64_t needed_bytes)
+static void locked_memory_report(uint64_t needed_bytes)
 {
 	struct rlimit limit;
 
@@ -148,15 +148,15 @@ static void locked_memory_tell(uint64_t needed_bytes)
 		log_str("advice", "grant CAP_SYS_RESOURCE, or raise it: LimitMEMLOCK=, ulimit -l"));
 }
 
-void memory_limit_tell(const struct kernel_btf *btf, uint64_t ring_bytes)
+void memory_limit_report(const struct kernel_btf *btf, uint64_t ring_bytes)
 {
 	bool cgroup_pays = kernel_btf_has_member(btf, "bpf_map", "memcg") ||
 			   kernel_btf_has_member(btf, "bpf_map", "objcg");
 
 	if (cgroup_pays) {
-		cgroup_tell(MEMORY_NEEDED_BYTES + ring_bytes);
+		cgroup_report(MEMORY_NEEDED_BYTES + ring_bytes);
 	} else {
-		cgroup_tell(MEMORY_PROCESS_BYTES);
-		locked_memory_tell(MEMORY_NEEDED_BYTES - MEMORY_PROCESS_BYTES + ring_bytes);
+		cgroup_report(MEMORY_PROCESS_BYTES);
+		locked_memory_report(MEMORY_NEEDED_BYTES - MEMORY_PROCESS_BYTES + ring_bytes);
 	}
 }

@@ -20,7 +20,7 @@ struct kernel_btf;
 #define MEMORY_PROCESS_BYTES (20ULL << 20) /* the process alone */
 
 /* Warns when the cgroup, or on kernels before 5.11 the limit of locked memory, allows for less. */
-void memory_limit_tell(const struct kernel_btf *btf, uint64_t ring_bytes);
+void memory_limit_report(const struct kernel_btf *btf, uint64_t ring_bytes);
 
 /* The tightest limit of a cgroup and those above it, and what is left of it. */
 struct memory_room {

@@ -72,9 +72,9 @@ const struct program program_table[] = {
 		    "are counted wrong"},
 
 	{FUNCTION("http_fentry_close_unix", FENTRY, "unix_release"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS | FENTRY, .when = WHEN_TABLES, .without = NO_CLOSE},
+	 .backends = TRACEPOINTS | FENTRY, .when = WHEN_TABLES, .without = NO_CLOSE},
 	{FUNCTION("http_kprobe_close_unix", KPROBE, "unix_release"), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .without = NO_CLOSE},
+	 .backends = KPROBES, .without = NO_CLOSE},
 
 	/* --- TCP, whose beginnings of connections HTTP wants to know too --- */
 	{TRACEPOINT("tcp_state", "inet_sock_set_state"), .source = SOURCE_TCP},
@@ -83,73 +83,73 @@ const struct program program_table[] = {
 	{TRACEPOINT("tcp_reset_sent", "tcp_send_reset"), .source = SOURCE_TCP,
 	 .without = "TCP resets sent are not counted"},
 
-	/* --- HTTP: states of connections, then the shells, which serve DNS as well --- */
+	/* --- HTTP: states of connections, then the backends, which serve DNS as well --- */
 	{TRACEPOINT("http_state", "inet_sock_set_state"), .source = SOURCE_HTTP},
 
 	{TRACEPOINT("http_send_begin", "tcp_sendmsg_locked"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS, .since = "Linux 6.16", .without = NO_BEGIN},
+	 .backends = TRACEPOINTS, .since = "Linux 6.16", .without = NO_BEGIN},
 	{FUNCTION("http_send_begin_function", FENTRY, "tcp_sendmsg_locked"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS, .without = NO_BEGIN, .unless = "http_send_begin"},
+	 .backends = TRACEPOINTS, .without = NO_BEGIN, .unless = "http_send_begin"},
 	{TRACEPOINT("http_send", "sock_send_length"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS, .since = "Linux 6.3", .tells_dns = true, .helps_tcp = true},
+	 .backends = TRACEPOINTS, .since = "Linux 6.3", .reports_dns = true, .helps_tcp = true},
 	{TRACEPOINT("http_receive", "sock_recv_length"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS, .since = "Linux 6.3", .tells_dns = true, .helps_tcp = true},
+	 .backends = TRACEPOINTS, .since = "Linux 6.3", .reports_dns = true, .helps_tcp = true},
 	{TRACEPOINT("http_splice", "tcp_rcv_space_adjust"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS, .without = NO_SPLICE, .only_times = true},
+	 .backends = TRACEPOINTS, .without = NO_SPLICE, .only_times = true},
 
 	{TRACEPOINT("http_uring", "io_uring_submit_req"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS, .since = "Linux 6.4",
+	 .backends = TRACEPOINTS, .since = "Linux 6.4",
 	 .without = "what io_uring receives is counted as unreadable"},
 
 	{FUNCTION("http_fexit_send", FEXIT, "inet_sendmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .tells_dns = true, .helps_tcp = true},
+	 .backends = FENTRY, .reports_dns = true, .helps_tcp = true},
 	{FUNCTION("http_fentry_send", FENTRY, "inet_sendmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY},
+	 .backends = FENTRY},
 	{FUNCTION("http_fexit_receive", FEXIT, "inet_recvmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .tells_dns = true, .helps_tcp = true},
+	 .backends = FENTRY, .reports_dns = true, .helps_tcp = true},
 	{FUNCTION("http_fexit_send6", FEXIT, "inet6_sendmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_IPV6, .tells_dns = true, .helps_tcp = true},
+	 .backends = FENTRY, .without = NO_IPV6, .reports_dns = true, .helps_tcp = true},
 	{FUNCTION("http_fentry_send6", FENTRY, "inet6_sendmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_IPV6},
+	 .backends = FENTRY, .without = NO_IPV6},
 	{FUNCTION("http_fexit_receive6", FEXIT, "inet6_recvmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_IPV6, .tells_dns = true, .helps_tcp = true},
+	 .backends = FENTRY, .without = NO_IPV6, .reports_dns = true, .helps_tcp = true},
 	{FUNCTION("http_fexit_send_unix", FEXIT, "unix_stream_sendmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_UNIX},
+	 .backends = FENTRY, .without = NO_UNIX},
 	{FUNCTION("http_fentry_send_unix", FENTRY, "unix_stream_sendmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_UNIX},
+	 .backends = FENTRY, .without = NO_UNIX},
 	{FUNCTION("http_fexit_receive_unix", FEXIT, "unix_stream_recvmsg"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_UNIX},
+	 .backends = FENTRY, .without = NO_UNIX},
 	{FUNCTION("http_fexit_sendpage", FEXIT, "inet_sendpage"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .when = WHEN_THERE, .without = NO_SENDPAGE, .helps_tcp = true},
+	 .backends = FENTRY, .when = WHEN_THERE, .without = NO_SENDPAGE, .helps_tcp = true},
 	{FUNCTION("http_fexit_sendpage_unix", FEXIT, "unix_stream_sendpage"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .when = WHEN_THERE, .without = NO_SENDPAGE},
+	 .backends = FENTRY, .when = WHEN_THERE, .without = NO_SENDPAGE},
 	{FUNCTION("http_fexit_splice", FEXIT, "tcp_splice_read"), .source = SOURCE_HTTP,
-	 .shells = FENTRY, .without = NO_SPLICE, .only_times = true},
+	 .backends = FENTRY, .without = NO_SPLICE, .only_times = true},
 
 	{FUNCTION("http_kretprobe_send", KRETPROBE, SENDS), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .tells_dns = true, .helps_tcp = true},
+	 .backends = KPROBES, .reports_dns = true, .helps_tcp = true},
 	{FUNCTION("http_kprobe_send", KPROBE, SENDS), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .tells_dns = true, .helps_tcp = true},
+	 .backends = KPROBES, .reports_dns = true, .helps_tcp = true},
 	{FUNCTION("http_kretprobe_receive", KRETPROBE, RECEIVES), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .tells_dns = true, .helps_tcp = true},
+	 .backends = KPROBES, .reports_dns = true, .helps_tcp = true},
 	{FUNCTION("http_kprobe_receive", KPROBE, RECEIVES), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .tells_dns = true, .helps_tcp = true},
+	 .backends = KPROBES, .reports_dns = true, .helps_tcp = true},
 	{FUNCTION("http_kretprobe_sendpage", KRETPROBE, PAGES), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .when = WHEN_THERE, .without = NO_SENDPAGE, .helps_tcp = true},
+	 .backends = KPROBES, .when = WHEN_THERE, .without = NO_SENDPAGE, .helps_tcp = true},
 	{FUNCTION("http_kprobe_sendpage", KPROBE, PAGES), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .when = WHEN_THERE, .without = NO_SENDPAGE, .helps_tcp = true},
+	 .backends = KPROBES, .when = WHEN_THERE, .without = NO_SENDPAGE, .helps_tcp = true},
 	{FUNCTION("http_kretprobe_splice", KRETPROBE, "tcp_splice_read"), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .without = NO_SPLICE, .only_times = true},
+	 .backends = KPROBES, .without = NO_SPLICE, .only_times = true},
 	{FUNCTION("http_kprobe_splice", KPROBE, "tcp_splice_read"), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .without = NO_SPLICE, .only_times = true},
+	 .backends = KPROBES, .without = NO_SPLICE, .only_times = true},
 
 	{TRACEPOINT("http_arrival", "sk_data_ready"), .source = SOURCE_HTTP,
 	 .since = "Linux 6.2", .without = NO_ARRIVAL, .only_times = true, .helps_tcp = true},
 	{FUNCTION("http_arrival_function", FENTRY, "sock_def_readable"), .source = SOURCE_HTTP,
-	 .shells = TRACEPOINTS | FENTRY, .without = NO_ARRIVAL, .only_times = true,
+	 .backends = TRACEPOINTS | FENTRY, .without = NO_ARRIVAL, .only_times = true,
 	 .unless = "http_arrival", .helps_tcp = true},
 	{FUNCTION("http_kprobe_arrival", KPROBE, "sock_def_readable"), .source = SOURCE_HTTP,
-	 .shells = KPROBES, .without = NO_ARRIVAL, .only_times = true,
+	 .backends = KPROBES, .without = NO_ARRIVAL, .only_times = true,
 	 .unless = "http_arrival", .helps_tcp = true},
 
 	/* --- what is there already --- */
@@ -199,7 +199,7 @@ void program_hook(const struct program *program, char text[PROGRAM_HOOK_LEN])
 			i ? ", " : "", program->targets[i]);
 }
 
-const char *program_shell_name(enum http_hooks shell)
+const char *program_backend_name(enum http_hooks backend)
 {
 	static const char *const names[HTTP_HOOKS] = {
 		[HTTP_HOOKS_AUTO] = "auto",
@@ -208,5 +208,5 @@ const char *program_shell_name(enum http_hooks shell)
 		[HTTP_KPROBES] = "kprobes",
 	};
 
-	return names[shell];
+	return names[backend];
 }

@@ -36,7 +36,7 @@ static bool has_any_target(struct programs *programs, const struct program *prog
 
 /*
  * The owner of an accepted connection is who uses it, whether or not HTTP and DNS are on; where no
- * shell can be had, it is who has accepted it.
+ * backend can be had, it is who has accepted it.
  */
 static bool tcp_is_helped(const struct programs *programs)
 {
@@ -47,7 +47,7 @@ static bool tcp_is_helped(const struct programs *programs)
 bool programs_by_tables(const struct programs *programs)
 {
 	return programs->options.tables ||
-	       (programs->shell == HTTP_KPROBES &&
+	       (programs->backend == HTTP_KPROBES &&
 		       (programs_has_source(programs, SOURCE_HTTP) ||
 			       programs_has_source(programs, SOURCE_DNS) ||
 			       tcp_is_helped(programs)));
@@ -65,7 +65,7 @@ bool programs_has_source(const struct programs *programs, enum source source)
 
 bool program_serves(const struct program *program, enum source source)
 {
-	return program->source == source || (source == SOURCE_DNS && program->tells_dns);
+	return program->source == source || (source == SOURCE_DNS && program->reports_dns);
 }
 
 /* TCP's programs serve HTTP too, and workloads' everybody. */
@@ -78,9 +78,9 @@ static bool source_serves(const struct programs *programs, enum source source)
 	return programs_has_source(programs, source);
 }
 
-static bool in_shell(const struct programs *programs, const struct program *program)
+static bool in_backend(const struct programs *programs, const struct program *program)
 {
-	return !program->shells || program->shells >> programs->shell & 1;
+	return !program->backends || program->backends >> programs->backend & 1;
 }
 
 static bool is_its_time(struct programs *programs, const struct program *program)
@@ -97,10 +97,10 @@ static bool is_its_time(struct programs *programs, const struct program *program
 static bool is_wanted(struct programs *programs, const struct program *program)
 {
 	if (!source_serves(programs, program->source) &&
-		!(program->tells_dns && programs_has_source(programs, SOURCE_DNS)) &&
+		!(program->reports_dns && programs_has_source(programs, SOURCE_DNS)) &&
 		!(program->helps_tcp && tcp_is_helped(programs)))
 		return false;
-	if (!in_shell(programs, program) || !is_its_time(programs, program))
+	if (!in_backend(programs, program) || !is_its_time(programs, program))
 		return false;
 	return !program->unless || is_off(programs, program_find(program->unless));
 }
@@ -115,7 +115,7 @@ bool programs_misses(struct programs *programs, const struct program *program)
 	return is_wanted(programs, program) && is_off(programs, program);
 }
 
-void programs_tell(const struct programs *programs, const struct program *program,
+void programs_report(const struct programs *programs, const struct program *program,
 	char story[PROGRAM_STORY_LEN])
 {
 	char hook[PROGRAM_HOOK_LEN];
@@ -134,7 +134,7 @@ const struct program *programs_stand_in(
 		const struct program *other = &program_table[i];
 
 		if (other->unless && !strcmp(other->unless, program->name) &&
-			in_shell(programs, other))
+			in_backend(programs, other))
 			return other;
 	}
 	return NULL;
@@ -147,34 +147,34 @@ static void set_switch_off(struct programs *programs, const struct program *prog
 		const struct program *other = &program_table[i];
 
 		if (other->without && !strcmp(other->without, program->without) &&
-			other->unless == program->unless && other->shells == program->shells &&
+			other->unless == program->unless && other->backends == program->backends &&
 			!is_off(programs, other))
 			snprintf(why_off(programs, other), PROGRAM_REASON_LEN, "not without %s",
 				program->name);
 	}
 }
 
-/* On to the next shell of HTTP, or, where one is forced, to an error. False: none is left. */
-static bool shell_leave(struct programs *programs, const struct program *program)
+/* On to the next backend of HTTP, or, where one is forced, to an error. False: none is left. */
+static bool backend_leave(struct programs *programs, const struct program *program)
 {
-	enum http_hooks left = programs->shell;
+	enum http_hooks left = programs->backend;
 	char story[PROGRAM_STORY_LEN], hook[PROGRAM_HOOK_LEN];
 
-	programs->shell_off[left] = program;
+	programs->backend_off[left] = program;
 	if (programs->options.http_hooks != HTTP_HOOKS_AUTO) {
-		programs_tell(programs, program, story);
+		programs_report(programs, program, story);
 		snprintf(programs->error, PROGRAMS_ERROR_LEN,
 			"http-hooks: %s cannot be had here: %s; `http-hooks: auto` takes what "
 			"there is, and `sonde check` tells what that is",
-			program_shell_name(left), story);
+			program_backend_name(left), story);
 		return true;
 	}
 	if (left == HTTP_KPROBES)
 		return false;
-	programs->shell++;
+	programs->backend++;
 	program_hook(program, hook);
-	log_info("HTTP falls back to other hooks", log_str("from", program_shell_name(left)),
-		log_str("to", program_shell_name(programs->shell)),
+	log_info("HTTP falls back to other hooks", log_str("from", program_backend_name(left)),
+		log_str("to", program_backend_name(programs->backend)),
 		log_str("program", program->name), log_str("hook", hook),
 		log_str("reason", why_off(programs, program)));
 	return true;
@@ -213,7 +213,7 @@ static void give_up(struct programs *programs, const struct program *program)
 
 	program_hook(program, hook);
 	if (!program->without) {
-		if (program->shells && shell_leave(programs, program))
+		if (program->backends && backend_leave(programs, program))
 			return;
 		sources_end(programs, program);
 	} else if (other) {
@@ -290,9 +290,9 @@ static bool settle(struct programs *programs)
 
 bool programs_choose(struct programs *programs, const struct programs_options *options)
 {
-	*programs = (struct programs){.options = *options, .shell = options->http_hooks};
-	if (programs->shell == HTTP_HOOKS_AUTO)
-		programs->shell = HTTP_TRACEPOINTS;
+	*programs = (struct programs){.options = *options, .backend = options->http_hooks};
+	if (programs->backend == HTTP_HOOKS_AUTO)
+		programs->backend = HTTP_TRACEPOINTS;
 	return settle(programs);
 }
 

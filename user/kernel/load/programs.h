@@ -5,7 +5,7 @@
  *
  * A program that cannot be had, for whatever reason, is switched off with one line. What goes with
  * it is told by its row: nothing but what it serves (`without`), or its source; of HTTP and DNS
- * first their shell, that is one of three sets of hooks around the same bodies, of which the
+ * first their backend, that is one of three sets of hooks around the same bodies, of which the
  * cheapest that can be had is used.
  *
  * Used by the main thread alone. Nothing here calls the kernel.
@@ -49,14 +49,14 @@ struct program {
 	enum source source;
 	enum hook hook;
 	const char *targets[PROGRAM_TARGETS_MAX]; /* one of these must be there */
-	unsigned shells;                          /* bits of enum http_hooks; 0: with any */
+	unsigned backends;                        /* bits of enum http_hooks; 0: with any */
 	const char *since;   /* the release that brought its target; NULL: an old one */
 	const char *without; /* what is lost without it, which rows may share; NULL: its source */
 	const char *unless;  /* the program in whose place it stands when that one is off */
 	enum program_when when;
-	bool tells_dns;  /* it serves DNS as well, which is seen where HTTP is */
-	bool helps_tcp;  /* TCP learns from it who uses a connection, and can do without */
-	bool only_times; /* in a run that the kernel leaves out a time is lost, and no event */
+	bool reports_dns; /* it serves DNS as well, which is seen where HTTP is */
+	bool helps_tcp;   /* TCP learns from it who uses a connection, and can do without */
+	bool only_times;  /* in a run that the kernel leaves out a time is lost, and no event */
 };
 
 /* In the order in which they are attached, which leaves nobody out. */
@@ -69,8 +69,8 @@ const struct program *program_find(const char *name); /* or NULL */
 #define PROGRAM_HOOK_LEN 96
 void program_hook(const struct program *program, char text[PROGRAM_HOOK_LEN]);
 
-/* A shell of HTTP, for a person. */
-const char *program_shell_name(enum http_hooks shell);
+/* A backend of HTTP, for a person. */
+const char *program_backend_name(enum http_hooks backend);
 
 struct programs_options {
 	bool wanted[SOURCES]; /* those that a key switches (record/sources.h) */
@@ -87,14 +87,14 @@ struct programs_options {
 /* What became of them. */
 struct programs {
 	struct programs_options options;
-	enum http_hooks shell; /* of HTTP */
+	enum http_hooks backend; /* of HTTP */
 	signed char
 		target[PROGRAMS_MAX]; /* 1: the kernel has it, -1: it has not, 0: not asked yet */
 	char why_off[PROGRAMS_MAX][PROGRAM_REASON_LEN]; /* "": it can be had, as far as was asked */
 	const struct program *source_off[SOURCES];      /* what it cannot be without, or NULL */
-	const struct program *shell_off[HTTP_HOOKS];    /* likewise */
-	const struct program *tcp_help_off;             /* likewise: no shell can be had for TCP */
-	char error[PROGRAMS_ERROR_LEN];                 /* why nothing can run */
+	const struct program *backend_off[HTTP_HOOKS];  /* likewise */
+	const struct program *tcp_help_off; /* likewise: no backend can be had for TCP */
+	char error[PROGRAMS_ERROR_LEN];     /* why nothing can run */
 };
 
 /*
@@ -113,7 +113,7 @@ bool programs_misses(struct programs *programs, const struct program *program);
 
 /* Why one is off, as "http_send (tp_btf sock_send_length): this kernel lacks it". */
 #define PROGRAM_STORY_LEN (64 + PROGRAM_HOOK_LEN + PROGRAM_REASON_LEN)
-void programs_tell(const struct programs *programs, const struct program *program,
+void programs_report(const struct programs *programs, const struct program *program,
 	char story[PROGRAM_STORY_LEN]);
 
 /* Of two that serve the same, the one that is in its place; or NULL. */

@@ -16,7 +16,7 @@ bool pid_namespace_is_first(void)
 	return stat("/proc/self/ns/pid", &namespace) || namespace.st_ino == FIRST_INODE;
 }
 
-void pid_namespace_tell(void)
+void pid_namespace_report(void)
 {
 	log_warn(
 		"this is not the machine's own pid namespace: of programs outside that ran before, "

@@ -10,6 +10,6 @@
 
 bool pid_namespace_is_first(void);
 
-void pid_namespace_tell(void); /* what is limited in another one, and what to do */
+void pid_namespace_report(void); /* what is limited in another one, and what to do */
 
 #endif

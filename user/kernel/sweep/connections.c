@@ -22,7 +22,7 @@ struct connections {
 	void *context;
 	struct bpf_link *link;        /* of the iterator */
 	const union tcp_swept *swept; /* what it has told, mapped */
-	uint64_t all_told_ns;
+	uint64_t all_reported_ns;
 	uint64_t refusals; /* as last told */
 };
 
@@ -59,7 +59,7 @@ static void sweep_all(struct connections *connections, enum tcp_sweep mode)
 	struct record_tcp_swept swept = {
 		.record = {.type = RECORD_TCP_SWEPT}, .begin_ns = clock_monotonic_ns()};
 
-	connections->all_told_ns = swept.begin_ns;
+	connections->all_reported_ns = swept.begin_ns;
 	connections->skeleton->data->tcp_sweep_mode = mode;
 	if (!sweep_run(connections)) {
 		swept.record.time_ns = clock_monotonic_ns();
@@ -68,7 +68,7 @@ static void sweep_all(struct connections *connections, enum tcp_sweep mode)
 	connections->skeleton->data->tcp_sweep_mode = TCP_SWEEP_CHANGED;
 }
 
-static void refusals_tell(struct connections *connections)
+static void refusals_report(struct connections *connections)
 {
 	uint64_t refusals = connections->skeleton->bss->tcp_refusals;
 	struct record_tcp_refusals record = {
@@ -83,11 +83,11 @@ static void refusals_tell(struct connections *connections)
 
 void connections_sweep(struct connections *connections)
 {
-	if (clock_monotonic_ns() - connections->all_told_ns >= ALL_INTERVAL_NS)
+	if (clock_monotonic_ns() - connections->all_reported_ns >= ALL_INTERVAL_NS)
 		sweep_all(connections, TCP_SWEEP_ALL);
 	else
 		sweep_run(connections);
-	refusals_tell(connections);
+	refusals_report(connections);
 }
 
 int connections_new(struct connections **out, struct sonde *skeleton, const struct bpf_map *sockets,

@@ -13,7 +13,7 @@ struct sonde;
 struct connections;
 
 /*
- * Tells what is there, all that it has counted so far being the past. After the state probe is
+ * Reports what is there, all that it has counted so far being the past. After the state probe is
  * attached, and the sockets that are there were found with their owners; `sockets` is the map that
  * has them all. 0 or a negative errno.
  */
@@ -21,7 +21,7 @@ int connections_new(struct connections **out, struct sonde *skeleton, const stru
 	record_sink sink, void *context);
 void connections_free(struct connections *connections);
 
-/* Tells what did something since; now and then also what did nothing, see RECORD_TCP_SWEPT. */
+/* Reports what did something since; now and then also what did nothing, see RECORD_TCP_SWEPT. */
 void connections_sweep(struct connections *connections);
 
 #endif

@@ -16,7 +16,7 @@
 /* A kind of which there ever was an open request. */
 struct kind {
 	struct record_http_active now; /* summed up over all connections */
-	__u32 told_active, told_long;
+	__u32 reported_active, reported_long;
 };
 
 struct requests {
@@ -90,12 +90,12 @@ void requests_sweep(struct requests *requests)
 	for (size_t i = 0; i < requests->kind_count; i++) {
 		struct kind *kind = &requests->kinds[i];
 
-		if (kind->now.active == kind->told_active &&
-			kind->now.long_active == kind->told_long)
+		if (kind->now.active == kind->reported_active &&
+			kind->now.long_active == kind->reported_long)
 			continue;
 		requests->sink(requests->context, &kind->now.record, sizeof(kind->now));
-		kind->told_active = kind->now.active;
-		kind->told_long = kind->now.long_active;
+		kind->reported_active = kind->now.active;
+		kind->reported_long = kind->now.long_active;
 	}
 }
 

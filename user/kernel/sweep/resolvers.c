@@ -146,7 +146,7 @@ static bool look(struct record_resolvers *resolvers, const char *process)
 	return any;
 }
 
-void resolvers_tell(struct resolvers *resolvers, record_sink sink, void *context)
+void resolvers_report(struct resolvers *resolvers, record_sink sink, void *context)
 {
 	static const __u8 localhost[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
 	struct record_resolvers now = {.record = {.type = RECORD_RESOLVERS}};
@@ -155,10 +155,10 @@ void resolvers_tell(struct resolvers *resolvers, record_sink sink, void *context
 		return;
 	if (!now.count) /* which programs take for this */
 		server_add(&now, localhost);
-	now.record.time_ns = resolvers->told.record.time_ns;
-	if (!memcmp(&now, &resolvers->told, sizeof(now)))
+	now.record.time_ns = resolvers->reported.record.time_ns;
+	if (!memcmp(&now, &resolvers->reported, sizeof(now)))
 		return;
 	now.record.time_ns = clock_monotonic_ns();
-	resolvers->told = now;
+	resolvers->reported = now;
 	sink(context, &now.record, sizeof(now));
 }

@@ -32,15 +32,15 @@
 /* That a program which was about to count may take at most, and far more than it does. */
 #define GRACE_NS 1000000000ULL
 
-/* What was told of a histogram. */
-struct told {
+/* What was reported of a histogram. */
+struct reported {
 	struct latency *latency; /* NULL: nothing yet */
 	__u64 grown_ns;
 	__u64 withdrawn_ns; /* when its place was taken from it; 0: it has one */
 };
 
-/* What was told of an error count. */
-struct error_told {
+/* What was reported of an error count. */
+struct error_reported {
 	struct error_key key;
 	__u64 count;
 	__u64 grown_ns;
@@ -53,9 +53,9 @@ struct tables {
 	void *context;
 	int cpus;
 	__u32 highest; /* histogram that was ever in use */
-	struct told told[LATENCIES_MAX];
-	struct error_told *errors;
-	__u64 events_told[SOURCES][OUTCOMES];
+	struct reported reported[LATENCIES_MAX];
+	struct error_reported *errors;
+	__u64 events_reported[SOURCES][OUTCOMES];
 	__u64 latencies_delivered[SOURCES]; /* durations in the histograms, since the last sweep */
 	__u64 ring_peak;
 	__u64 swept_ns;
@@ -94,12 +94,12 @@ failed:
 
 void tables_free(struct tables *tables)
 {
-	struct error_told *error, *next;
+	struct error_reported *error, *next;
 
 	if (!tables)
 		return;
 	for (__u32 slot = 0; slot < LATENCIES_MAX; slot++)
-		free(tables->told[slot].latency);
+		free(tables->reported[slot].latency);
 	HASH_ITER(hh, tables->errors, error, next) {
 		HASH_DEL(tables->errors, error);
 		free(error);
@@ -110,8 +110,8 @@ void tables_free(struct tables *tables)
 
 /* --- latencies --- */
 
-/* Tells what a histogram grew by. Its counters are 32 bits wide and wrap; a sweep is sooner. */
-static void latency_tell(struct tables *tables, __u32 slot, const struct latency *latency)
+/* Reports what a histogram grew by. Its counters are 32 bits wide and wrap; a sweep is sooner. */
+static void latency_report(struct tables *tables, __u32 slot, const struct latency *latency)
 {
 	static union { /* one record at a time, on the main thread */
 		struct record_latency record;
@@ -122,20 +122,20 @@ static void latency_tell(struct tables *tables, __u32 slot, const struct latency
 	__u32 operation = LATENCY_OPERATION(latency->key);
 	const enum record_type type = record_of_operation(operation);
 	const struct record_layout *layout = record_layout(type);
-	struct latency *told = tables->told[slot].latency;
+	struct latency *reported = tables->reported[slot].latency;
 	__u64 now = clock_monotonic_ns();
 
 	if (!layout)
 		return; /* no probe of ours counts such */
-	if (!told) {
-		told = tables->told[slot].latency = calloc(1, sizeof(*told));
-		if (!told)
+	if (!reported) {
+		reported = tables->reported[slot].latency = calloc(1, sizeof(*reported));
+		if (!reported)
 			return; /* nothing is lost: the next sweep tries again */
-		tables->told[slot].grown_ns = now;
+		tables->reported[slot].grown_ns = now;
 	}
 	record->bucket_count = 0;
 	for (__u32 index = 0; index < HISTOGRAM_BUCKETS; index++) {
-		__u32 grown = latency->buckets[index] - told->buckets[index];
+		__u32 grown = latency->buckets[index] - reported->buckets[index];
 
 		if (!grown)
 			continue;
@@ -145,32 +145,32 @@ static void latency_tell(struct tables *tables, __u32 slot, const struct latency
 	}
 	if (!record->bucket_count)
 		return;
-	tables->told[slot].grown_ns = now;
+	tables->reported[slot].grown_ns = now;
 	record->record = (struct record){
 		.type = (__u16)type, .workload = LATENCY_WORKLOAD(latency->key), .time_ns = now};
 	record->operation = operation - layout->operation;
-	record->sum_ns = latency->sum_ns - told->sum_ns;
-	*told = *latency;
+	record->sum_ns = latency->sum_ns - reported->sum_ns;
+	*reported = *latency;
 	tables->sink(tables->context, &record->record,
 		sizeof(*record) + record->bucket_count * sizeof(struct record_bucket));
 }
 
-/* Tells the last of a histogram that nobody counts in any more, and gives it free. */
+/* Reports the last of a histogram that nobody counts in any more, and gives it free. */
 static void latency_release(struct tables *tables, __u32 slot)
 {
 	struct sonde *skeleton = tables->skeleton;
 	static const struct latency empty; /* 1 KiB, and never written */
-	struct told *told = &tables->told[slot];
+	struct reported *reported = &tables->reported[slot];
 	struct latency last;
 
 	if (!bpf_map__lookup_elem(
 		    skeleton->maps.latencies, &slot, sizeof(slot), &last, sizeof(last), 0))
-		latency_tell(tables, slot, &last);
+		latency_report(tables, slot, &last);
 	bpf_map__update_elem(
 		skeleton->maps.latencies, &slot, sizeof(slot), &empty, sizeof(empty), BPF_ANY);
-	share_give_back(skeleton, SHARE_LATENCIES, LATENCY_WORKLOAD(told->latency->key));
-	free(told->latency);
-	*told = (struct told){0};
+	share_give_back(skeleton, SHARE_LATENCIES, LATENCY_WORKLOAD(reported->latency->key));
+	free(reported->latency);
+	*reported = (struct reported){0};
 	bpf_map__update_elem(skeleton->maps.latencies_free, NULL, 0, &slot, sizeof(slot), BPF_ANY);
 }
 
@@ -178,13 +178,13 @@ static void latency_release(struct tables *tables, __u32 slot)
 static void latency_withdraw(struct tables *tables, __u32 slot)
 {
 	__u32 *places = tables->skeleton->bss->latency_places;
-	__u32 place = LATENCY_PLACE(tables->told[slot].latency->key);
+	__u32 place = LATENCY_PLACE(tables->reported[slot].latency->key);
 
 	for (int i = 0; i < LATENCY_TRIES; i++, place++)
 		if (places[place & (LATENCY_PLACES - 1)] == slot)
 			__atomic_store_n(
 				&places[place & (LATENCY_PLACES - 1)], 0, __ATOMIC_RELAXED);
-	tables->told[slot].withdrawn_ns = clock_monotonic_ns();
+	tables->reported[slot].withdrawn_ns = clock_monotonic_ns();
 }
 
 /* Few enough that what rests must go soon. */
@@ -202,14 +202,14 @@ static __u64 rest_ns(__u32 left, __u32 all)
 /* In two steps, which lie further apart than what a program may take. */
 static void latency_rest(struct tables *tables, __u32 slot, __u64 now)
 {
-	const struct told *told = &tables->told[slot];
+	const struct reported *reported = &tables->reported[slot];
 
-	if (!told->latency)
+	if (!reported->latency)
 		return;
-	if (told->withdrawn_ns) {
-		if (now - told->withdrawn_ns >= GRACE_NS)
+	if (reported->withdrawn_ns) {
+		if (now - reported->withdrawn_ns >= GRACE_NS)
 			latency_release(tables, slot);
-	} else if (now - told->grown_ns >=
+	} else if (now - reported->grown_ns >=
 		   rest_ns(share_left(tables->skeleton, SHARE_LATENCIES), LATENCIES_MAX)) {
 		latency_withdraw(tables, slot);
 	}
@@ -236,7 +236,7 @@ static void latencies_sweep(struct tables *tables)
 			used = true;
 			if (tables->batch_keys[i] > tables->highest)
 				tables->highest = tables->batch_keys[i];
-			latency_tell(tables, tables->batch_keys[i], &tables->batch[i]);
+			latency_report(tables, tables->batch_keys[i], &tables->batch[i]);
 			latency_rest(tables, tables->batch_keys[i], now);
 		}
 		if (result)
@@ -246,9 +246,9 @@ static void latencies_sweep(struct tables *tables)
 
 /* --- errors of system calls --- */
 
-static void error_tell(struct tables *tables, const struct error_key *key, __u64 count)
+static void error_report(struct tables *tables, const struct error_key *key, __u64 count)
 {
-	struct error_told *told;
+	struct error_reported *reported;
 	struct record_syscall_error record = {
 		.record = {.type = RECORD_SYSCALL_ERROR,
 			.workload = key->workload,
@@ -257,23 +257,23 @@ static void error_tell(struct tables *tables, const struct error_key *key, __u64
 		.error = key->error,
 	};
 
-	HASH_FIND(hh, tables->errors, key, sizeof(*key), told);
-	if (!told) {
-		told = calloc(1, sizeof(*told));
-		if (!told)
+	HASH_FIND(hh, tables->errors, key, sizeof(*key), reported);
+	if (!reported) {
+		reported = calloc(1, sizeof(*reported));
+		if (!reported)
 			return;
-		told->key = *key;
-		HASH_ADD(hh, tables->errors, key, sizeof(*key), told);
+		reported->key = *key;
+		HASH_ADD(hh, tables->errors, key, sizeof(*key), reported);
 	}
-	record.count = count - told->count;
-	told->count = count;
+	record.count = count - reported->count;
+	reported->count = count;
 	if (!record.count)
 		return;
-	told->grown_ns = record.record.time_ns;
+	reported->grown_ns = record.record.time_ns;
 	tables->sink(tables->context, &record.record, sizeof(record));
 }
 
-static void error_release(struct tables *tables, struct error_told *error)
+static void error_release(struct tables *tables, struct error_reported *error)
 {
 	bpf_map__delete_elem(
 		tables->skeleton->maps.syscall_errors, &error->key, sizeof(error->key), 0);
@@ -287,7 +287,7 @@ static void errors_rest(struct tables *tables)
 {
 	__u64 rest = rest_ns(share_left(tables->skeleton, SHARE_ERRORS), ERRORS_MAX);
 	__u64 now = clock_monotonic_ns();
-	struct error_told *error, *next;
+	struct error_reported *error, *next;
 
 	HASH_ITER(hh, tables->errors, error, next) {
 		if (now - error->grown_ns >= rest)
@@ -308,14 +308,14 @@ static void errors_sweep(struct tables *tables)
 		if (result && errno != ENOENT)
 			return;
 		for (__u32 i = 0; i < n; i++)
-			error_tell(tables, &tables->error_keys[i], tables->error_counts[i]);
+			error_report(tables, &tables->error_keys[i], tables->error_counts[i]);
 		from = &at;
 	} while (!result);
 }
 
 /* --- what became of events --- */
 
-static void events_tell(
+static void events_report(
 	struct tables *tables, enum source source, enum outcome outcome, __u64 count)
 {
 	struct record_events record = {
@@ -369,11 +369,12 @@ static void events_sweep(struct tables *tables)
 	}
 	recursion_add(tables, &sum);
 	for (int s = 0; s < SOURCES; s++) {
-		events_tell(tables, s, OUTCOME_DELIVERED, tables->latencies_delivered[s]);
+		events_report(tables, s, OUTCOME_DELIVERED, tables->latencies_delivered[s]);
 		tables->latencies_delivered[s] = 0;
 		for (int o = 0; o < OUTCOMES; o++) {
-			events_tell(tables, s, o, sum.count[s][o] - tables->events_told[s][o]);
-			tables->events_told[s][o] = sum.count[s][o];
+			events_report(
+				tables, s, o, sum.count[s][o] - tables->events_reported[s][o]);
+			tables->events_reported[s][o] = sum.count[s][o];
 		}
 	}
 }
@@ -402,10 +403,10 @@ __u64 tables_ring_peak(const struct tables *tables)
 
 void tables_retire(struct tables *tables, const bool *retired)
 {
-	struct error_told *error, *next;
+	struct error_reported *error, *next;
 
 	for (__u32 slot = 1; slot < LATENCIES_MAX; slot++) {
-		const struct latency *latency = tables->told[slot].latency;
+		const struct latency *latency = tables->reported[slot].latency;
 
 		if (!latency || !retired[LATENCY_WORKLOAD(latency->key)])
 			continue;

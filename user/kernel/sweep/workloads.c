@@ -43,7 +43,7 @@ enum number_state {
 
 struct number {
 	enum number_state state;
-	bool told;
+	bool reported;
 	bool idle;      /* retired, though a task may have it: its name is wanted again */
 	__u64 since_ns; /* last used, or retired */
 };
@@ -194,7 +194,7 @@ static void tell(struct workloads *workloads, __u32 number)
 
 	if (!description_read(workloads, number, &workload))
 		return;
-	workloads->numbers[number].told = true;
+	workloads->numbers[number].reported = true;
 	unpack(workloads, &record, &workload, number);
 	workloads->sink(workloads->context, &record.record, sizeof(record));
 }
@@ -203,7 +203,7 @@ void workloads_pass(struct workloads *workloads, const struct record *record, si
 {
 	__u32 number = record->workload;
 
-	if (number && number < WORKLOADS_MAX && !workloads->numbers[number].told)
+	if (number && number < WORKLOADS_MAX && !workloads->numbers[number].reported)
 		tell(workloads, number);
 	workloads->sink(workloads->context, record, size);
 }
@@ -239,11 +239,11 @@ static void give_back(struct workloads *workloads, __u32 number)
 		.workload = number};
 	static const struct workload nobody;
 
-	if (workloads->numbers[number].told)
+	if (workloads->numbers[number].reported)
 		workloads->sink(workloads->context, &end, sizeof(end));
 	key_remove(workloads, number); /* of who got it just before it was retired */
 	workloads->numbers[number] = (struct number){.state = NUMBER_FREE};
-	/* nobody's until the probes give it out again, and then it is told anew */
+	/* nobody's until the probes give it out again, and then it is reported anew */
 	bpf_map__update_elem(workloads->skeleton->maps.workloads, &number, sizeof(number), &nobody,
 		sizeof(nobody), BPF_ANY);
 	workloads->skeleton->bss->workload_used[number] = 0;

@@ -228,7 +228,7 @@ static struct lookup *lookup_room(struct dns_lookups *lookups, __u32 workload)
 /* --- the ends of lookups --- */
 
 /* `end_ns`: of its answer, or when it was given up. */
-static void lookup_tell(struct dns_lookups *lookups, const struct lookup *lookup, __u64 end_ns,
+static void lookup_report(struct dns_lookups *lookups, const struct lookup *lookup, __u64 end_ns,
 	const struct dns_message *answer, bool is_unreachable)
 {
 	struct dns_lookup over = {
@@ -252,7 +252,7 @@ static void lookup_tell(struct dns_lookups *lookups, const struct lookup *lookup
 static void lookup_expire(struct dns_lookups *lookups, struct lookup *lookup)
 {
 	if (!lookup->is_answered)
-		lookup_tell(lookups, lookup, lookup->start_ns + DNS_TIMEOUT_NS, NULL, false);
+		lookup_report(lookups, lookup, lookup->start_ns + DNS_TIMEOUT_NS, NULL, false);
 	lookup_remove(lookups, lookup);
 }
 
@@ -358,7 +358,7 @@ static bool take_answer(struct dns_lookups *lookups, const struct record_dns *re
 	lookup->is_answered = true;
 	lookup->answered_ns = record->record.time_ns;
 	names_keep(lookups, lookup, record, message);
-	lookup_tell(lookups, lookup, lookup->answered_ns, message, false);
+	lookup_report(lookups, lookup, lookup->answered_ns, message, false);
 	return true;
 }
 
@@ -373,7 +373,7 @@ static bool take_error(struct dns_lookups *lookups, const struct record_dns *rec
 		if (memcmp(&lookup->end, &end, sizeof(end)))
 			continue;
 		any = true;
-		lookup_tell(lookups, lookup, record->record.time_ns, NULL, true);
+		lookup_report(lookups, lookup, record->record.time_ns, NULL, true);
 		lookup_remove(lookups, lookup);
 	}
 	return any;

@@ -79,14 +79,15 @@ static bool server_is_told(struct exchanges *exchanges, const struct exchange *e
 static void labels_add_server(struct labels *labels, struct exchanges *exchanges,
 	const struct exchange *exchange, uint64_t time_ns)
 {
-	bool is_told;
+	bool is_reported;
 
 	labels->port[0] = '\0';
 	if (exchange->server.port)
 		number_text(labels->port, (uint32_t)exchange->server.port);
-	is_told = server_is_told(exchanges, exchange, labels->port, time_ns);
-	labels->values[EXCHANGE_SERVER_ADDRESS] = is_told ? exchange->server.address : NAME_OTHER;
-	labels->values[EXCHANGE_SERVER_PORT] = is_told ? labels->port : "";
+	is_reported = server_is_told(exchanges, exchange, labels->port, time_ns);
+	labels->values[EXCHANGE_SERVER_ADDRESS] =
+		is_reported ? exchange->server.address : NAME_OTHER;
+	labels->values[EXCHANGE_SERVER_PORT] = is_reported ? labels->port : "";
 }
 
 static struct metric_series *measure_series(const struct exchange_measure *measure,

@@ -12,7 +12,7 @@
 /* --- services --- */
 
 /* Somebody whose processes were not all heard of may rest, and go on all the same. */
-static bool service_lives(const struct metric_service *service)
+static bool service_incarnations(const struct metric_service *service)
 {
 	return service->processes > service->resting || service->sleeps ||
 	       (service->processes && service->used_ns - service->rested_ns > SERVICE_LAST_NS);
@@ -20,7 +20,8 @@ static bool service_lives(const struct metric_service *service)
 
 static struct metric_service **service_list(struct metric_service *service)
 {
-	return service_lives(service) ? &service->holder->living : &service->metrics->budget.ended;
+	return service_incarnations(service) ? &service->holder->living
+					     : &service->metrics->budget.ended;
 }
 
 /* Takes it out of its list, before it changes. */
@@ -29,7 +30,7 @@ static void service_take_out(struct metric_service *service)
 	struct series_holder *holder = service->holder;
 
 	DL_DELETE(*service_list(service), service);
-	if (service_lives(service) && !--holder->living_count)
+	if (service_incarnations(service) && !--holder->living_count)
 		service->metrics->budget.holder_count--;
 }
 
@@ -38,7 +39,7 @@ static void service_put_in(struct metric_service *service)
 {
 	struct series_holder *holder = service->holder;
 
-	if (service_lives(service) && !holder->living_count++)
+	if (service_incarnations(service) && !holder->living_count++)
 		service->metrics->budget.holder_count++;
 	DL_APPEND(*service_list(service), service);
 }
@@ -276,7 +277,7 @@ static bool group_gives_way(const struct metric_service *service, unsigned group
 {
 	const struct series_budget *budget = &service->metrics->budget;
 
-	return scope == WITHIN_SERVICE || !service_lives(service) ||
+	return scope == WITHIN_SERVICE || !service_incarnations(service) ||
 	       budget->group_samples[group] > group_part(budget);
 }
 
@@ -416,8 +417,8 @@ static struct metric_series *victim_of_groups(const struct series_budget *budget
 /* Nobody who lives loses anything to who has ended: what that leaves is little and comes late. */
 static struct metric_series *victim_of_ended(const struct metric_service *claimant)
 {
-	return victim_unused(
-		claimant->metrics->budget.ended, claimant, service_lives(claimant) ? 0 : 1, 0);
+	return victim_unused(claimant->metrics->budget.ended, claimant,
+		service_incarnations(claimant) ? 0 : 1, 0);
 }
 
 struct metric_series *budget_victim(
@@ -432,15 +433,15 @@ struct metric_series *budget_victim(
 	if (series)
 		return series;
 	holder = holder_giving(budget, claimant->holder, family->samples);
-	if (service_lives(claimant) && holder->used_up_ns != metrics->now_ns)
+	if (service_incarnations(claimant) && holder->used_up_ns != metrics->now_ns)
 		series = victim_unused(
 			holder->living, claimant, SERVICE_IDLE_NS, guaranteed(budget, holder));
 	if (series)
 		return series;
-	if (service_lives(claimant))
+	if (service_incarnations(claimant))
 		holder->used_up_ns = metrics->now_ns; /* only time makes others idle */
 	largest = service_largest(budget, holder);
-	if (!service_lives(claimant) && service_lives(largest))
+	if (!service_incarnations(claimant) && service_incarnations(largest))
 		return victim_within(claimant, family, AMONG_ALL);
 	if (holder == claimant->holder && claimant->samples + family->samples >= largest->samples)
 		return victim_within(claimant, family, AMONG_ALL)

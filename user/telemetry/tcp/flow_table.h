@@ -27,7 +27,7 @@ struct flow_entry {
 	struct flow_entry *next, *prev;
 	struct flow_labels *labels; /* NULL: not settled yet */
 	struct metric_series *open; /* the gauge that it is part of, held; or NULL */
-	uint64_t told_ns;           /* when its last flow record was made */
+	uint64_t reported_ns;       /* when its last flow record was made */
 	bool is_known;              /* in the table */
 	bool is_open;
 	bool is_peer_local; /* the peer is a service of this node */

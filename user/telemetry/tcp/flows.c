@@ -83,7 +83,7 @@ static struct flow_entry *entry_add(struct flows *flows, const struct record_tcp
 	entry->flow.address = record->address;
 	entry->flow.connection = record->connection;
 	entry->flow.workload = record->record.workload;
-	entry->told_ns = record->record.time_ns;
+	entry->reported_ns = record->record.time_ns;
 	if (!record->connection)
 		return entry;
 	if (flows->table.count >= FLOWS_MAX) {
@@ -248,7 +248,7 @@ static void tell(struct flows *flows, struct flow_entry *entry, enum flow_event 
 {
 	struct flow_view view = view_of(flows, entry, event);
 
-	entry->told_ns = flows->now_ns;
+	entry->reported_ns = flows->now_ns;
 	entry->has_changed = false;
 	flows->sink(flows->sink_context, &view);
 }
@@ -408,7 +408,7 @@ static void tell_open(struct flows *flows)
 		return;
 	while ((entry = flow_table_next(&flows->table, entry)) != NULL)
 		if (entry->has_changed && entry->is_open && !entry->flow.end_ns &&
-			flows->now_ns - entry->told_ns >= flows->interval_ns)
+			flows->now_ns - entry->reported_ns >= flows->interval_ns)
 			tell(flows, entry, FLOW_OPEN);
 }
 
