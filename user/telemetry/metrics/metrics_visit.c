@@ -44,7 +44,8 @@ static void series_visit(const struct metric_series *series,
 		.number = series->number,
 		.idle_ns = series->service ? series->family->metrics->now_ns - series->used_ns : 0,
 	};
-	const char *value = series->key;
+	bool has_labels = series->family->label_count;
+	const char *value = has_labels ? series->key : ""; /* without labels nothing stands there */
 	char name[SERVICE_NAME_LEN];
 
 	view.parts = service_key_name(name, value);
