@@ -242,6 +242,14 @@ static bool find_descriptor(struct gate *gate)
 	return false;
 }
 
+/* The kernel looks for a descriptor before it looks for a connection: both may be missing. */
+static bool somebody_comes(const struct gate *gate)
+{
+	struct pollfd listener = {.fd = gate->listener, .events = POLLIN};
+
+	return poll(&listener, 1, 0) > 0;
+}
+
 static void accept_some(struct gate *gate)
 {
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
@@ -255,7 +263,7 @@ static void accept_some(struct gate *gate)
 			return;
 		else if ((errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 				 errno == ENOMEM) &&
-			 !find_descriptor(gate))
+			 !(somebody_comes(gate) && find_descriptor(gate)))
 			return;
 	}
 }
