@@ -24,29 +24,29 @@ class Result:
     """One kernel's; `wrong` is empty if all is well."""
 
     def __init__(self, kernel, told, faults, seconds):
-        self.kernel, self.reported, self.faults, self.seconds = kernel, told, faults, seconds
+        self.kernel, self.told, self.faults, self.seconds = kernel, told, faults, seconds
         self.programs = [json.loads(line) for line in
                          (told.one("programs") or {"text": ""})["text"].splitlines()
                          if line.startswith("{")]
         self.wrong = [*self.wrong_run(), *self.wrong_comparisons(), *self.wrong_programs()]
 
     def release(self):
-        return (self.reported.one("kernel") or {"release": "does not boot"})["release"]
+        return (self.told.one("kernel") or {"release": "does not boot"})["release"]
 
     def wrong_run(self):
         """What kept the kernel from being tried to the end."""
-        wrong = [f"{told['reason']}" for told in self.reported.of("failed")]
-        if not self.reported.complete():
+        wrong = [f"{told['reason']}" for told in self.told.of("failed")]
+        if not self.told.complete():
             wrong.append("the guest did not come to its end, or a line of it was torn:\n"
-                         + self.reported.console[-1500:])
+                         + self.told.console[-1500:])
         wrong += [f"Sonde does not run: {reason_of(told['reason'])}"
-                  for chosen in self.reported.of("chosen")
-                  for told in self.reported.of("refused", backend=chosen["backend"])]
+                  for chosen in self.told.of("chosen")
+                  for told in self.told.of("refused", backend=chosen["backend"])]
         return wrong
 
     def wrong_comparisons(self):
         wrong = []
-        for told in self.reported.of("compared"):
+        for told in self.told.of("compared"):
             lines = told["wrong"]
             wrong += [f"{told['backend']}: {told['name']}: {line}" for line in lines[:WRONG_LINES]]
             if len(lines) > WRONG_LINES:
@@ -67,14 +67,14 @@ class Result:
         yield f"{self.kernel.name:<10} {self.release()}, {self.seconds:.0f} s"
         for fault in self.faults:
             yield f"  booted once more: {fault}"
-        for told in [*self.reported.of("kernel"), *self.reported.of("check"), *self.reported.of("programs")]:
+        for told in [*self.told.of("kernel"), *self.told.of("check"), *self.told.of("programs")]:
             yield f"  {told['what']}: {told['seconds']:g} s"
-        for told in self.reported.of("refused"):
+        for told in self.told.of("refused"):
             yield f"  {told['backend']}: not on this kernel: {reason_of(told['reason'])}"
-        for started in self.reported.of("started"):
+        for started in self.told.of("started"):
             backend = started["backend"]
             yield f"  {backend}: starts in {started['seconds']:g} s"
-            for told in self.reported.of("compared", backend=backend):
+            for told in self.told.of("compared", backend=backend):
                 good = "WRONG" if told["wrong"] else "right"
                 yield (f"    {told['name']:<16} {good}, {told['count']} compared, "
                        f"{told['seconds']:g} s")
@@ -82,10 +82,10 @@ class Result:
                 if lines:
                     yield (f"      {len(lines)} accounted for by runs that the kernel left out: "
                            + "; ".join(lines[:ACCOUNTED_LINES]))
-            for told in self.reported.of("differs", backend=backend):
+            for told in self.told.of("differs", backend=backend):
                 for reason in told["reasons"]:
                     yield f"    as is to be expected: {reason}"
-            for told in self.reported.of("log", backend=backend):
+            for told in self.told.of("log", backend=backend):
                 for line in told["lines"]:
                     if "reason" in line:
                         yield "    " + ", ".join(str(line[name]) for name in (
@@ -101,7 +101,7 @@ class Result:
         print(text, flush=True)
         with open(os.path.join(BUILD, f"{self.kernel.name}.report"), "w", encoding="utf-8") as file:
             file.write(text + "\n\n")
-            check = self.reported.one("check")
+            check = self.told.one("check")
             if check:
                 file.write(check["text"])
             for program in self.programs:

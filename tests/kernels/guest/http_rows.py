@@ -18,7 +18,7 @@ class Rows:
         self.rows = [row for row in ROWS if row not in expected.unserved()]
         self.early = {}
         self.failed = {}
-        self.reported = {}
+        self.told = {}
 
     def begin(self, row):
         folder = os.path.join(self.folder, row)
@@ -40,7 +40,7 @@ class Rows:
 
     def finish(self, row, traffic):
         try:
-            self.reported[row] = traffic, traffic.reported()
+            self.told[row] = traffic, traffic.told()
         except AssertionError as error:
             self.failed[row] = str(error)
 
@@ -65,12 +65,12 @@ class Rows:
 
     def checks(self, collector, left_out, begins):
         """(name, check) of each kind of comparison with what one Sonde tells."""
-        services = [name for traffic, _ in self.reported.values()
+        services = [name for traffic, _ in self.told.values()
                     for name in traffic.services.values()]
         metrics = http_truth.settled(left_out.sonde, collector, services)
         outcomes = {row: http_truth.Outcome(traffic, told, metrics, collector, self.clocks,
                                               begins)
-                    for row, (traffic, told) in self.reported.items()}
+                    for row, (traffic, told) in self.told.items()}
         for name, check in http_truth.CHECKS.items():
             yield f"HTTP {name}", lambda check=check: compare(check, outcomes, left_out)
 

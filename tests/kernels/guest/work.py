@@ -157,13 +157,13 @@ def run_queue(_):
         before = collections.deque()  # of each Sonde, in the order in which they are asked
 
         def remember(metrics):
-            before.append([test_sched.reported(metrics, programs.name) for programs in kinds])
+            before.append([test_sched.told(metrics, programs.name) for programs in kinds])
             return Compared(0, [])
 
         def compare(metrics):
             wrong = []
             for programs, begin, truth, seen in zip(kinds, before.popleft(), truths, ends):
-                told = test_sched.reported(metrics, programs.name)
+                told = test_sched.told(metrics, programs.name)
                 for i, what in enumerate(("seconds", "turns")):
                     should, is_ = seen[i] - truth[i], told[i] - begin[i]
                     if not test_sched.is_near(is_, should):
