@@ -1,92 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The state of each thread and each socket, and the ways to reach it. All probes are compiled
- * twice, with one of two backends, and this header has the difference between them:
+ * twice, with one of two backends:
  *
- * - storage: the state lies in the kernel's own task and socket storage, and pointers are followed
- *   whose types the verifier knows;
- * - tables (SONDE_TABLES): the state lies in hash tables by thread id and by socket address, and
- *   pointers are followed by probe reads. Tables are slower, but kprobes may use nothing else, and
- *   kernels before 5.16 lack one or another means of storage.
+ * - storage (kept_storage.bpf.h), by the kernel's own task and socket storage;
+ * - tables (kept_tables.bpf.h, SONDE_TABLES), by hash tables. These are slower, but kprobes may use
+ *   nothing else, and kernels before 5.16 lack one or another means of storage.
+ *
+ * Both define the same: READ(pointer, member), a member of a struct of the kernel; exchange() and
+ * exchange_if(); task_current(), thread_find() and thread_make(); socket_state_find(), _make() and
+ * _forget(), socket_number(), tcp_of(), unix_peer(), socket_of() and SOCKET_SWEEP().
  */
 #ifndef SONDE_KEPT_BPF_H
 #define SONDE_KEPT_BPF_H
 
 #include "core/sonde.bpf.h"
-
-/* A member of a struct of the kernel: READ(sk, __sk_common.skc_family). */
-#ifdef SONDE_TABLES
-#	define READ(pointer, member)                                                              \
-		({                                                                                 \
-			typeof(pointer) read_from = (pointer);                                     \
-			BPF_CORE_READ(read_from, member);                                          \
-		})
-#else
-#	define READ(pointer, member) ((pointer)->member)
-#endif
-
-/* --- atomic exchanges --- */
-
-#ifdef SONDE_TABLES
-/* Addresses that a CPU exchanges right now: Linux has atomic exchanges in programs since 5.12. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, __u64);
-	__type(value, __u32);
-} exchanges __weak SEC(".maps");
-
-#	define EXCHANGE_TRIES 64
-
-/*
- * Claims an address. False: another CPU has claimed it for longer than the microsecond that an
- * exchange takes, because its thread was taken off the CPU; nobody waits for that.
- */
-static __always_inline bool exchange_begin(__u64 address)
-{
-	__u32 one = 1;
-
-	for (int i = 0; i < EXCHANGE_TRIES; i++)
-		if (!bpf_map_update_elem(&exchanges, &address, &one, BPF_NOEXIST))
-			return true;
-	return false;
-}
-#endif
-
-/* Stores a value, and returns the one before. */
-static __always_inline __u32 exchange(__u32 *at, __u32 value)
-{
-#ifdef SONDE_TABLES
-	__u64 address = (__u64)at;
-	bool alone = exchange_begin(address);
-	__u32 before = *(volatile __u32 *)at;
-
-	*(volatile __u32 *)at = value;
-	if (alone)
-		bpf_map_delete_elem(&exchanges, &address);
-	return before;
-#else
-	return __sync_lock_test_and_set(at, value);
-#endif
-}
-
-/* Stores a value if the one before is `expected`; returns the one before. */
-static __always_inline __u32 exchange_if(__u32 *at, __u32 expected, __u32 value)
-{
-#ifdef SONDE_TABLES
-	__u64 address = (__u64)at;
-	bool alone = exchange_begin(address);
-	__u32 before = *(volatile __u32 *)at;
-
-	if (before == expected)
-		*(volatile __u32 *)at = value;
-	if (alone)
-		bpf_map_delete_elem(&exchanges, &address);
-	return before;
-#else
-	return __sync_val_compare_and_swap(at, expected, value);
-#endif
-}
 
 /* --- what is kept for a thread --- */
 
@@ -102,77 +30,6 @@ struct thread {
 	__u64 executable_hash; /* of its executable's name; 0: not known yet */
 	__u64 run_delay;       /* 1 + its time in run queues up to its last turn; 0: not known */
 };
-
-#ifdef SONDE_TABLES
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u32); /* thread id, in the first pid namespace */
-	__type(value, struct thread);
-} threads __weak SEC(".maps");
-
-static const struct thread thread_blank = {};
-
-static __always_inline struct task_struct *task_current(void)
-{
-	return (struct task_struct *)bpf_get_current_task();
-}
-
-static __always_inline struct thread *thread_find(struct task_struct *task)
-{
-	__u32 id = READ(task, pid);
-
-	return bpf_map_lookup_elem(&threads, &id);
-}
-
-static __always_inline struct thread *thread_make(struct task_struct *task)
-{
-	__u32 id = READ(task, pid);
-	struct thread *thread = bpf_map_lookup_elem(&threads, &id);
-
-	if (thread)
-		return thread;
-	bpf_map_update_elem(&threads, &id, &thread_blank, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&threads, &id);
-}
-
-#else
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct thread);
-} threads __weak SEC(".maps");
-
-static __always_inline struct task_struct *task_current(void)
-{
-	return bpf_get_current_task_btf();
-}
-
-static __always_inline struct thread *thread_find(struct task_struct *task)
-{
-	return bpf_task_storage_get(&threads, task, NULL, 0);
-}
-
-/* NULL: there is no memory. */
-static __always_inline struct thread *thread_make(struct task_struct *task)
-{
-	return bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-}
-
-#endif
-
-/* True for a 32-bit call on a 64-bit kernel, whose numbers mean other calls. */
-static __always_inline bool is_compat(struct task_struct *task)
-{
-#if defined(__TARGET_ARCH_x86)
-	return READ(task, thread_info.status) & 2; /* TS_COMPAT, asm/thread_info.h */
-#elif defined(__TARGET_ARCH_arm64)
-	return READ(task, thread_info.flags) & (1 << 22); /* TIF_32BIT */
-#endif
-}
 
 /* --- what is kept for a socket --- */
 
@@ -233,149 +90,33 @@ struct socket_state {
 	__u64 send_begin_ns;
 	struct bytes send_bytes;
 	__u64 uring_requests[2]; /* by direction; see uring.bpf.h */
-#ifdef SONDE_TABLES
-	__u64 id;
-#endif
 };
 
 /* TCP's own sockets, and no others, have a hook that tells when they are destroyed. */
+static __always_inline bool has_end_hook(const struct sock *sk);
+
+/* --- how it is reached --- */
+
+#ifdef SONDE_TABLES
+#	include "core/kept_tables.bpf.h"
+#else
+#	include "core/kept_storage.bpf.h"
+#endif
+
+/* True for a 32-bit call on a 64-bit kernel, whose numbers mean other calls. */
+static __always_inline bool is_compat(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return READ(task, thread_info.status) & 2; /* TS_COMPAT, asm/thread_info.h */
+#elif defined(__TARGET_ARCH_arm64)
+	return READ(task, thread_info.flags) & (1 << 22); /* TIF_32BIT */
+#endif
+}
+
 static __always_inline bool has_end_hook(const struct sock *sk)
 {
 	return READ(sk, sk_protocol) == IPPROTO_TCP;
 }
-
-#ifdef SONDE_TABLES
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 6144);
-	__type(key, __u64); /* the socket's address */
-	__type(value, struct socket_state);
-} sockets __weak SEC(".maps");
-
-/* The table of sockets may always be swept, so nothing is listed. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} listed_sockets __weak SEC(".maps");
-
-static const struct socket_state socket_blank = {};
-
-static __always_inline struct socket_state *socket_state_find(struct sock *sk)
-{
-	__u64 address = (__u64)sk;
-
-	return bpf_map_lookup_elem(&sockets, &address);
-}
-
-static __always_inline struct socket_state *socket_state_make(struct sock *sk)
-{
-	struct socket_state *state = socket_state_find(sk);
-	__u64 address = (__u64)sk;
-
-	if (state)
-		return state;
-	bpf_map_update_elem(&sockets, &address, &socket_blank, BPF_NOEXIST);
-	state = socket_state_find(sk);
-	if (state && !state->id)
-		state->id = bpf_ktime_get_ns() << 8 | (bpf_get_smp_processor_id() & 255);
-	return state;
-}
-
-/* The socket ends. */
-static __always_inline void socket_state_forget(struct sock *sk)
-{
-	__u64 address = (__u64)sk;
-
-	bpf_map_delete_elem(&sockets, &address);
-}
-
-static __always_inline __u64 socket_number(struct sock *sk, const struct socket_state *state)
-{
-	return state->id;
-}
-
-static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
-{
-	__u16 family = READ(sk, __sk_common.skc_family);
-
-	return (family == AF_INET || family == AF_INET6) && READ(sk, sk_protocol) == IPPROTO_TCP
-		       ? (struct tcp_sock *)sk
-		       : NULL;
-}
-
-#else
-
-/* The kernel clones it from a listener to each accepted socket, which so has an owner from birth.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct socket_state);
-} sockets __weak SEC(".maps");
-
-/*
- * The sockets to sweep, on kernels where a sweep may not go over `sockets` and `conns` themselves;
- * empty elsewhere. Since Linux 7.1 a socket that is destroyed takes its storage from under an
- * iterator that is just there, and the kernel then follows a null pointer. So the list has only
- * sockets whose destruction has a hook, and the hook takes a socket out before its storage goes.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, __u32);
-} listed_sockets __weak SEC(".maps");
-
-extern const volatile bool lists_sockets;
-
-/*
- * A map's entry for a socket, made if need be; NULL: there is no memory. Two CPUs may make it at
- * once: the kernel refuses the second CPU, which finds the entry when it asks again. It is a macro
- * because each map has a type of its own.
- */
-#	define sk_storage_make(map, sk)                                                           \
-		(bpf_sk_storage_get(map, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE)                    \
-				?: bpf_sk_storage_get(map, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE))
-
-static __always_inline struct socket_state *socket_state_find(struct sock *sk)
-{
-	return bpf_sk_storage_get(&sockets, sk, NULL, 0);
-}
-
-static __always_inline struct socket_state *socket_state_make(struct sock *sk)
-{
-	struct socket_state *state = sk_storage_make(&sockets, sk);
-
-	if (!lists_sockets || !state || state->flags & SOCKET_LISTED || !has_end_hook(sk))
-		return state;
-	if (!sk_storage_make(&listed_sockets, sk))
-		return NULL;
-	state->flags |= SOCKET_LISTED;
-	return state;
-}
-
-/* The socket ends, and its storage with it. */
-static __always_inline void socket_state_forget(struct sock *sk)
-{
-	bpf_sk_storage_delete(&listed_sockets, sk);
-}
-
-static __always_inline __u64 socket_number(struct sock *sk, const struct socket_state *state)
-{
-	return bpf_get_socket_cookie(sk);
-}
-
-/* NULL: the socket is of another kind. */
-static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
-{
-	return bpf_skc_to_tcp_sock(sk);
-}
-
-#endif
 
 /* The number of a connection or listener, unique since the machine was started. */
 static __always_inline __u64 socket_id(struct sock *sk, const struct socket_state *state)

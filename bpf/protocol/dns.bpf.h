@@ -21,12 +21,6 @@ extern __u32 own_tgid;
 #define DNS_MISSES_MAX 8
 #define DNS_ASKS       255 /* in the place of misses: it has sent to DNS_PORT */
 
-#ifdef SONDE_TABLES /* where the limit of memory is near */
-#	define DNS_SOCKETS_MAX 512
-#else
-#	define DNS_SOCKETS_MAX 2048
-#endif
-
 /* The port tells a socket from a closed one that was in its place. */
 struct dns_socket {
 	__u64 sk;
@@ -36,7 +30,7 @@ struct dns_socket {
 /* Misses of UDP sockets that are not connected. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, DNS_SOCKETS_MAX);
+	__uint(max_entries, UDP_SOCKETS_MAX);
 	__type(key, struct dns_socket);
 	__type(value, __u32);
 } dns_sockets __weak SEC(".maps");

@@ -83,19 +83,7 @@ static __always_inline __u32 position_read(const struct sock *sk, const struct t
 	return position;
 }
 
-/* --- Unix sockets: the other end --- */
-
-/* The other end of a Unix socket; NULL when it has none. */
-static __always_inline struct sock *unix_peer(struct sock *sk)
-{
-#ifdef SONDE_TABLES
-	return READ((struct unix_sock *)sk, peer);
-#else
-	struct unix_sock *self = bpf_skc_to_unix_sock(sk);
-
-	return self ? self->peer : NULL;
-#endif
-}
+/* --- Unix sockets --- */
 
 /* The process has closed the socket; its memory remains as long as the other end does. */
 static __always_inline bool is_dead(const struct sock *sk)

@@ -448,7 +448,8 @@ static __always_inline bool sweep_connection(
  * One socket of those that something is kept of, in whichever network namespace. 1: the read that
  * the daemon waits in ends with EAGAIN, and the next one goes on with this socket.
  */
-static __always_inline int on_tcp_sweep(struct sock *sk, struct socket_state *state)
+static __always_inline int on_tcp_sweep(
+	struct seq_file *seq, struct sock *sk, struct socket_state *state)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
 	bool is_reported = true;
@@ -467,34 +468,7 @@ static __always_inline int on_tcp_sweep(struct sock *sk, struct socket_state *st
 	return !is_reported;
 }
 
-#ifdef SONDE_TABLES
-
-SEC("iter/bpf_map_elem")
-int tcp_sweep(struct bpf_iter__bpf_map_elem *ctx)
-{
-	const __u64 *key = ctx->key;
-	struct socket_state *state;
-	__u64 address;
-
-	if (!key)
-		return 0;
-	address = *key;
-	state = bpf_map_lookup_elem(&sockets, &address);
-	return state ? on_tcp_sweep((struct sock *)address, state) : 0;
-}
-
-#else
-
-SEC("iter/bpf_sk_storage_map")
-int tcp_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	struct sock *sk = ctx->sk; /* loaded once, or the verifier does not see that it was asked */
-	struct socket_state *state = sk ? socket_state_find(sk) : NULL;
-
-	return state ? on_tcp_sweep(sk, state) : 0;
-}
-
-#endif
+SOCKET_SWEEP(tcp_sweep, sockets, on_tcp_sweep)
 
 /* Attached after tcp_destroy and http_destroy, who still want to know of a socket that ends. */
 SEC("tp_btf/tcp_destroy_sock")
@@ -502,17 +476,6 @@ int BPF_PROG(tcp_forget, struct sock *sk)
 {
 	socket_state_forget(sk);
 	return 0;
-}
-
-static __always_inline struct socket *socket_of(struct file *file)
-{
-#ifdef SONDE_TABLES
-	__u16 mode = BPF_CORE_READ(file, f_inode, i_mode);
-
-	return (mode & S_IFMT) == S_IFSOCK ? BPF_CORE_READ(file, private_data) : NULL;
-#else
-	return bpf_sock_from_file(file);
-#endif
 }
 
 /*

@@ -101,13 +101,6 @@ _Static_assert(sizeof(struct conn) + 72 <= 1024, "with the kernel's header it ta
 
 static const struct conn conn_blank = {};
 
-/* In tables, all are in the same one. */
-#ifdef SONDE_TABLES
-#	define OTHER_CONNS_MAX 1
-#else
-#	define OTHER_CONNS_MAX 4096
-#endif
-
 /*
  * In storage, those of Unix sockets and MPTCP, by socket cookie: no hook tells that such a socket
  * is closed, and what is kept of it must outlive it to be told all the same.
@@ -120,6 +113,12 @@ struct {
 	__type(value, struct conn);
 } other_conns __weak SEC(".maps");
 
+/*
+ * `conn_argument` is what a connection is to a global function. The verifier looks at such a
+ * function once and by itself, not again for each way that leads to it; so whatever has loops, or
+ * is called from many places, is one. Before Linux 5.12 they take numbers only: the key by which a
+ * connection is found again.
+ */
 #ifdef SONDE_TABLES
 
 struct {
@@ -159,6 +158,18 @@ static __always_inline void conn_forget(struct sock *sk)
 static __always_inline void conn_release(struct sock *sk)
 {
 	conn_forget(sk);
+}
+
+typedef __u64 conn_argument;
+
+static __always_inline conn_argument conn_pass(const struct conn *conn)
+{
+	return conn->sk;
+}
+
+static __always_inline struct conn *conn_of(conn_argument argument)
+{
+	return bpf_map_lookup_elem(&conns, &argument);
 }
 
 #else
@@ -212,31 +223,6 @@ static __always_inline void conn_forget(struct sock *sk)
 static __always_inline void conn_release(struct sock *sk)
 {
 }
-
-#endif
-
-/* --- as an argument of a global function --- */
-
-/*
- * The verifier looks at a global function once and by itself, not again for each way that leads to
- * it; so whatever has loops, or is called from many places, is one. Before Linux 5.12 they take
- * numbers only: the key by which a connection is found again.
- */
-#ifdef SONDE_TABLES
-
-typedef __u64 conn_argument;
-
-static __always_inline conn_argument conn_pass(const struct conn *conn)
-{
-	return conn->sk;
-}
-
-static __always_inline struct conn *conn_of(conn_argument argument)
-{
-	return bpf_map_lookup_elem(&conns, &argument);
-}
-
-#else
 
 typedef struct conn *conn_argument;
 

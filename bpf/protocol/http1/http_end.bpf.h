@@ -67,12 +67,10 @@ static __always_inline void closed(struct sock *sk, struct conn *conn, int from)
 /* MPTCP's own sockets end by no hook: what is there at the address of a new one was another's. */
 static __always_inline void mptcp_begins(struct sock *sk, int to)
 {
-#ifdef SONDE_TABLES
-	if (to == TCP_ESTABLISHED && sk->sk_protocol != IPPROTO_TCP) {
+	if (KEPT_BY_ADDRESS && to == TCP_ESTABLISHED && sk->sk_protocol != IPPROTO_TCP) {
 		conn_forget(sk);
 		socket_state_forget(sk);
 	}
-#endif
 }
 
 /* The socket is no more, or is connected again. */
@@ -133,7 +131,6 @@ static __always_inline int http_channel_ends(struct sock *sk)
 	return 0;
 }
 
-#ifdef SONDE_TABLES
 /* A Unix socket is closed: nobody else tells, and its address may be used again. */
 static __always_inline int http_unix_closed(struct socket *socket)
 {
@@ -151,6 +148,5 @@ static __always_inline int http_unix_closed(struct socket *socket)
 	socket_state_forget(sk);
 	return 0;
 }
-#endif
 
 #endif

@@ -64,38 +64,13 @@ static __always_inline void open_report(struct seq_file *seq, struct conn *conn)
 	bpf_seq_write(seq, &active, sizeof(active));
 }
 
-#ifdef SONDE_TABLES
-
-SEC("iter/bpf_map_elem")
-int http_sweep(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline int on_http_sweep(struct seq_file *seq, struct sock *sk, struct conn *conn)
 {
-	const __u64 *key = ctx->key;
-	__u64 address;
-	struct conn *conn;
-
-	if (!key)
-		return 0;
-	address = *key;
-	conn = bpf_map_lookup_elem(&conns, &address);
-	if (conn)
-		open_report(ctx->meta->seq, conn);
+	open_report(seq, conn);
 	return 0;
 }
 
-#else
-
-SEC("iter/bpf_sk_storage_map")
-int http_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	struct sock *sk = ctx->sk; /* loaded once, or the verifier does not see that it was asked */
-	struct conn *conn = sk ? bpf_sk_storage_get(&conns, sk, NULL, 0) : NULL;
-
-	if (conn)
-		open_report(ctx->meta->seq, conn);
-	return 0;
-}
-
-#endif
+SOCKET_SWEEP(http_sweep, conns, on_http_sweep)
 
 /*
  * The address of a socket that may have been freed: dead, or another one by now. Of the freed one

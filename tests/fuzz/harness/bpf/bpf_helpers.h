@@ -98,6 +98,7 @@ struct task_struct *bpf_get_current_task_btf(void);
 __u64 bpf_get_current_pid_tgid(void);
 long bpf_task_pt_regs(struct task_struct *task);
 struct tcp_sock *bpf_skc_to_tcp_sock(void *sk);
+struct socket *bpf_sock_from_file(void *file);
 struct unix_sock *bpf_skc_to_unix_sock(void *sk);
 
 #endif
