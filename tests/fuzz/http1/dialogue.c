@@ -131,7 +131,8 @@ static bool has_open_end(const struct dialogue *dialogue, int direction)
 		if (direction == TO_SERVER) {
 			if (text && stream[text - 1] == '\r')
 				text--;
-			if (memcmp(stream + text - 9, " HTTP/1.", 8) != 0)
+			if (memcmp(stream + text - 9, " HTTP/1.", 8) != 0 ||
+				!isdigit((unsigned char)stream[text - 1]))
 				return true;
 		}
 	}
