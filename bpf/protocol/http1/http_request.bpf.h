@@ -212,7 +212,8 @@ __weak __noinline int request_host(
 	record->host_lines = 1;
 	for (int i = 0; i < HOST_SPACES_MAX && is_space(scratch->data[DATA(value)]); i++)
 		value++;
-	for (int i = 0; i < HOST_SPACES_MAX && end && scratch->data[DATA(end - 1)] <= ' '; i++)
+	for (int i = 0; i < HOST_SPACES_MAX && end && (__u8)scratch->data[DATA(end - 1)] <= ' ';
+		i++)
 		end--;
 	length = end - value;
 	if (end <= value || length > HTTP_HOST_LEN)
