@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #define STACK_BYTES (64 * 1024)
 
@@ -140,28 +140,15 @@ static void *run(void *context)
 
 int log_writer_begin(void (*prepare)(void))
 {
-	pthread_condattr_t clock;
-	pthread_attr_t attributes;
-	sigset_t all, before;
-	int code;
+	int result;
 
-	pthread_condattr_init(&clock);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&writer.emptied, &clock);
-	pthread_condattr_destroy(&clock);
+	condition_init(&writer.emptied);
 	writer.ending = writer.ended = false;
 	writer.prepare = prepare;
 	writer.runs = true;
-	sigfillset(&all);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	code = pthread_create(&writer.thread, &attributes, run, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	if (code)
-		writer.runs = false;
-	return -code;
+	result = thread_start(&writer.thread, NULL, STACK_BYTES, run, NULL);
+	writer.runs = !result;
+	return result;
 }
 
 /* --- everybody's side --- */

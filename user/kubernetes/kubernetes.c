@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "privilege/privilege.h"
 
 #define STACK_BYTES (256 * 1024) /* a TLS handshake needs a tenth; the default is 8 MB */
@@ -134,25 +134,6 @@ static void *watch_thread(void *context)
 
 /* --- life --- */
 
-/* All signals blocked: they are the main thread's. */
-static int start_thread(struct kubernetes *kubernetes)
-{
-	pthread_attr_t attributes;
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&kubernetes->thread, &attributes, watch_thread, kubernetes);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	if (!error)
-		pthread_setname_np(kubernetes->thread, "kubernetes");
-	return -error;
-}
-
 static void kubernetes_free(struct kubernetes *kubernetes)
 {
 	if (kubernetes->client)
@@ -166,17 +147,13 @@ static void kubernetes_free(struct kubernetes *kubernetes)
 static struct kubernetes *kubernetes_new(const struct kubernetes_place *place)
 {
 	struct kubernetes *kubernetes = calloc(1, sizeof(*kubernetes));
-	pthread_condattr_t clock;
 
 	if (!kubernetes)
 		return NULL;
 	kubernetes->place = *place;
 	kubernetes->pause_ns = PAUSE_FIRST_NS;
 	pthread_mutex_init(&kubernetes->lock, NULL);
-	pthread_condattr_init(&clock);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&kubernetes->wake, &clock);
-	pthread_condattr_destroy(&clock);
+	condition_init(&kubernetes->wake);
 	kubernetes->pods = pod_table_new(place->node);
 	if (kubernetes->pods)
 		return kubernetes;
@@ -205,7 +182,8 @@ int kubernetes_start(struct kubernetes **out, const struct kubernetes_place *pla
 	kubernetes->watch.context = kubernetes;
 	result = api_client_open(&kubernetes->client, &options, error);
 	if (!result) {
-		result = start_thread(kubernetes);
+		result = thread_start(
+			&kubernetes->thread, "kubernetes", STACK_BYTES, watch_thread, kubernetes);
 		if (result)
 			snprintf(error, KUBERNETES_ERROR_LEN, "no thread for pods: %s",
 				strerror(-result));

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "export/otlp/otlp_encode.h"
 #include "export/otlp/otlp_messages.pb-c.h"
 #include "privilege/privilege.h"
@@ -356,37 +356,14 @@ static void otlp_free(struct otlp *otlp)
 	free(otlp);
 }
 
-/* All signals blocked: they are the main thread's, and a SIGPIPE of TLS is nobody's. */
-static int start_thread(struct otlp *otlp)
-{
-	pthread_attr_t attributes;
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&otlp->thread, &attributes, export_thread, otlp);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	if (!error)
-		pthread_setname_np(otlp->thread, "otlp");
-	return -error;
-}
-
 static struct otlp *otlp_new(const struct otlp_options *options)
 {
 	struct otlp *otlp = calloc(1, sizeof(*otlp));
-	pthread_condattr_t clock;
 
 	if (!otlp)
 		return NULL;
 	pthread_mutex_init(&otlp->lock, NULL);
-	pthread_condattr_init(&clock);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&otlp->wake, &clock);
-	pthread_condattr_destroy(&clock);
+	condition_init(&otlp->wake);
 	set_options(otlp, options);
 	otlp->about.host_name = strdup(options->host_name ? options->host_name : "");
 	otlp->about.version = strdup(options->version);
@@ -430,7 +407,7 @@ int otlp_start(struct otlp **out, const struct otlp_options *options, char error
 	}
 	result = http_open(otlp, options, error);
 	if (result == 0) {
-		result = start_thread(otlp);
+		result = thread_start(&otlp->thread, "otlp", STACK_BYTES, export_thread, otlp);
 		if (result < 0)
 			snprintf(error, OTLP_ERROR_LEN, "no thread for the OTLP exporter: %s",
 				strerror(-result));

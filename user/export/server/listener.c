@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +23,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "export/flows/flow_query.h"
 #include "export/server/gate.h"
 #include "export/server/listen_socket.h"
@@ -347,22 +347,6 @@ static void *run_listener(void *context)
 	return NULL;
 }
 
-/* The main thread takes signals by a descriptor: this one must not get them instead. */
-static int start_thread(struct listener *listener)
-{
-	pthread_attr_t attributes;
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, THREAD_STACK);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int code = pthread_create(&listener->thread, &attributes, run_listener, listener);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	return -code;
-}
-
 /* Connections come from the gate, and their times are kept there. */
 static struct MHD_Daemon *start_daemon(struct listener *listener)
 {
@@ -410,7 +394,9 @@ int listener_start(struct listener **started, const struct listener_options *opt
 	if (!code && listener->main_fd >= 0 && listener->wake_fd >= 0)
 		listener->daemon = start_daemon(listener);
 	if (!code)
-		code = listener->daemon ? start_thread(listener) : -ENOMEM;
+		code = listener->daemon ? thread_start(&listener->thread, NULL, THREAD_STACK,
+						  run_listener, listener)
+					: -ENOMEM;
 	if (code) {
 		snprintf(error, LISTENER_ERROR_LEN, "cannot start the HTTP server: %s",
 			strerror(-code));

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 /* Readers that may be left behind at a time: a thread and PROC_READ_MAX bytes each. */
 #define LEFT_BEHIND_MAX 16
@@ -84,7 +85,6 @@ static void *reader_run(void *argument)
 static struct reader *reader_new(void)
 {
 	struct reader *new = calloc(1, sizeof(*new));
-	pthread_condattr_t attributes;
 	pthread_attr_t detached;
 	pthread_t thread;
 	int failed;
@@ -92,10 +92,7 @@ static struct reader *reader_new(void)
 	if (!new)
 		return NULL;
 	pthread_mutex_init(&new->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&new->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	condition_init(&new->changed);
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
 	failed = pthread_create(&thread, &detached, reader_run, new);
