@@ -267,13 +267,19 @@ static __always_inline __u32 spaces_trim(const struct http_scratch *scratch, __u
 }
 
 /* Index of the first byte of a value that begins at `at` or after spaces. */
+static __always_inline __u32 spaces_pass(const struct http_scratch *scratch, __u32 at)
+{
+	for (int i = 0; i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
+		at++;
+	return at;
+}
+
+/* The same as a call. */
 __weak __noinline __u32 spaces_skip(scratch_argument where, __u32 at)
 {
 	struct http_scratch *scratch = scratch_of(where);
 
-	for (int i = 0; scratch && i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
-		at++;
-	return at;
+	return scratch ? spaces_pass(scratch, at) : at;
 }
 
 #define NUMBER_INVALID (~0ULL)
@@ -294,8 +300,7 @@ __weak __noinline __u64 number_parse(scratch_argument where, __u32 at, __u32 end
 	if (!scratch)
 		return 0;
 	if (base == 10) {
-		for (int i = 0; i < SPACES_MAX && is_space(scratch->data[DATA(at)]); i++)
-			at++;
+		at = spaces_pass(scratch, at);
 		end = spaces_trim(scratch, end);
 	}
 	begin = at;

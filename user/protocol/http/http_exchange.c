@@ -31,6 +31,18 @@ static const char *behind_line(const struct record_http *record)
 	return line + record->line_length + record->host_length;
 }
 
+/* Behind those the socket's path, which is "" where there is none; HTTP_PROXIED. */
+static const char *origin_at(const struct record_http *record)
+{
+	return behind_line(record) + record->path_length;
+}
+
+/* HTTP_TRACED. */
+static const char *traceparent_at(const struct record_http *record)
+{
+	return origin_at(record) + (record->flags & HTTP_PROXIED ? sizeof(struct http_origin) : 0);
+}
+
 /* Abstract names begin with a NUL and may hold more of them; ss shows each as an @, too. */
 static void socket_path_text(char text[HTTP_HOST_LEN + 1], const struct record_http *record)
 {
@@ -218,10 +230,7 @@ static void describe_trace(struct http_exchange *http)
 			       record->request_first_ns, (uint64_t)exchange->realtime_offset_ns,
 			       (uint64_t)record->index << 1 | record->role});
 	if (record->flags & HTTP_TRACED)
-		memcpy(traceparent,
-			behind_line(record) + record->path_length +
-				(record->flags & HTTP_PROXIED ? sizeof(struct http_origin) : 0),
-			TRACEPARENT_LEN);
+		memcpy(traceparent, traceparent_at(record), TRACEPARENT_LEN);
 	if (!http1_parse_traceparent(traceparent, told.trace_id, told.parent_id, &told.flags))
 		return;
 	memcpy(told.span_id, trace->span_id, sizeof(told.span_id));
@@ -247,7 +256,7 @@ static void describe_ends(struct http_exchange *http)
 	if (record->flags & HTTP_PROXIED) {
 		struct http_origin origin;
 
-		memcpy(&origin, behind_line(record) + record->path_length, sizeof(origin));
+		memcpy(&origin, origin_at(record), sizeof(origin));
 		address_text(http->client, origin.address);
 		exchange->texts[HTTP_TEXT_CLIENT] = http->client;
 		exchange->numbers[HTTP_NUMBER_CLIENT_PORT] = origin.port;
