@@ -13,6 +13,8 @@
 #include "kernel/load/programs.h"
 #include "record/sources.h"
 
+#include "document.h"
+
 static char table[32 * 1024];
 static size_t table_length;
 
@@ -69,18 +71,12 @@ static void append_row(const struct program *program)
 
 static void test_the_architecture_has_the_row_of_each_program(void **state)
 {
-	static char text[256 * 1024];
-	FILE *file = fopen("docs/architecture.md", "r");
-
 	(void)state;
-	assert_non_null(file);
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	fclose(file);
 	append("\n\n| program | hook | when | without it |\n|---|---|---|---|\n");
 	for (size_t i = 0; i < program_count; i++)
 		append_row(&program_table[i]);
 	append("\n");
-	if (!strstr(text, table)) {
+	if (!strstr(document_read("docs/architecture.md"), table)) {
 		fputs(table, stdout);
 		fail_msg("docs/architecture.md has not the table of hooks above");
 	}

@@ -13,6 +13,8 @@
 #include "record/record_check.h"
 #include "record/record_types.h"
 
+#include "document.h"
+
 static void test_each_type_has_a_row(void **state)
 {
 	(void)state;
@@ -39,14 +41,8 @@ static void test_what_is_no_type_has_none(void **state)
 /* The rows between the headings "## Records" and "## Hooks". */
 static char *documented_records(void)
 {
-	static char text[256 * 1024];
-	FILE *file = fopen("docs/architecture.md", "r");
-	char *begin, *end;
+	char *begin = strstr(document_read("docs/architecture.md"), "\n## Records\n"), *end;
 
-	assert_non_null(file);
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	fclose(file);
-	begin = strstr(text, "\n## Records\n");
 	assert_non_null(begin);
 	end = strstr(begin + 1, "\n## ");
 	assert_non_null(end);

@@ -12,6 +12,8 @@
 #include "kernel/load/programs.h"
 #include "record/sources.h"
 
+#include "document.h"
+
 static void test_each_source_is_described(void **state)
 {
 	(void)state;
@@ -44,13 +46,9 @@ static void test_what_a_key_switches_is_listed_and_has_programs(void **state)
 
 static void test_the_metrics_say_what_it_counts_and_what_switches_it(void **state)
 {
-	static char text[256 * 1024];
-	FILE *file = fopen("docs/metrics.md", "r");
+	const char *text = document_read("docs/metrics.md");
 
 	(void)state;
-	assert_non_null(file);
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	fclose(file);
 	for (enum source source = 0; source < SOURCES; source++) {
 		const struct source_description *about = &source_descriptions[source];
 		char row[128];
