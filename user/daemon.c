@@ -78,7 +78,7 @@ struct daemon {
 
 /* --- the way of a record --- */
 
-static void take(void *context, const struct record *record, size_t size)
+static void record_take(void *context, const struct record *record, size_t size)
 {
 	struct daemon *daemon = context;
 	const struct record_layout *layout =
@@ -290,7 +290,7 @@ static int records_begin(struct daemon *daemon)
 	if (*config->replay) {
 		result = recording_open(config->replay, &daemon->replay, error);
 	} else {
-		result = probes_open(&daemon->probes, &options, take, daemon, error);
+		result = probes_open(&daemon->probes, &options, record_take, daemon, error);
 		if (!result)
 			result = watch(daemon, probes_fd(daemon->probes));
 	}
@@ -436,7 +436,7 @@ static void on_tick(struct daemon *daemon)
 static void replay_continue(struct daemon *daemon)
 {
 	char error[RECORDING_ERROR_LEN];
-	int result = recording_read(daemon->replay, REPLAY_STEP, take, daemon, error);
+	int result = recording_read(daemon->replay, REPLAY_STEP, record_take, daemon, error);
 
 	if (daemon->exports.flow_log)
 		flow_log_flush(daemon->exports.flow_log);

@@ -210,7 +210,7 @@ static __always_inline __u64 dns_call_to(const struct pt_regs *regs)
  * By the current system call. The messages of a list are all told each time that one of them is
  * sent, as nobody tells which one that is; user space takes those that it knows for the same.
  */
-__weak __noinline int dns_tell_call(void)
+__weak __noinline int dns_report_call(void)
 {
 	struct dns_scratch *scratch = dns_scratch_get();
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -284,7 +284,7 @@ static __always_inline void dns_moved(const struct channel *channel, const struc
 		return;
 	}
 	if (chunk->way == BY_SYSCALL) {
-		dns_tell_call();
+		dns_report_call();
 		return;
 	}
 	scratch->cursor = (struct bytes_cursor){};

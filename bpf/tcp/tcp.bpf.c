@@ -88,7 +88,7 @@ static __always_inline void listener_ends(struct sock *sk)
 
 /* --- steps in a connection's life --- */
 
-static __always_inline void tell(
+static __always_inline void connection_report(
 	struct sock *sk, struct socket_state *state, enum tcp_event event, enum tcp_reason reason)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
@@ -187,15 +187,15 @@ static __always_inline void connection_ends(struct sock *sk, struct socket_state
 		closer_note(state, TCP_LOCAL);
 	else if (reason == TCP_RESET_RECEIVED)
 		closer_note(state, TCP_PEER);
-	tell(sk, state, TCP_CLOSED, reason);
+	connection_report(sk, state, TCP_CLOSED, reason);
 }
 
 static __always_inline void socket_ends(struct sock *sk, struct socket_state *state, int from)
 {
 	if (from != TCP_SYN_SENT)
 		connection_ends(sk, state, from);
-	else if (!connect_is_untold(sk, tcp_of(sk), state->connect_ns))
-		tell(sk, state, TCP_FAILED, TCP_ERROR);
+	else if (!connect_is_unreported(sk, tcp_of(sk), state->connect_ns))
+		connection_report(sk, state, TCP_FAILED, TCP_ERROR);
 	state->flags |= SOCKET_ENDED;
 }
 
@@ -228,7 +228,7 @@ static __always_inline void connection_begins(struct sock *sk, struct socket_sta
 		listener_leaves(sk, state);
 		state->is_reset = 0;
 	}
-	tell(sk, state, TCP_OPENED, TCP_ALIVE);
+	connection_report(sk, state, TCP_OPENED, TCP_ALIVE);
 }
 
 static __always_inline int on_tcp_state(struct sock *sk, int from, int to)
@@ -325,7 +325,7 @@ static __always_inline int on_tcp_reset(struct sock *sk, enum tcp_reason reason)
 	}
 	if (reason == TCP_RESET_RECEIVED)
 		state->is_reset = 1;
-	tell(sk, state, TCP_RESET, reason);
+	connection_report(sk, state, TCP_RESET, reason);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ extern const volatile bool sees_calls; /* the end of system calls is seen */
 
 /* True, and left to the end of the call, for a connection that ends within connect() without one.
  */
-static __always_inline bool connect_is_untold(
+static __always_inline bool connect_is_unreported(
 	const struct sock *sk, const struct tcp_sock *tcp, __u64 connect_ns)
 {
 	struct thread *thread;

@@ -60,7 +60,7 @@ static struct kind *kind_find(struct requests *requests, const struct record_htt
 }
 
 /* One connection's requests, or a request to be reported. */
-static void take(void *context, const struct record *record, size_t size)
+static void request_take(void *context, const struct record *record, size_t size)
 {
 	const struct record_http_active *active = (const void *)record;
 	struct requests *requests = context;
@@ -84,8 +84,8 @@ void requests_sweep(struct requests *requests)
 {
 	for (size_t i = 0; i < requests->kind_count; i++)
 		requests->kinds[i].now.active = requests->kinds[i].now.long_active = 0;
-	if (iterator_run(requests->sweep, take, requests) ||
-		iterator_run(requests->sweep_other, take, requests))
+	if (iterator_run(requests->sweep, request_take, requests) ||
+		iterator_run(requests->sweep_other, request_take, requests))
 		return;
 	for (size_t i = 0; i < requests->kind_count; i++) {
 		struct kind *kind = &requests->kinds[i];

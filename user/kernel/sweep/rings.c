@@ -40,7 +40,7 @@ void rings_plan(uint64_t bytes, uint32_t *count, uint32_t *ring_bytes)
 		*ring_bytes = page;
 }
 
-static int take(void *context, void *data, size_t size)
+static int ring_take(void *context, void *data, size_t size)
 {
 	struct rings *rings = context;
 
@@ -71,8 +71,8 @@ int rings_new(struct rings **out, struct sonde *skeleton, uint32_t count, uint32
 		if (result)
 			break;
 		if (rings->buffer)
-			result = ring_buffer__add(rings->buffer, fd, take, rings);
-		else if (!(rings->buffer = ring_buffer__new(fd, take, rings, NULL)))
+			result = ring_buffer__add(rings->buffer, fd, ring_take, rings);
+		else if (!(rings->buffer = ring_buffer__new(fd, ring_take, rings, NULL)))
 			result = -errno;
 	}
 	if (result) {

@@ -187,7 +187,7 @@ static void unpack(const struct workloads *workloads, struct record_workload *re
 		text_keep(record->cgroup[level], text);
 }
 
-static void tell(struct workloads *workloads, __u32 number)
+static void workload_report(struct workloads *workloads, __u32 number)
 {
 	struct record_workload record;
 	struct workload workload;
@@ -204,7 +204,7 @@ void workloads_pass(struct workloads *workloads, const struct record *record, si
 	__u32 number = record->workload;
 
 	if (number && number < WORKLOADS_MAX && !workloads->numbers[number].reported)
-		tell(workloads, number);
+		workload_report(workloads, number);
 	workloads->sink(workloads->context, record, size);
 }
 

@@ -63,7 +63,7 @@ struct labels {
 };
 
 /* Whether the server has an own value of its labels: one of those that the service asks most. */
-static bool server_is_told(struct exchanges *exchanges, const struct exchange *exchange,
+static bool server_is_reported(struct exchanges *exchanges, const struct exchange *exchange,
 	const char *port, uint64_t time_ns)
 {
 	const char *service = service_key(exchange->service);
@@ -84,7 +84,7 @@ static void labels_add_server(struct labels *labels, struct exchanges *exchanges
 	labels->port[0] = '\0';
 	if (exchange->server.port)
 		number_text(labels->port, (uint32_t)exchange->server.port);
-	is_reported = server_is_told(exchanges, exchange, labels->port, time_ns);
+	is_reported = server_is_reported(exchanges, exchange, labels->port, time_ns);
 	labels->values[EXCHANGE_SERVER_ADDRESS] =
 		is_reported ? exchange->server.address : NAME_OTHER;
 	labels->values[EXCHANGE_SERVER_PORT] = is_reported ? labels->port : "";

@@ -244,7 +244,7 @@ static struct flow_view view_of(
 	};
 }
 
-static void tell(struct flows *flows, struct flow_entry *entry, enum flow_event event)
+static void flow_report(struct flows *flows, struct flow_entry *entry, enum flow_event event)
 {
 	struct flow_view view = view_of(flows, entry, event);
 
@@ -267,7 +267,7 @@ static void settle(struct flows *flows, struct flow_entry *entry)
 		return;
 	entry->was_counted = true;
 	if (flows->sink)
-		tell(flows, entry, flow->has_failed ? FLOW_FAILED : FLOW_CLOSED);
+		flow_report(flows, entry, flow->has_failed ? FLOW_FAILED : FLOW_CLOSED);
 }
 
 /* --- the lists --- */
@@ -400,7 +400,7 @@ void flows_take(struct flows *flows, const struct record *record)
 }
 
 /* Flow records of those that live and have changed. */
-static void tell_open(struct flows *flows)
+static void report_open_flows(struct flows *flows)
 {
 	struct flow_entry *entry = NULL;
 
@@ -409,7 +409,7 @@ static void tell_open(struct flows *flows)
 	while ((entry = flow_table_next(&flows->table, entry)) != NULL)
 		if (entry->has_changed && entry->is_open && !entry->flow.end_ns &&
 			flows->now_ns - entry->reported_ns >= flows->interval_ns)
-			tell(flows, entry, FLOW_OPEN);
+			flow_report(flows, entry, FLOW_OPEN);
 }
 
 void flows_settle(struct flows *flows, const struct record_clock *clock)
@@ -422,7 +422,7 @@ void flows_settle(struct flows *flows, const struct record_clock *clock)
 	flows->swept_ns = 0;
 	settle_all(flows);
 	flow_periods_advance(&flows->periods, flows->now_ns);
-	tell_open(flows);
+	report_open_flows(flows);
 }
 
 /* --- begin, end, and a look --- */
