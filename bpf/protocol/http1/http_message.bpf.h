@@ -13,7 +13,7 @@
 
 #include "protocol/http1/http_preamble.bpf.h"
 
-/* What http_request.bpf.h does with what is found here. */
+/* What http_request.bpf.h and http_report.bpf.h do with what is found here. */
 int request_begin(conn_argument which, scratch_argument where, __u32 line, __u32 length);
 int request_traceparent(conn_argument which, scratch_argument where, __u32 value);
 int request_host(conn_argument which, scratch_argument where, __u32 value, __u32 end);

@@ -3,7 +3,7 @@
  * HTTP requests that are open: iterators over the connections, which the daemon reads at each
  * sweep. So nothing is counted up and down at each request.
  */
-#include "protocol/http1/http_request.bpf.h"
+#include "protocol/http1/http_report.bpf.h"
 
 /* Requests that are open for longer are reported before their end; 0: off. Changes while running */
 __u64 long_request_ns = 0;

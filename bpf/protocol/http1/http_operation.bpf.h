@@ -6,7 +6,7 @@
 #ifndef SONDE_HTTP_OPERATION_BPF_H
 #define SONDE_HTTP_OPERATION_BPF_H
 
-#include "protocol/http1/http_request.bpf.h"
+#include "protocol/http1/http_report.bpf.h"
 
 /* Empty lines that may stand before a connection's first request (RFC 9112, 2.2). */
 #define EMPTY_LINES_MAX 2

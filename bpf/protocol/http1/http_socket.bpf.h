@@ -5,7 +5,7 @@
  *
  * Each direction has a file: http_send.bpf.h and http_receive.bpf.h. They are called through
  * protocol.bpf.h, and call http_operation.bpf.h (one operation), which calls http_message.bpf.h
- * (framing), which calls http_request.bpf.h (pairing).
+ * (framing), which calls http_request.bpf.h (pairing) and http_report.bpf.h (what comes of it).
  */
 #ifndef SONDE_HTTP_SOCKET_BPF_H
 #define SONDE_HTTP_SOCKET_BPF_H

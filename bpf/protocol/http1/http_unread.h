@@ -2,7 +2,7 @@
 /*
  * Requests for whose record the ring has no room: they are counted as latencies
  * (core/latency.bpf.h), whose operation says what a series of request durations is labelled with,
- * but for route and peer. The probe makes the operation (http_request.bpf.h), the daemon reads it
+ * but for route and peer. The probe makes the operation (http_report.bpf.h), the daemon reads it
  * (user/protocol/http/http_exchange.c); what both must agree on is here.
  */
 #ifndef SONDE_HTTP_UNREAD_H
