@@ -205,7 +205,7 @@ def test_without_a_daemon_one_line_says_what_to_do():
 
 
 @pytest.mark.parametrize("arguments,reason", [
-    (["flows", "--by", "port"], "--by is one of service, peer, process"),
+    (["flows", "--by", "port"], "--by is one of service, peer, process, namespace, owner, pod"),
     (["connections", "--by", "peer"], "there are sort, format, limit, columns"),
     (["connections", "--limit", "-1"], "--limit is a number up to 1000000"),
     (["flows", "--json"], "--json is no flag of this subcommand"),
@@ -269,7 +269,7 @@ def test_pages_are_for_loopback_clients_only(tmp_path, other_address):
 
 def test_wrong_parameters_are_refused(sonde):
     assert answer(sonde.url("/flows?by=port")) == (
-        400, "by is one of service, peer, process\n")
+        400, "by is one of service, peer, process, namespace, owner, pod\n")
     assert answer(sonde.url("/connections?order=rtt")) == (
         400, "there are sort, format, limit, columns\n")
 

@@ -2,6 +2,7 @@
 """The pods of this node, as an API server tells them: it may be away, wrong, or cut short."""
 import glob
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -193,7 +194,9 @@ def test_figures_bear_namespace_owner_and_container(tmp_path, api):
     with Container("web-5d4f8c7b9-00001", "main") as web, Container("bare", "side") as bare:
         api.put(with_container("web-5d4f8c7b9-00001", "main", web.id))
         api.put(with_container("bare", "side", bare.id))
-        with Sonde(tmp_path, *api.flags(), "--otlp-endpoint", collector.url) as sonde:
+        log = tmp_path / "flows"
+        with Sonde(tmp_path, *api.flags(), "--otlp-endpoint", collector.url,
+                   "--flow-log", str(log)) as sonde:
             wait_current(sonde, RUNNING, "the list")
             assert web.ask(5) and bare.ask(3)
             of_web = {"service_name": "web", "k8s_namespace_name": "shop",
@@ -211,6 +214,13 @@ def test_figures_bear_namespace_owner_and_container(tmp_path, api):
             assert not metrics.sum("http_server_request_duration_seconds_count",
                                    k8s_pod_name="bare")
             assert sonde.stop() == 0
+        flows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        of_pod = [f for f in flows if f.get("k8s.pod.name") == "web-5d4f8c7b9-00001"]
+        assert len([f for f in of_pod if f["server.port"] == web.port]) == 5
+        for flow in of_pod:
+            assert flow.items() >= {
+                "k8s.namespace.name": "shop", "k8s.deployment.name": "web",
+                "k8s.container.name": "main", "k8s.node.name": NODE}.items()
         resource = collector.taken["web"][0].resource
         attributes = {a.key: a.value.string_value for a in resource.attributes}
         assert attributes.items() >= {

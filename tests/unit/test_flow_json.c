@@ -65,6 +65,34 @@ static void test_closed_connection_is_told_in_full(void **state)
 		"\"error\":\"ECONNRESET\"}\n");
 }
 
+static void test_pod_of_the_local_end_is_told_by_its_attributes(void **state)
+{
+	struct flow_sample sample;
+	(void)state;
+
+	flow_sample_make(&sample);
+	sample.service.pod = (struct pod_identity){
+		.namespace = "store",
+		.pod = "web-1",
+		.pod_uid = "u-1",
+		.container = "main",
+		.owner = POD_OWNER_STATEFULSET,
+		.owner_name = "web",
+		.node = "node1",
+	};
+	json_of(&sample.view);
+	assert_has("\"service_name\":\"shop\",\"k8s.namespace.name\":\"store\","
+		   "\"k8s.statefulset.name\":\"web\",\"k8s.pod.name\":\"web-1\","
+		   "\"k8s.pod.uid\":\"u-1\",\"k8s.container.name\":\"main\","
+		   "\"k8s.node.name\":\"node1\",\"process.pid\":4242,");
+	/* a bare pod, of which the container is not known yet */
+	sample.service.pod.owner = POD_OWNER_NONE;
+	sample.service.pod.owner_name[0] = sample.service.pod.container[0] = '\0';
+	json_of(&sample.view);
+	assert_has("\"k8s.namespace.name\":\"store\",\"k8s.pod.name\":\"web-1\","
+		   "\"k8s.pod.uid\":\"u-1\",\"k8s.node.name\":\"node1\",\"process.pid\":4242,");
+}
+
 static void test_source_is_who_opened_the_connection(void **state)
 {
 	struct flow_sample sample;
@@ -194,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_closed_connection_is_told_in_full),
+		cmocka_unit_test(test_pod_of_the_local_end_is_told_by_its_attributes),
 		cmocka_unit_test(test_source_is_who_opened_the_connection),
 		cmocka_unit_test(test_what_is_not_known_is_left_out),
 		cmocka_unit_test(test_open_connection_is_told_as_of_the_sweep),

@@ -15,6 +15,7 @@
 #include "export/flows/flow_page.h"
 #include "record/record_check.h"
 #include "telemetry/telemetry.h"
+#include "workload_cgroup.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -294,6 +295,65 @@ static void test_connections_are_rows(void **state)
 		"127.0.0.1:10001       10.0.0.5:443          out s…\n");
 }
 
+/* SHOP runs in a pod of a Deployment, BANK in none. */
+static struct pod_table *put_shop_into_a_pod(void)
+{
+	struct pod_table *pods = pod_table_new("node1");
+	struct pod pod = {.uid = UID,
+		.namespace = "store",
+		.name = "web-5d4f8c7b9-00001",
+		.owner = POD_OWNER_DEPLOYMENT,
+		.owner_name = "web"};
+	struct record_workload record = in_cgroup("/kubepods/burstable/pod" UID "/" ID);
+
+	pod_table_set(pods, &pod, 1);
+	telemetry_set_pods(telemetry, pods, false);
+	record.record = (struct record){.type = RECORD_WORKLOAD, .workload = SHOP};
+	take(&record.record, sizeof(record));
+	return pods;
+}
+
+static void test_connections_of_pods_say_whose_they_are(void **state)
+{
+	struct pod_table *pods = put_shop_into_a_pod();
+	struct record_tcp record;
+	(void)state;
+
+	record = connection(1, SHOP, 10);
+	open_connection(&record);
+	record = connection(2, BANK, 20);
+	open_connection(&record);
+	sweep_ends(20 * SECOND);
+	assert_page("/connections", PARAMETERS("format=text"),
+		"LOCAL                 REMOTE                DIR SERVICE              "
+		"PROCESS                 STATE          AGE  TX/S  RX/S  SENT  RCVD  RETR   RTT  "
+		"NAMESPACE        OWNER                        POD                                 "
+		" "
+		"PEER\n"
+		"127.0.0.1:10002       10.0.0.5:443          out bank                 "
+		"client 4002             established    10s    0B    0B   20B   40B     0     -  "
+		"-                -                            -                                   "
+		" "
+		"external\n"
+		"127.0.0.1:10001       10.0.0.5:443          out web                  "
+		"client 4001             established    10s    0B    0B   10B   20B     0     -  "
+		"store            deployment/web               web-5d4f8c7b9-00001                 "
+		" "
+		"external\n");
+	pieces_of("/connections", PARAMETERS("limit=2"), 32768);
+	assert_non_null(strstr(page.text,
+		"\"service_name\":\"web\",\"k8s.namespace.name\":\"store\","
+		"\"k8s.deployment.name\":\"web\",\"k8s.pod.name\":\"web-5d4f8c7b9-00001\","));
+	pieces_of("/flows", PARAMETERS("by=owner"), 32768);
+	assert_non_null(strstr(page.text, "\nstore/deployment/web                 1 "));
+	assert_non_null(strstr(page.text, "\n-                                    1 "));
+	pieces_of("/flows", PARAMETERS("by=pod"), 32768);
+	assert_non_null(strstr(page.text, "\nstore/web-5d4f8c7b9-00001            1 "));
+	pieces_of("/flows", PARAMETERS("by=namespace"), 32768);
+	assert_non_null(strstr(page.text, "\nstore                                1 "));
+	pod_table_free(pods);
+}
+
 static void test_names_cannot_break_out_of_a_row(void **state)
 {
 	struct record_tcp record;
@@ -372,6 +432,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_more_groups_than_are_kept_are_added_up_as_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_connections_are_rows, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_connections_of_pods_say_whose_they_are, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_names_cannot_break_out_of_a_row, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

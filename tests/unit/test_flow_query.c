@@ -85,8 +85,10 @@ static void test_what_is_wrong_is_told_and_changes_nothing(void **state)
 		"", "-1", "+1", " 1", "1x", "1000001", "1e3", "99999999999999999999"};
 	(void)state;
 
-	assert_refused("/flows", "by", "port", "by is one of service, peer, process");
-	assert_refused("/flows", "by", "", "by is one of service, peer, process");
+	assert_refused("/flows", "by", "port",
+		"by is one of service, peer, process, namespace, owner, pod");
+	assert_refused(
+		"/flows", "by", "", "by is one of service, peer, process, namespace, owner, pod");
 	assert_refused("/flows", "sort", "BYTES", "sort is one of bytes, rate, retransmits, rtt");
 	assert_refused("/flows", "format", "json", "there are by, sort, limit, columns");
 	assert_refused("/flows", "", "", "there are by, sort, limit, columns");

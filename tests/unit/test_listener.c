@@ -201,7 +201,7 @@ static void test_flows_are_served_to_loopback_clients(void **state)
 static void test_a_wrong_parameter_of_flows_is_refused(void **state)
 {
 	assert_answer(*state, "GET /flows?by=port", "HTTP/1.1 400 ",
-		"by is one of service, peer, process\n");
+		"by is one of service, peer, process, namespace, owner, pod\n");
 	assert_answer(*state, "GET /connections?limit", "HTTP/1.1 400 ",
 		"limit is a number up to 1000000\n");
 }

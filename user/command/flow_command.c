@@ -39,13 +39,14 @@ struct command {
 static void print_help(const struct command *command)
 {
 	if (command->query.path == FLOW_PATH_FLOWS)
-		puts("Usage: sonde flows [--by service|peer|process]\n"
+		puts("Usage: sonde flows [--by service|peer|process|namespace|owner|pod]\n"
 		     "                   [--sort bytes|rate|retransmits|rtt] [--limit N]\n"
 		     "                   [--once] [--url URL]\n"
 		     "\n"
 		     "Open TCP connections added up, as the Sonde at URL sees them; on a terminal "
 		     "each\n"
-		     "second anew, until Ctrl-C.\n");
+		     "second anew, until Ctrl-C. Namespace, owner and pod are those of the local "
+		     "end.\n");
 	else
 		puts("Usage: sonde connections [--json] [--sort bytes|rate|retransmits|rtt]\n"
 		     "                         [--limit N] [--url URL]\n"

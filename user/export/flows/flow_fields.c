@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "identity/pod_attributes.h"
 
 struct fields {
 	attribute_sink sink;
@@ -86,6 +87,7 @@ static void put_process(const struct fields *fields, const struct flow_view *vie
 
 	memcpy(command, view->flow->comm, COMM_LEN);
 	put_text(fields, "service_name", view->service->name);
+	pod_attributes_visit(&view->service->pod, fields->sink, fields->context);
 	put_known(fields, "process.pid", view->flow->tgid);
 	put_text(fields, "process.command", command);
 }

@@ -45,6 +45,7 @@ static void rank(void *context, const struct flow_view *view)
 	case FLOW_SORT_RETRANSMITS: weight = flow->total.retransmitted_segments; break;
 	case FLOW_SORT_RTT: weight = flow->srtt_us; break;
 	}
+	page->has_pods |= view->service->pod.pod[0] != '\0';
 	page->ranked[page->count++] = (struct ranked){weight, flow->connection};
 }
 
@@ -78,14 +79,14 @@ static void append_json(void *context, const struct flow_view *view)
 
 struct rows {
 	FILE *out;
-	unsigned columns;
+	struct flow_row_form form;
 };
 
 static void put_row(void *context, const struct flow_view *view)
 {
 	const struct rows *rows = context;
 
-	flow_row_put(rows->out, view, rows->columns);
+	flow_row_put(rows->out, view, &rows->form);
 }
 
 static void append_lines(
@@ -100,11 +101,11 @@ static void append_rows(
 {
 	char *text = NULL;
 	size_t size = 0;
-	struct rows rows = {open_memstream(&text, &size), page->query.columns};
+	struct rows rows = {open_memstream(&text, &size), {page->query.columns, page->has_pods}};
 
 	if (rows.out) {
 		if (page->next == 0)
-			flow_row_put_header(rows.out, rows.columns);
+			flow_row_put_header(rows.out, &rows.form);
 		while (page->next < page->count && ftell(rows.out) < (long)enough)
 			flows_show(flows, page->ranked[page->next++].connection, put_row, &rows);
 		fclose(rows.out);

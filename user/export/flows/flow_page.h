@@ -21,6 +21,7 @@ struct flow_page {
 	struct ranked *ranked; /* NULL: not yet */
 	size_t count;
 	size_t next;
+	bool has_pods; /* a connection is of a pod that is known */
 };
 
 const char *flow_page_content_type(const struct flow_query *query);

@@ -9,7 +9,7 @@
 
 #include "export/denial.h"
 
-#define WORDS_MAX 4
+#define WORDS_MAX 6
 #define ERROR_LEN (FLOW_QUERY_ERROR_LEN - 1) /* for a line end there is room behind it */
 
 static const char *const paths[] = {
@@ -23,7 +23,8 @@ struct parameter {
 };
 
 static const struct parameter parameters[] = {
-	{"by", offsetof(struct flow_query, by), {"service", "peer", "process"}, "/flows"},
+	{"by", offsetof(struct flow_query, by),
+		{"service", "peer", "process", "namespace", "owner", "pod"}, "/flows"},
 	{"sort", offsetof(struct flow_query, sort), {"bytes", "rate", "retransmits", "rtt"}, NULL},
 	{"format", offsetof(struct flow_query, format), {"json", "text"}, "/connections"},
 	{"limit", offsetof(struct flow_query, limit), {NULL}, NULL},

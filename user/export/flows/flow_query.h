@@ -15,7 +15,14 @@
 #define FLOW_QUERY_LIMIT_MAX 1000000
 
 enum flow_page_path { FLOW_PATH_FLOWS, FLOW_PATH_CONNECTIONS };
-enum flow_by { FLOW_BY_SERVICE, FLOW_BY_PEER, FLOW_BY_PROCESS };
+enum flow_by {
+	FLOW_BY_SERVICE,
+	FLOW_BY_PEER,
+	FLOW_BY_PROCESS,
+	FLOW_BY_NAMESPACE, /* from here on of the local end's pod */
+	FLOW_BY_OWNER,
+	FLOW_BY_POD
+};
 /* largest first */
 enum flow_sort { FLOW_SORT_BYTES, FLOW_SORT_RATE, FLOW_SORT_RETRANSMITS, FLOW_SORT_RTT };
 enum flow_format { FLOW_FORMAT_JSON, FLOW_FORMAT_TEXT };
@@ -47,7 +54,7 @@ unsigned flow_query_read(struct MHD_Connection *connection, bool is_local, struc
 /* The URL of the page with all that is not the default, below that of a server; cut at `size`. */
 void flow_query_url(const struct flow_query *query, const char *server, char *url, size_t size);
 
-/* "service", "peer" or "process". */
+/* As it is asked for: "service", … */
 const char *flow_by_name(enum flow_by by);
 
 #endif

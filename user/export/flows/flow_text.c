@@ -20,6 +20,11 @@
 #define SERVICE_COLUMNS   21
 #define PROCESS_COLUMNS   24 /* a whole command name and most numbers */
 #define STATE_COLUMNS     12
+#define NAMESPACE_COLUMNS 17
+#define OWNER_COLUMNS     29
+#define POD_COLUMNS       37
+
+#define OWNER_TEXT_LEN (32 + POD_NAME_LEN)
 
 static struct text_line begin_line(FILE *out, unsigned columns)
 {
@@ -33,9 +38,17 @@ static void put_cell(struct text_line *line, const char *text, unsigned columns)
 	text_line_pad(line, 1);
 }
 
-void flow_row_put_header(FILE *out, unsigned columns)
+static void put_pod_header(struct text_line *line)
 {
-	struct text_line line = begin_line(out, columns);
+	text_line_put(line, "  ", 2);
+	put_cell(line, "NAMESPACE", NAMESPACE_COLUMNS);
+	put_cell(line, "OWNER", OWNER_COLUMNS);
+	put_cell(line, "POD", POD_COLUMNS);
+}
+
+void flow_row_put_header(FILE *out, const struct flow_row_form *form)
+{
+	struct text_line line = begin_line(out, form->columns);
 
 	put_cell(&line, "LOCAL", ADDRESS_COLUMNS);
 	put_cell(&line, "REMOTE", ADDRESS_COLUMNS);
@@ -50,7 +63,9 @@ void flow_row_put_header(FILE *out, unsigned columns)
 	text_line_put_figure(&line, "RCVD");
 	text_line_put_figure(&line, "RETR");
 	text_line_put_figure(&line, "RTT");
-	text_line_put(&line, "  PEER", line.left);
+	if (form->has_pods)
+		put_pod_header(&line);
+	text_line_put(&line, form->has_pods ? "PEER" : "  PEER", line.left);
 	fputc('\n', out);
 }
 
@@ -94,6 +109,29 @@ static void put_age(struct text_line *line, const struct flow_view *view)
 	text_line_put_figure(line, text);
 }
 
+static const char *or_dash(const char *text)
+{
+	return *text ? text : "-";
+}
+
+/* `deployment/web`, as kubectl has it; "-": none, or of no kind that has a word. */
+static const char *owner_text(char text[OWNER_TEXT_LEN], const struct pod_identity *pod)
+{
+	if (!pod_owner_names[pod->owner])
+		return or_dash(pod->owner_name);
+	snprintf(text, OWNER_TEXT_LEN, "%s/%s", pod_owner_names[pod->owner], pod->owner_name);
+	return text;
+}
+
+static void put_pod(struct text_line *line, const struct pod_identity *pod)
+{
+	char owner[OWNER_TEXT_LEN];
+
+	put_cell(line, or_dash(pod->namespace), NAMESPACE_COLUMNS);
+	put_cell(line, owner_text(owner, pod), OWNER_COLUMNS);
+	put_cell(line, or_dash(pod->pod), POD_COLUMNS);
+}
+
 static const char *direction_of(const struct flow *flow)
 {
 	return flow->direction == TCP_INBOUND    ? "in"
@@ -101,9 +139,9 @@ static const char *direction_of(const struct flow *flow)
 						 : "-";
 }
 
-void flow_row_put(FILE *out, const struct flow_view *view, unsigned columns)
+void flow_row_put(FILE *out, const struct flow_view *view, const struct flow_row_form *form)
 {
-	struct text_line line = begin_line(out, columns);
+	struct text_line line = begin_line(out, form->columns);
 	const struct flow *flow = view->flow;
 	char text[FIGURE_LEN];
 
@@ -121,6 +159,8 @@ void flow_row_put(FILE *out, const struct flow_view *view, unsigned columns)
 	text_line_put_figure(&line, figure_count(text, (double)flow->total.retransmitted_segments));
 	text_line_put_figure(&line, figure_duration(text, flow->srtt_us * 1000ull));
 	text_line_put(&line, "  ", 2);
+	if (form->has_pods)
+		put_pod(&line, &view->service->pod);
 	text_line_put(&line, view->peer, line.left);
 	fputc('\n', out);
 }
@@ -129,8 +169,11 @@ void flow_row_put(FILE *out, const struct flow_view *view, unsigned columns)
 
 #define NAME_COLUMNS 32
 
+/* The longest is a namespace with an owner and its kind. */
+#define GROUP_NAME_LEN (POD_LABEL_LEN + OWNER_TEXT_LEN)
+
 struct group {
-	char name[SERVICE_NAME_LEN];
+	char name[GROUP_NAME_LEN];
 	size_t connections;
 	struct flow_rate rate;
 	uint64_t sent_bytes;
@@ -151,19 +194,36 @@ struct groups {
 
 /* --- adding up --- */
 
-static void name_of(char name[SERVICE_NAME_LEN], enum flow_by by, const struct flow_view *view)
+static void name_process(char name[GROUP_NAME_LEN], const struct flow *flow)
 {
-	const struct flow *flow = view->flow;
+	if (flow->tgid)
+		snprintf(name, GROUP_NAME_LEN, "%.*s %u", COMM_LEN, flow->comm, flow->tgid);
+}
 
-	if (by == FLOW_BY_PROCESS && flow->tgid)
-		snprintf(name, SERVICE_NAME_LEN, "%.*s %u", COMM_LEN, flow->comm, flow->tgid);
-	else
-		snprintf(name, SERVICE_NAME_LEN, "%s",
-			by == FLOW_BY_SERVICE ? view->service->name
-			: by == FLOW_BY_PEER  ? view->peer
-					      : "");
-	if (!*name)
-		strcpy(name, "-");
+/* Within its namespace, as another one may have an owner or a pod of the same name. */
+static void name_in_namespace(
+	char name[GROUP_NAME_LEN], const struct pod_identity *pod, const char *text)
+{
+	if (pod->namespace[0])
+		snprintf(name, GROUP_NAME_LEN, "%s/%s", pod->namespace, text);
+}
+
+static void name_of(char name[GROUP_NAME_LEN], enum flow_by by, const struct flow_view *view)
+{
+	const struct pod_identity *pod = &view->service->pod;
+	char owner[OWNER_TEXT_LEN];
+
+	strcpy(name, "-");
+	switch (by) {
+	case FLOW_BY_SERVICE:
+		snprintf(name, GROUP_NAME_LEN, "%s", or_dash(view->service->name));
+		break;
+	case FLOW_BY_PEER: snprintf(name, GROUP_NAME_LEN, "%s", or_dash(view->peer)); break;
+	case FLOW_BY_PROCESS: name_process(name, view->flow); break;
+	case FLOW_BY_NAMESPACE: strcpy(name, or_dash(pod->namespace)); break;
+	case FLOW_BY_OWNER: name_in_namespace(name, pod, owner_text(owner, pod)); break;
+	case FLOW_BY_POD: name_in_namespace(name, pod, pod->pod); break;
+	}
 }
 
 static struct group *group_find(struct groups *groups, const char *name)
@@ -186,7 +246,7 @@ static void group_add(void *context, const struct flow_view *view)
 {
 	struct groups *groups = context;
 	const struct flow *flow = view->flow;
-	char name[SERVICE_NAME_LEN];
+	char name[GROUP_NAME_LEN];
 	struct group *group;
 
 	name_of(name, groups->by, view);

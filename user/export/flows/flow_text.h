@@ -5,7 +5,8 @@
  *
  *   LOCAL  REMOTE  DIR  SERVICE  PROCESS  STATE  AGE  TX/S  RX/S  SENT  RCVD  RETR  RTT  PEER
  *
- * And added up by service, peer or process, for `sonde flows`:
+ * where some are of pods, with columns before the peer for NAMESPACE, OWNER and POD. And added up
+ * by service, peer, process, or by namespace, owner or name of the pod, for `sonde flows`:
  *
  *   1204 connections
  *   SERVICE              CONNS  TX/S  RX/S  SENT  RCVD  RETR  LOST   RTT
@@ -18,17 +19,22 @@
 #ifndef SONDE_FLOW_TEXT_H
 #define SONDE_FLOW_TEXT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/buffer.h"
 #include "export/flows/flow_query.h"
 #include "telemetry/tcp/flows.h"
 
-/* `columns`: where a row is cut; 0: nowhere. */
-void flow_row_put_header(FILE *out, unsigned columns);
-void flow_row_put(FILE *out, const struct flow_view *view, unsigned columns);
+struct flow_row_form {
+	unsigned columns; /* where a row is cut; 0: nowhere */
+	bool has_pods;    /* it says whose pod it is */
+};
 
-#define FLOW_GROUPS_MAX 1024 /* some 250 bytes each; what is more is added up as "(others)" */
+void flow_row_put_header(FILE *out, const struct flow_row_form *form);
+void flow_row_put(FILE *out, const struct flow_view *view, const struct flow_row_form *form);
+
+#define FLOW_GROUPS_MAX 1024 /* some 700 bytes each; what is more is added up as "(others)" */
 
 /* Appends the table. On the main thread, some 0.2 µs for each connection. */
 void flow_groups_append(

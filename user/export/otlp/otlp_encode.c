@@ -15,6 +15,7 @@
 #include <zlib.h>
 
 #include "base/protobuf.h"
+#include "identity/pod_attributes.h"
 
 #define SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
 
@@ -76,21 +77,11 @@ static void pack_instance(struct attributes *attributes, const struct pod_identi
 
 static void pack_pod(struct attributes *attributes, const struct pod_identity *pod)
 {
-	char owner[40];
-
 	if (!pod->pod[0])
 		return;
 	attributes_put_text(attributes, "service.namespace", pod->namespace);
 	pack_instance(attributes, pod);
-	attributes_put_text(attributes, "k8s.namespace.name", pod->namespace);
-	attributes_put_text(attributes, "k8s.node.name", pod->node);
-	attributes_put_text(attributes, "k8s.pod.name", pod->pod);
-	attributes_put_text(attributes, "k8s.pod.uid", pod->pod_uid);
-	attributes_put_text(attributes, "k8s.container.name", pod->container);
-	if (!pod_owner_names[pod->owner])
-		return;
-	snprintf(owner, sizeof(owner), "k8s.%s.name", pod_owner_names[pod->owner]);
-	attributes_put_text(attributes, owner, pod->owner_name);
+	pod_attributes_visit(pod, attributes_put, attributes);
 }
 
 static void pack_resource(struct attributes *attributes, const struct otlp_about *about,

@@ -12,9 +12,15 @@
 
 #define EVENT_NAME "sonde.tcp.flow"
 
+static bool is_of_resource(const char *key)
+{
+	return strcmp(key, "service_name") == 0 || strcmp(key, "process.pid") == 0 ||
+	       strncmp(key, "k8s.", 4) == 0;
+}
+
 static void put_field(void *context, const struct attribute *field)
 {
-	if (strcmp(field->key, "service_name") && strcmp(field->key, "process.pid"))
+	if (!is_of_resource(field->key))
 		attributes_put(context, field);
 }
 
