@@ -119,8 +119,11 @@ LIBRARIES     := $(SYSROOT:=.packages)
 
 # The kernel's types are a system header to clang: generated, so its warnings are nobody's work.
 # Arguments of a hook are named up to the last one that a probe needs, hence unused parameters.
+# Whatever folder it is built in, what is built is the same.
+SAME_PATHS := -ffile-prefix-map=$(CURDIR)=.
+
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Wno-unused-parameter $(WERROR) \
-	-D__TARGET_ARCH_$(ARCH:x86_64=x86) -isystem vmlinux/$(ARCH) -Ibpf
+	-D__TARGET_ARCH_$(ARCH:x86_64=x86) -isystem vmlinux/$(ARCH) -Ibpf $(SAME_PATHS)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 
@@ -139,7 +142,7 @@ else
 PKG_CONFIG   := pkg-config
 endif
 
-USER_CFLAGS = -std=c17 -D_GNU_SOURCE -pthread -fPIE $(HARDENING) $(TARGET_FLAGS) $(CFLAGS) \
+USER_CFLAGS = -std=c17 -D_GNU_SOURCE -pthread -fPIE $(HARDENING) $(TARGET_FLAGS) $(CFLAGS) $(SAME_PATHS) \
 	-Iuser -Ibpf -I$(BUILD) $(packages_cflags)
 USER_LDFLAGS = $(TARGET_FLAGS) $(CFLAGS) $(LDFLAGS) -pthread -pie -Wl,--as-needed \
 	-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack $(SHADOW_STACK)
@@ -237,8 +240,8 @@ $(BUILD)/version.h: FORCE
 # A change of compiler or flags compiles again; a source that was removed leaves the archive.
 $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(HARDENING) $(CFLAGS) $(WARNINGS)' | cmp -s - $@ || \
-		echo '$(CC) $(HARDENING) $(CFLAGS) $(WARNINGS)' > $@
+	@echo '$(CC) $(HARDENING) $(CFLAGS) $(SAME_PATHS) $(WARNINGS)' | cmp -s - $@ || \
+		echo '$(CC) $(HARDENING) $(CFLAGS) $(SAME_PATHS) $(WARNINGS)' > $@
 $(OUT)/objects.list: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIB_OBJECTS)' | cmp -s - $@ || echo '$(LIB_OBJECTS)' > $@
@@ -467,6 +470,21 @@ bench: ## measure what Sonde costs on this machine (sudo make bench)
 	@$(MAKE) all bench-programs
 	@$(give_back)
 	@tests/bench/run
+
+# --- the container image ---
+
+# One image for each architecture that can be built here. What it is made of is fetched once, into
+# build/image/packages, which `make clean` removes.
+IMAGE_x86_64 := amd64=build/sonde arm64=build/arm64/sonde
+IMAGE_arm64  := arm64=build/sonde
+
+.PHONY: image
+image: ## make build/image/sonde.tar, an OCI image for amd64 and arm64 with its SBOMs, the same each time
+	@deploy/setup.sh build arm64
+	@status=0; { $(MAKE) all && { test $(MACHINE) != x86_64 || $(MAKE) ARCH=arm64 all; } && \
+		$(PYTHON) deploy/image/build.py $(VERSION) \
+			"$$(sed -n 's/^#define SONDE_REVISION "\(.*\)"/\1/p' build/version.h)" $(IMAGE_$(MACHINE)); } || \
+		status=$$?; $(give_back); exit $$status
 
 # --- upkeep ---
 

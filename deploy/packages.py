@@ -110,6 +110,13 @@ class Apt:
             self.run("apt-get", "download", package, cwd=archives)
             extract(archives, folder)
 
+    def download(self, packages, archives):
+        """Fetches these packages and all that they depend on into a folder, as they are."""
+        self.update()
+        os.makedirs(os.path.join(archives, "partial"))
+        self.run("apt-get", "-y", "--download-only", "-o", f"Dir::Cache::Archives={archives}",
+                 "install", *packages)
+
     def install(self, packages, root):
         """
         Makes `root` a tree of these packages and all that they depend on, which must not be more
@@ -126,9 +133,7 @@ class Apt:
             os.remove(stamp)
         self.update()
         with tempfile.TemporaryDirectory(dir=self.folder) as archives:
-            os.mkdir(os.path.join(archives, "partial"))
-            self.run("apt-get", "-y", "--download-only", "-o", f"Dir::Cache::Archives={archives}",
-                     "install", *packages)
+            self.download(packages, archives)
             shutil.rmtree(root, ignore_errors=True)
             merge_usr(root)
             extract(archives, root)

@@ -22,6 +22,18 @@ int capabilities_permitted(uint64_t *set)
 	return 0;
 }
 
+int capabilities_raise(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[WORDS];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	for (int i = 0; i < WORDS; i++)
+		data[i].effective = data[i].permitted;
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
 int capabilities_set(uint64_t permitted, uint64_t effective)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

@@ -14,6 +14,9 @@
 /* Each 0 or a negative errno. */
 int capabilities_permitted(uint64_t *set);
 
+/* Makes effective what is permitted: a file's capabilities may be given to a program without. */
+int capabilities_raise(void);
+
 /* What is not in `permitted` is gone for good; the inheritable and ambient ones go in any case. */
 int capabilities_set(uint64_t permitted, uint64_t effective);
 
