@@ -9,7 +9,8 @@
  *
  * Both define the same: READ(pointer, member), a member of a struct of the kernel; exchange() and
  * exchange_if(); task_current(), thread_find() and thread_make(); socket_state_find(), _make() and
- * _forget(), socket_number(), tcp_of(), unix_peer(), socket_of() and SOCKET_SWEEP().
+ * _forget(), SOCKET_MAP() with socket_map_find(), _make() and _forget(), socket_number(), tcp_of(),
+ * unix_peer(), socket_of() and SOCKET_SWEEP().
  */
 #ifndef SONDE_KEPT_BPF_H
 #define SONDE_KEPT_BPF_H

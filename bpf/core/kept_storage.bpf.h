@@ -88,6 +88,19 @@ extern const volatile bool lists_sockets;
 	(bpf_sk_storage_get(map, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE)                            \
 			?: bpf_sk_storage_get(map, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE))
 
+/* A map of something more that is kept of sockets, as long as they are. */
+#define SOCKET_MAP(map, type_of_value, most)                                                       \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_SK_STORAGE);                                             \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__type(key, int);                                                                  \
+		__type(value, type_of_value);                                                      \
+	} map __weak SEC(".maps")
+
+#define socket_map_find(map, sk)   bpf_sk_storage_get(&map, sk, NULL, 0)
+#define socket_map_make(map, sk)   sk_storage_make(&map, sk)
+#define socket_map_forget(map, sk) bpf_sk_storage_delete(&map, sk)
+
 static __always_inline struct socket_state *socket_state_find(struct sock *sk)
 {
 	return bpf_sk_storage_get(&sockets, sk, NULL, 0);

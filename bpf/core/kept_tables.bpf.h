@@ -119,6 +119,36 @@ struct {
 	__type(value, struct socket_entry);
 } sockets __weak SEC(".maps");
 
+/*
+ * A map of something more that is kept of sockets. Who makes an entry forgets it when its socket
+ * ends.
+ */
+#define SOCKET_MAP(map, type_of_value, most)                                                       \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(max_entries, most);                                                         \
+		__type(key, __u64); /* the socket's address */                                     \
+		__type(value, type_of_value);                                                      \
+	} map __weak SEC(".maps");                                                                 \
+	static const type_of_value map##_blank
+
+#define socket_map_find(map, sk)                                                                   \
+	({                                                                                         \
+		__u64 find_address = (__u64)(sk);                                                  \
+		bpf_map_lookup_elem(&map, &find_address);                                          \
+	})
+#define socket_map_make(map, sk)                                                                   \
+	({                                                                                         \
+		__u64 make_address = (__u64)(sk);                                                  \
+		bpf_map_update_elem(&map, &make_address, &map##_blank, BPF_NOEXIST);               \
+		bpf_map_lookup_elem(&map, &make_address);                                          \
+	})
+#define socket_map_forget(map, sk)                                                                 \
+	({                                                                                         \
+		__u64 forget_address = (__u64)(sk);                                                \
+		bpf_map_delete_elem(&map, &forget_address);                                        \
+	})
+
 /* The table of sockets may always be swept, so nothing is listed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -23,7 +23,7 @@ extern __u32 own_tgid;
 
 /* The port tells a socket from a closed one that was in its place. */
 struct dns_socket {
-	__u64 sk;
+	__u64 carrier;
 	__u64 port;
 };
 
@@ -37,7 +37,7 @@ struct {
 
 struct dns_scratch {
 	struct bytes_cursor cursor;
-	__u64 sk; /* a number: functions that the verifier looks at alone take no sockets */
+	__u64 carrier;
 	__u64 to; /* where the address lies that a message is sent to; 0: nowhere */
 	__u32 to_is_user;
 	struct record_dns record;
@@ -58,16 +58,17 @@ static __always_inline bool dns_may_speak(const struct channel *channel)
 
 	if (!reports_dns)
 		return false;
-	port = READ(channel->sk, __sk_common.skc_dport);
-	if (port != bpf_htons(DNS_PORT))
+	port = channel_remote_port(channel);
+	if (port != DNS_PORT)
 		return !port && channel->transport == TRANSPORT_UDP;
 	return channel->transport == TRANSPORT_TCP || channel->transport == TRANSPORT_UDP;
 }
 
 /* What is known of a socket that is not connected says that this operation is of no interest. */
-static __always_inline bool dns_is_known_other(const struct sock *sk, enum dns_direction direction)
+static __always_inline bool dns_is_known_other(
+	const struct channel *channel, enum dns_direction direction)
 {
-	struct dns_socket key = {(__u64)sk, READ(sk, __sk_common.skc_num)};
+	struct dns_socket key = {channel_carrier(channel), channel_local_port(channel)};
 	__u32 *misses = bpf_map_lookup_elem(&dns_sockets, &key);
 
 	return direction == DNS_RECEIVED ? !misses || *misses != DNS_ASKS
@@ -80,7 +81,7 @@ static __always_inline bool dns_is_known_other(const struct sock *sk, enum dns_d
 static __always_inline bool dns_is_asked(struct dns_scratch *scratch)
 {
 	struct record_dns *record = &scratch->record;
-	struct dns_socket key = {scratch->sk, record->address.local_port};
+	struct dns_socket key = {scratch->carrier, record->address.local_port};
 	__u32 *misses = bpf_map_lookup_elem(&dns_sockets, &key), value = DNS_ASKS;
 
 	if (record->direction == DNS_RECEIVED) {
@@ -222,7 +223,7 @@ __weak __noinline int dns_report_call(void)
 	scratch->cursor = (struct bytes_cursor){};
 	scratch->to = 0;
 	scratch->to_is_user = true;
-	if (!in_call_on((struct sock *)scratch->sk) || is_compat(task))
+	if (!in_call_on(scratch->carrier) || is_compat(task))
 		return dns_report(); /* unreadable */
 	if (SYSCALL_NUMBER(regs) != NR_SENDMMSG) {
 		bytes_from_syscall(&scratch->cursor.bytes, task);
@@ -248,7 +249,6 @@ static __always_inline bool dns_is_unreachable(int result)
 static __always_inline void dns_moved(const struct channel *channel, const struct chunk *chunk)
 {
 	enum dns_direction direction = chunk->direction == DIRECTION_SEND ? DNS_SENT : DNS_RECEIVED;
-	struct sock *sk = channel->sk;
 	int result = chunk->result;
 	struct dns_scratch *scratch;
 	struct record_dns *record;
@@ -259,7 +259,7 @@ static __always_inline void dns_moved(const struct channel *channel, const struc
 		return;
 	if (result <= 0 && !dns_is_unreachable(result))
 		return;
-	if (!READ(sk, __sk_common.skc_dport) && dns_is_known_other(sk, direction))
+	if (!channel_remote_port(channel) && dns_is_known_other(channel, direction))
 		return;
 	scratch = dns_scratch_get();
 	thread = thread_current(SOURCE_DNS);
@@ -271,13 +271,13 @@ static __always_inline void dns_moved(const struct channel *channel, const struc
 	record->record.reserved = record->reserved = 0;
 	record->record.workload = thread ? thread->workload : 0;
 	record->record.time_ns = begin_ns ?: bpf_ktime_get_ns();
-	address_read(&record->address, sk);
+	channel_address(channel, &record->address);
 	record->tgid = bpf_get_current_pid_tgid() >> 32;
 	record->error = result < 0 ? -result : 0;
 	record->length = result < 0 ? 0 : result;
 	record->direction = direction;
 	record->is_tcp = channel->transport == TRANSPORT_TCP;
-	scratch->sk = (__u64)sk;
+	scratch->carrier = channel_carrier(channel);
 	if (result < 0) {
 		record->kept = 0;
 		ring_output(SOURCE_DNS, record, offsetof(struct record_dns, bytes));
@@ -288,7 +288,7 @@ static __always_inline void dns_moved(const struct channel *channel, const struc
 		return;
 	}
 	scratch->cursor = (struct bytes_cursor){};
-	chunk_find(&scratch->cursor.bytes, sk, chunk);
+	chunk_find(&scratch->cursor.bytes, channel, chunk);
 	scratch->to = chunk->way == BY_MESSAGE ? (__u64)READ(chunk->message, msg_name) : 0;
 	scratch->to_is_user = false;
 	dns_report();

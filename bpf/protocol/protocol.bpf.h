@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The protocols, and which of them a channel is given to. A protocol is given chunks, and reads of
- * them what it needs (chunk.bpf.h); what it keeps of a channel is its own. stream/stream.bpf.h
- * calls this.
+ * The protocols, and what each of them is told of a channel. stream/stream.bpf.h calls this.
  *
- * A new protocol has a `NAME_may_speak(channel)`, which is paid for by all channels and so looks at
- * no more than a member or two of the socket, and a `NAME_moved(channel, chunk)`.
+ * A protocol is a row. Its functions, in the order of the columns:
+ *
+ * - may_speak(channel): whether the channel may speak it, as far as the channel shows that. All
+ *   channels pay for it, so it looks at no more than a member or two. The first row that answers
+ *   true is the one protocol that is given the channel's chunks.
+ * - moved(channel, chunk): a chunk has moved. Here a protocol finds by the first bytes whether it
+ * is spoken at all, leads the bytes through its frames, reads of them what it must (chunk.bpf.h),
+ * and reports what is over. What it keeps of a channel is its own (CHANNEL_MAP).
+ * - send_begins(channel, message): a send begins, whose bytes can be read from now on.
+ * - send_begins_by_call(channel): the same, in the middle of the system call that describes it.
+ * - arrived(channel, state): bytes have come, and wait to be received.
+ * - moved_silently(channel): bytes were received, and no chunk shows it.
+ * - step(channel, step): the channel ends, or begins anew; see stream/end.bpf.h.
+ *
+ * All but the first two are optional, and ask may_speak() themselves where they have to.
  */
 #ifndef SONDE_PROTOCOL_BPF_H
 #define SONDE_PROTOCOL_BPF_H
@@ -13,22 +24,78 @@
 #include "protocol/dns.bpf.h"
 #include "protocol/http1/http_end.bpf.h"
 
+#define PROTOCOL_IGNORES(...) ((void)0)
+
+/* clang-format off */
+#define PROTOCOLS(ROW)                                                                             \
+	ROW(dns_may_speak, dns_moved, PROTOCOL_IGNORES, PROTOCOL_IGNORES, PROTOCOL_IGNORES,        \
+		PROTOCOL_IGNORES, PROTOCOL_IGNORES)                                                \
+	ROW(http_may_speak, http_moved, http_send_begins, http_send_begins_by_call, http_arrived,  \
+		http_moved_silently, http_step)
+/* clang-format on */
+
 /* True: some protocol wants to know of the channel's chunks. */
 static __always_inline bool protocol_may_speak(const struct channel *channel)
 {
-	return dns_may_speak(channel) || http_may_speak(channel);
+#define ROW(may_speak, ...)                                                                        \
+	if (may_speak(channel))                                                                    \
+		return true;
+	PROTOCOLS(ROW)
+#undef ROW
+	return false;
 }
 
 /* False: no protocol wants to know of it. */
 static __always_inline bool protocol_moved(const struct channel *channel, const struct chunk *chunk)
 {
-	if (dns_may_speak(channel))
-		dns_moved(channel, chunk);
-	else if (http_may_speak(channel))
-		http_moved(channel, chunk);
-	else
-		return false;
-	return true;
+#define ROW(may_speak, moved, ...)                                                                 \
+	if (may_speak(channel)) {                                                                  \
+		moved(channel, chunk);                                                             \
+		return true;                                                                       \
+	}
+	PROTOCOLS(ROW)
+#undef ROW
+	return false;
+}
+
+static __always_inline void protocol_send_begins(
+	const struct channel *channel, const struct msghdr *message)
+{
+#define ROW(may_speak, moved, send_begins, ...) send_begins(channel, message);
+	PROTOCOLS(ROW)
+#undef ROW
+}
+
+static __always_inline void protocol_send_begins_by_call(const struct channel *channel)
+{
+#define ROW(may_speak, moved, send_begins, send_begins_by_call, ...) send_begins_by_call(channel);
+	PROTOCOLS(ROW)
+#undef ROW
+}
+
+static __always_inline void protocol_arrived(
+	const struct channel *channel, struct socket_state *state)
+{
+#define ROW(may_speak, moved, send_begins, send_begins_by_call, arrived, ...)                      \
+	arrived(channel, state);
+	PROTOCOLS(ROW)
+#undef ROW
+}
+
+static __always_inline void protocol_moved_silently(const struct channel *channel)
+{
+#define ROW(may_speak, moved, send_begins, send_begins_by_call, arrived, moved_silently, step)     \
+	moved_silently(channel);
+	PROTOCOLS(ROW)
+#undef ROW
+}
+
+static __always_inline void protocol_step(const struct channel *channel, enum channel_step step)
+{
+#define ROW(may_speak, moved, send_begins, send_begins_by_call, arrived, moved_silently, step_of)  \
+	step_of(channel, step);
+	PROTOCOLS(ROW)
+#undef ROW
 }
 
 #endif

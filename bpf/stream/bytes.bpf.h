@@ -36,9 +36,10 @@ static __always_inline __u64 file_of(struct task_struct *task, __u32 fd)
 	return file;
 }
 
-static __always_inline __u64 socket_file(const struct sock *sk)
+/* The file of what carries a channel. */
+static __always_inline __u64 carrier_file(__u64 carrier)
 {
-	return (__u64)BPF_CORE_READ(sk, sk_socket, file);
+	return (__u64)BPF_CORE_READ((struct sock *)carrier, sk_socket, file);
 }
 
 /* How the current thread uses io_uring. */
@@ -78,11 +79,11 @@ static __always_inline enum call_way call_way(__u32 number)
 }
 
 /*
- * True when the current system call is the operation on this socket. It need not be: io_uring runs
+ * True when the current system call is the operation on this channel. It need not be: io_uring runs
  * operations in worker threads, which make no calls, and in threads that use io_uring while these
  * make another call or are interrupted; then the registers are those of that call.
  */
-static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use)
+static __always_inline bool call_is_on(__u64 carrier, enum uring_use use)
 {
 	struct task_struct *task;
 	struct pt_regs *regs;
@@ -91,7 +92,8 @@ static __always_inline bool call_is_on(const struct sock *sk, enum uring_use use
 		return use == URING_NOT;
 	task = bpf_get_current_task_btf();
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	return call_way(SYSCALL_NUMBER(regs)) && file_of(task, SYSCALL_FD(regs)) == socket_file(sk);
+	return call_way(SYSCALL_NUMBER(regs)) &&
+	       file_of(task, SYSCALL_FD(regs)) == carrier_file(carrier);
 }
 
 /* Asks once how the thread uses io_uring; a function of its own for the verifier's sake. */
@@ -100,9 +102,9 @@ __weak __noinline int uring_ask(void)
 	return uring_use(bpf_get_current_task_btf());
 }
 
-static __always_inline bool in_call_on(const struct sock *sk)
+static __always_inline bool in_call_on(__u64 carrier)
 {
-	return call_is_on(sk, uring_ask());
+	return call_is_on(carrier, uring_ask());
 }
 
 /* Finds the bytes of the current system call. The bytes of rarer calls stay unreadable. */

@@ -118,15 +118,16 @@ __weak __noinline int chunk_find_by_uring(__u64 request, __u64 file, __u64 moved
 
 /* Finds where the bytes of a chunk lie. */
 static __always_inline void chunk_find(
-	struct bytes *bytes, struct sock *sk, const struct chunk *chunk)
+	struct bytes *bytes, const struct channel *channel, const struct chunk *chunk)
 {
+	__u64 carrier = channel_carrier(channel);
 	struct stream_scratch *scratch;
 
 	switch (chunk->way) {
 	case BY_SYSCALL:
-		if (!call_is_on(sk, chunk_find_by_call()))
-			chunk_find_by_uring(uring_request(sk, chunk->direction), socket_file(sk),
-				chunk->result);
+		if (!call_is_on(carrier, chunk_find_by_call()))
+			chunk_find_by_uring(uring_request(channel, chunk->direction),
+				carrier_file(carrier), chunk->result);
 		scratch = stream_scratch_get();
 		if (scratch)
 			*bytes = scratch->bytes;

@@ -79,6 +79,6 @@ int BPF_PROG(http_send_begin_function, struct sock *sk, struct msghdr *message)
 SEC("fentry/unix_release")
 int BPF_PROG(http_fentry_close_unix, struct socket *socket)
 {
-	return HELD_IN_FUNCTION(http_unix_closed(socket));
+	return HELD_IN_FUNCTION(stream_unix_closed(socket));
 }
 #endif

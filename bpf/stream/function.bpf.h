@@ -65,7 +65,7 @@ struct proto___6_4 {
 /* False: its protocol takes no pages, and is given them by sendmsg. */
 static __always_inline bool takes_pages(const struct sock *sk)
 {
-	return is_unix(sk) ||
+	return READ(sk, __sk_common.skc_family) == AF_UNIX ||
 	       READ((struct proto___6_4 *)READ(sk, __sk_common.skc_prot), sendpage) != NULL;
 }
 

@@ -146,7 +146,7 @@ int BPF_KPROBE(http_kprobe_arrival, struct sock *sk)
 SEC("kprobe")
 int BPF_KPROBE(http_kprobe_close_unix, struct socket *socket)
 {
-	return http_unix_closed(socket);
+	return stream_unix_closed(socket);
 }
 
 #endif

@@ -12,12 +12,13 @@
 extern const volatile bool reports_tcp;
 
 /*
- * The state of a socket that the current process uses, and owns from now on if nobody has used it
- * yet. NULL: there is no memory, which counts under `source`.
+ * What is kept of a channel that the current process uses, and owns from now on if nobody has used
+ * it yet. NULL: there is no memory, which counts under `source`.
  */
-static __always_inline struct socket_state *socket_used(struct sock *sk, enum source source)
+static __always_inline struct socket_state *channel_used(
+	const struct channel *channel, enum source source)
 {
-	struct socket_state *state = socket_state_make(sk);
+	struct socket_state *state = socket_state_make(channel->sk);
 
 	if (!state) {
 		count(source, OUTCOME_STORAGE_FAILED);
@@ -34,12 +35,12 @@ static __always_inline struct socket_state *socket_used(struct sock *sk, enum so
  * Gives the channel an owner for TCP's sake, where no protocol asks for the state of the socket: so
  * that an owner does not depend on which protocols are on.
  */
-static __always_inline void channel_used(const struct channel *channel, const struct chunk *chunk)
+static __always_inline void channel_moved(const struct channel *channel, const struct chunk *chunk)
 {
-	if (!reports_tcp || channel->transport != TRANSPORT_TCP || !has_end_hook(channel->sk))
+	if (!reports_tcp || channel->transport != TRANSPORT_TCP || !channel_shows_end(channel))
 		return;
 	if (chunk->direction == DIRECTION_SEND || chunk->result > 0)
-		socket_used(channel->sk, SOURCE_TCP);
+		channel_used(channel, SOURCE_TCP);
 }
 
 #endif

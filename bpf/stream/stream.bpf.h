@@ -21,54 +21,94 @@ static __always_inline int stream_moved(const struct channel *channel, const str
 	if (chunk->flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
 		return 0;
 	if (!protocol_moved(channel, chunk))
-		channel_used(channel, chunk);
+		channel_moved(channel, chunk);
 	return 0;
 }
 
 /* Bytes have come that a process may receive. */
 static __always_inline int stream_arrived(const struct channel *channel)
 {
-	struct sock *sk = channel->sk;
 	struct socket_state *state;
 
-	if (!channel_is_stream(channel) || is_listening(sk))
+	if (!channel_is_stream(channel) || channel_listens(channel))
 		return 0;
 	/* TCP sockets have it from their birth */
-	state = reports_http && is_unix(sk) ? socket_state_make(sk) : socket_state_find(sk);
+	state = reports_http && channel_is_unix(channel) ? socket_state_make(channel->sk)
+							 : socket_state_find(channel->sk);
 	if (!state)
 		return 0;
 	if (!state->first_byte_ns)
 		state->first_byte_ns = bpf_ktime_get_ns();
-	if (reports_http)
-		http_arrived(sk, state);
+	protocol_arrived(channel, state);
 	return 0;
 }
-
-/* --- what only HTTP asks for --- */
 
 /* A send begins that `message` describes. */
 static __always_inline int stream_send_begins(
 	const struct channel *channel, const struct msghdr *message)
 {
-	if (http_may_speak(channel))
-		http_send_begins(channel->sk, message);
+	protocol_send_begins(channel, message);
 	return 0;
 }
 
 /* The same, reported by TCP itself: of a socket with a layer it is the layer that sends. */
 static __always_inline int stream_tcp_send_begins(struct sock *sk, const struct msghdr *message)
 {
+	struct channel channel = channel_of_tcp(sk);
 	struct tcp_sock *tcp = tcp_of(sk);
 
-	if (!tcp || !has_layer(tcp))
-		http_send_begins(sk, message);
-	return 0;
+	return !tcp || !has_layer(tcp) ? stream_send_begins(&channel, message) : 0;
+}
+
+/* Bytes come to a Unix socket: its peer is in the middle of sending them. */
+static __always_inline void stream_peer_sends(const struct channel *channel)
+{
+	struct channel peer = channel_peer(channel);
+
+	if (peer.sk)
+		protocol_send_begins_by_call(&peer);
 }
 
 /* Bytes were received, and no receive shows it. */
 static __always_inline int stream_received_silently(struct sock *sk)
 {
-	http_received_silently(sk);
+	struct channel channel = channel_of_tcp(sk);
+
+	protocol_moved_silently(&channel);
+	return 0;
+}
+
+/* --- ends --- */
+
+static __always_inline int stream_state_changes(struct sock *sk, int from, int to)
+{
+	struct channel channel = channel_of_tcp(sk);
+	enum channel_step step = state_step(sk, from, to);
+
+	if (step != CHANNEL_NO_STEP)
+		protocol_step(&channel, step);
+	if (step == CHANNEL_REPLACED)
+		socket_state_forget(sk);
+	return 0;
+}
+
+static __always_inline int stream_is_gone(struct sock *sk)
+{
+	struct channel channel = channel_of_tcp(sk);
+
+	protocol_step(&channel, CHANNEL_GONE);
+	return 0;
+}
+
+/* A Unix socket is closed: nobody else tells, and its address may be used again. */
+static __always_inline int stream_unix_closed(struct socket *socket)
+{
+	struct channel channel = {.sk = READ(socket, sk), .transport = TRANSPORT_UNIX};
+
+	if (!channel.sk)
+		return 0;
+	protocol_step(&channel, CHANNEL_GONE);
+	socket_state_forget(channel.sk);
 	return 0;
 }
 

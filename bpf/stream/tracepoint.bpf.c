@@ -56,8 +56,8 @@ static __always_inline int on_data_ready(struct sock *sk)
 {
 	struct channel channel = channel_of(sk);
 
-	if (reports_http && channel.transport == TRANSPORT_UNIX && !is_listening(sk))
-		http_unix_send_begins(sk);
+	if (channel_is_unix(&channel) && !channel_listens(&channel))
+		stream_peer_sends(&channel);
 	return stream_arrived(&channel);
 }
 
@@ -72,11 +72,11 @@ int BPF_PROG(http_arrival, struct sock *sk)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(http_state, struct sock *sk, int from, int to)
 {
-	return HELD(http_state_changes(sk, from, to));
+	return HELD(stream_state_changes(sk, from, to));
 }
 
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(http_destroy, struct sock *sk)
 {
-	return HELD(http_channel_ends(sk));
+	return HELD(stream_is_gone(sk));
 }

@@ -25,14 +25,14 @@ struct {
 } uring_requests __weak SEC(".maps");
 
 /*
- * The address of the request that io_uring tries on a socket; 0: not known. From its first try on a
- * request is kept with the socket, as io_uring may try it again at any time.
+ * The address of the request that io_uring tries on a channel; 0: not known. From its first try on
+ * a request is kept with the socket, as io_uring may try it again at any time.
  */
-static __always_inline __u64 uring_request(struct sock *sk, enum direction direction)
+static __always_inline __u64 uring_request(const struct channel *channel, enum direction direction)
 {
-	struct uring_key key = {socket_file(sk), direction};
+	struct uring_key key = {carrier_file(channel_carrier(channel)), direction};
 	__u64 *noted = bpf_map_lookup_elem(&uring_requests, &key);
-	struct socket_state *state = socket_state_make(sk);
+	struct socket_state *state = socket_state_make(channel->sk);
 
 	if (!state)
 		return 0;

@@ -83,7 +83,7 @@ struct conn {
 	struct stream streams[2]; /* by enum message */
 	char carry_request[CARRY_REQUEST];
 	char carry_response[CARRY_RESPONSE];
-	__u64 sk;       /* whose storage this is */
+	__u64 carrier;  /* of its channel */
 	__u64 queue_ns; /* of the request under way; see record_http */
 	__u64 setup_ns; /* of the first one */
 	__u32 active;   /* taken with an atomic exchange: a reset may race with a response */
@@ -113,6 +113,51 @@ struct {
 	__type(value, struct conn);
 } other_conns __weak SEC(".maps");
 
+CHANNEL_MAP(conns, struct conn, 3072); /* as many as the limit of memory allows */
+
+static __always_inline bool conn_is_with_carrier(const struct channel *channel)
+{
+	return KEPT_BY_ADDRESS || channel_shows_end(channel);
+}
+
+/* The connection that a channel is known to be; NULL: none, or not yet. */
+static __always_inline struct conn *conn_find(const struct channel *channel)
+{
+	struct socket_state *state;
+	__u64 cookie;
+
+	if (conn_is_with_carrier(channel))
+		return channel_find(conns, channel);
+	state = channel_state_find(channel);
+	if (!state || !(state->flags & SOCKET_HTTP))
+		return NULL;
+	cookie = channel_cookie(channel);
+	return bpf_map_lookup_elem(&other_conns, &cookie);
+}
+
+static __always_inline struct conn *conn_make(const struct channel *channel)
+{
+	__u64 cookie;
+
+	if (conn_is_with_carrier(channel))
+		return channel_make(conns, channel);
+	cookie = channel_cookie(channel);
+	bpf_map_update_elem(&other_conns, &cookie, &conn_blank, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&other_conns, &cookie);
+}
+
+static __always_inline void conn_forget(const struct channel *channel)
+{
+	__u64 cookie;
+
+	if (conn_is_with_carrier(channel)) {
+		channel_forget(conns, channel);
+		return;
+	}
+	cookie = channel_cookie(channel);
+	bpf_map_delete_elem(&other_conns, &cookie);
+}
+
 /*
  * `conn_argument` is what a connection is to a global function. The verifier looks at such a
  * function once and by itself, not again for each way that leads to it; so whatever has loops, or
@@ -121,50 +166,11 @@ struct {
  */
 #ifdef SONDE_TABLES
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 3072); /* as many as the limit of memory allows */
-	__type(key, __u64);        /* the socket's address */
-	__type(value, struct conn);
-} conns __weak SEC(".maps");
-
-static __always_inline struct conn *conn_find(struct sock *sk)
-{
-	__u64 address = (__u64)sk;
-
-	return bpf_map_lookup_elem(&conns, &address);
-}
-
-static __always_inline struct conn *conn_make(struct sock *sk)
-{
-	__u64 address = (__u64)sk;
-	struct conn *conn;
-
-	bpf_map_update_elem(&conns, &address, &conn_blank, BPF_NOEXIST);
-	conn = bpf_map_lookup_elem(&conns, &address);
-	if (conn)
-		conn->sk = address;
-	return conn;
-}
-
-static __always_inline void conn_forget(struct sock *sk)
-{
-	__u64 address = (__u64)sk;
-
-	bpf_map_delete_elem(&conns, &address);
-}
-
-/* The socket ends. */
-static __always_inline void conn_release(struct sock *sk)
-{
-	conn_forget(sk);
-}
-
 typedef __u64 conn_argument;
 
 static __always_inline conn_argument conn_pass(const struct conn *conn)
 {
-	return conn->sk;
+	return conn->carrier;
 }
 
 static __always_inline struct conn *conn_of(conn_argument argument)
@@ -173,56 +179,6 @@ static __always_inline struct conn *conn_of(conn_argument argument)
 }
 
 #else
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct conn);
-} conns __weak SEC(".maps");
-
-/* The connection that a socket is known to be; NULL: none, or not yet. */
-static __always_inline struct conn *conn_find(struct sock *sk)
-{
-	struct socket_state *state;
-	__u64 cookie;
-
-	if (has_end_hook(sk))
-		return bpf_sk_storage_get(&conns, sk, NULL, 0);
-	state = socket_state_find(sk);
-	if (!state || !(state->flags & SOCKET_HTTP))
-		return NULL;
-	cookie = bpf_get_socket_cookie(sk);
-	return bpf_map_lookup_elem(&other_conns, &cookie);
-}
-
-static __always_inline struct conn *conn_make(struct sock *sk)
-{
-	__u64 cookie;
-
-	if (has_end_hook(sk))
-		return sk_storage_make(&conns, sk);
-	cookie = bpf_get_socket_cookie(sk);
-	bpf_map_update_elem(&other_conns, &cookie, &conn_blank, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&other_conns, &cookie);
-}
-
-static __always_inline void conn_forget(struct sock *sk)
-{
-	__u64 cookie;
-
-	if (has_end_hook(sk)) {
-		bpf_sk_storage_delete(&conns, sk);
-		return;
-	}
-	cookie = bpf_get_socket_cookie(sk);
-	bpf_map_delete_elem(&other_conns, &cookie);
-}
-
-/* The socket ends, and its storage with it. */
-static __always_inline void conn_release(struct sock *sk)
-{
-}
 
 typedef struct conn *conn_argument;
 

@@ -64,26 +64,7 @@ static __always_inline void open_report(struct seq_file *seq, struct conn *conn)
 	bpf_seq_write(seq, &active, sizeof(active));
 }
 
-static __always_inline int on_http_sweep(struct seq_file *seq, struct sock *sk, struct conn *conn)
-{
-	open_report(seq, conn);
-	return 0;
-}
-
-SOCKET_SWEEP(http_sweep, conns, on_http_sweep)
-
-/*
- * The address of a socket that may have been freed: dead, or another one by now. Of the freed one
- * the flag remains.
- */
-static __always_inline bool is_gone(const struct conn *conn)
-{
-	struct sock *sk = (struct sock *)conn->sk;
-
-	return (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) !=
-		       conn->current.http.connection ||
-	       BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DEAD & 1;
-}
+CHANNEL_SWEEP(http_sweep, conns, struct conn, open_report)
 
 SEC("iter/bpf_map_elem")
 int http_sweep_other(struct bpf_iter__bpf_map_elem *ctx)
@@ -98,7 +79,7 @@ int http_sweep_other(struct bpf_iter__bpf_map_elem *ctx)
 	conn = bpf_map_lookup_elem(&other_conns, &cookie);
 	if (!conn)
 		return 0;
-	if (is_gone(conn)) {
+	if (carrier_is_gone(conn->carrier, conn->current.http.connection)) {
 		conn_close(conn, HTTP_CLOSED_LOCALLY, true);
 		bpf_map_delete_elem(&other_conns, &cookie);
 		return 0;

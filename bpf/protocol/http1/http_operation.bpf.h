@@ -174,7 +174,7 @@ __weak __noinline int conn_feed(conn_argument which)
 
 /* How long the first request's connection waited: for the server's accept, or for the handshake. */
 static __always_inline __u64 setup_ns(
-	const struct sock *sk, const struct socket_state *state, enum http_role role)
+	const struct channel *channel, const struct socket_state *state, enum http_role role)
 {
 	const struct accepted *accepted;
 
@@ -182,7 +182,7 @@ static __always_inline __u64 setup_ns(
 		return 0;
 	if (role == HTTP_CLIENT)
 		return state->connect_ns;
-	accepted = accepted_find(sk);
+	accepted = channel_accepted(channel);
 	return accepted && accepted->time_ns > state->start_ns ? accepted->time_ns - state->start_ns
 							       : 0;
 }
@@ -222,10 +222,10 @@ static __always_inline void request_missing(
  * request, their sender is the client, and the connection is followed from here on.
  */
 static __noinline struct conn *conn_new(
-	struct sock *sk, struct socket_state *state, const struct transfer *transfer)
+	const struct channel *channel, struct socket_state *state, const struct transfer *transfer)
 {
 	enum begins begins = operation_begins();
-	struct tcp_sock *tcp = tcp_place(sk);
+	stream_places at = channel_places(channel);
 	struct conn *conn;
 
 	if (!state)
@@ -235,24 +235,25 @@ static __noinline struct conn *conn_new(
 		return NULL;
 	}
 	state->flags &= ~SOCKET_UNREAD;
-	conn = conn_make(sk);
+	conn = conn_make(channel);
 	if (!conn) {
-		count(SOURCE_HTTP, has_end_hook(sk) ? OUTCOME_STORAGE_FAILED : OUTCOME_TABLE_FULL);
+		count(SOURCE_HTTP,
+			channel_shows_end(channel) ? OUTCOME_STORAGE_FAILED : OUTCOME_TABLE_FULL);
 		return NULL;
 	}
 	conn->role = transfer->direction == DIRECTION_RECEIVE ? HTTP_SERVER : HTTP_CLIENT;
-	conn->sk = (__u64)sk;
-	if (!is_unix(sk) && !state->start_ns)
+	conn->carrier = channel_carrier(channel);
+	if (!channel_is_unix(channel) && !state->start_ns)
 		conn->flags |= CONN_TENTATIVE;
 	if (!(state->flags & SOCKET_HTTP))
-		conn->setup_ns = setup_ns(sk, state, conn->role);
+		conn->setup_ns = setup_ns(channel, state, conn->role);
 	state->flags |= SOCKET_HTTP;
-	conn->current.http.connection = socket_id(sk, state);
-	if (tcp) /* where its answer begins */
+	conn->current.http.connection = channel_id(channel, state);
+	if (at) /* where its answer begins */
 		conn->streams[RESPONSE].position =
-			conn->role == HTTP_SERVER ? READ(tcp, write_seq) : READ(tcp, copied_seq);
-	if (!is_unix(sk))
-		address_read(&conn->current.http.address, sk);
+			conn->role == HTTP_SERVER ? place_sent(at) : place_taken(at);
+	if (!channel_is_unix(channel))
+		channel_address(channel, &conn->current.http.address);
 	else
 		conn->flags |= CONN_UNIX;
 	return conn;
@@ -263,39 +264,39 @@ static __noinline struct conn *conn_new(
  * the present message is over, as any of its lines may look like a request.
  */
 static __noinline struct conn *conn_leave(
-	struct sock *sk, struct socket_state *state, enum direction direction)
+	const struct channel *channel, struct socket_state *state, enum direction direction)
 {
-	conn_forget(sk);
+	conn_forget(channel);
 	if (!state)
-		state = socket_state_find(sk);
+		state = channel_state_find(channel);
 	if (state)
 		state->flags |= direction == DIRECTION_RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING;
 	return NULL;
 }
 
 /* Takes one operation on a connection that speaks HTTP, or may. */
-static __noinline struct conn *conn_operate(struct sock *sk, struct conn *conn,
+static __noinline struct conn *conn_operate(const struct channel *channel, struct conn *conn,
 	struct socket_state *state, const struct transfer *transfer)
 {
 	bool is_known = conn;
 	enum fed fed;
 
 	if (!conn)
-		conn = conn_new(sk, state, transfer);
+		conn = conn_new(channel, state, transfer);
 	if (!conn)
 		return NULL;
 	fed = conn_feed(conn_pass(conn));
 	if (fed == FED_TURNED)
 		fed = conn_feed(conn_pass(conn));
 	if (fed != FED)
-		return conn_leave(sk, state, transfer->direction);
+		return conn_leave(channel, state, transfer->direction);
 	if (!is_known && conn->asked && state)
 		state->http_misses = 0;
 	if (conn->asked || !(conn->flags & CONN_OPAQUE))
 		return conn;
 	if (state) /* the bytes only looked like a request */
 		begin_miss(state, true);
-	conn_forget(sk);
+	conn_forget(channel);
 	return NULL;
 }
 
@@ -346,29 +347,20 @@ static __always_inline struct silent silent_before(__u64 now)
 	return (struct silent){now, HTTP_END_UNKNOWN};
 }
 
-extern const volatile __u64 tick_ns;
-
-/*
- * The last bytes of this direction moved no later than now, and soon after their last segment,
- * whose time the socket keeps in ticks.
- */
+/* The last bytes of this direction moved no later than now, and soon after their last segment. */
 static __always_inline struct silent silent_by(
-	const struct tcp_sock *tcp, enum direction direction, __u64 now)
+	stream_places of, enum direction direction, __u64 now)
 {
-	__u32 then = direction == DIRECTION_RECEIVE ? READ(tcp, inet_conn.icsk_ack.lrcvtime)
-						    : READ(tcp, lsndtime);
-	__u32 ago = (__u32)bpf_jiffies64() - then;
+	__u64 last_ns = place_last_ns(of, direction, now);
 
-	if (!tick_ns || !then)
-		return silent_before(now);
-	return (struct silent){now - ago * tick_ns, HTTP_END_ESTIMATED};
+	return last_ns ? (struct silent){last_ns, HTTP_END_ESTIMATED} : silent_before(now);
 }
 
 /*
  * Takes the bytes up to `position` as moved, though no operation showed them: splice() moved them,
  * or an operation whose run the kernel left out. False: the connection cannot be followed any more.
  */
-static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
+static __always_inline bool conn_catch_up(const struct channel *channel, struct conn *conn,
 	enum direction direction, __u32 position, struct silent silent)
 {
 	enum message message = message_of(conn, direction);
@@ -390,7 +382,7 @@ static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
 		return true;
 	}
 	conn_lose(conn, message);
-	conn_leave(sk, NULL, direction);
+	conn_leave(channel, NULL, direction);
 	return false;
 }
 
@@ -398,23 +390,23 @@ static __always_inline bool conn_catch_up(struct sock *sk, struct conn *conn,
  * The next request begins, so the answer before it is complete. If its last bytes moved unseen, the
  * socket still has their time now; the next answer would overwrite it.
  */
-static __always_inline void answer_settle(struct sock *sk, struct conn *conn)
+static __always_inline void answer_settle(const struct channel *channel, struct conn *conn)
 {
 	struct stream *answer = &conn->streams[RESPONSE];
 	bool is_client = conn->role == HTTP_CLIENT;
 	enum direction direction = is_client ? DIRECTION_RECEIVE : DIRECTION_SEND;
-	struct tcp_sock *tcp;
+	stream_places at;
 	__u32 position;
 
 	if (answer->state != STREAM_BODY || conn->streams[REQUEST].bytes)
 		return;
-	tcp = tcp_place(sk);
-	if (!tcp)
+	at = channel_places(channel);
+	if (!at)
 		return;
-	position = is_client ? position_read(sk, tcp) : READ(tcp, write_seq);
+	position = is_client ? place_received(at) : place_sent(at);
 	if (position - answer->position == answer->remaining)
-		conn_catch_up(sk, conn, direction, position,
-			silent_by(tcp, direction, bpf_ktime_get_ns()));
+		conn_catch_up(channel, conn, direction, position,
+			silent_by(at, direction, bpf_ktime_get_ns()));
 }
 
 #endif

@@ -8,14 +8,14 @@
 /* --- arrivals --- */
 
 /* Bytes have arrived: from now on they wait for a process to receive them. */
-static __always_inline void http_arrived(struct sock *sk, struct socket_state *state)
+static __always_inline void http_arrived(const struct channel *channel, struct socket_state *state)
 {
-	struct tcp_sock *tcp;
+	stream_places at;
 
-	if (state->arrival_ns || state->http_misses >= MISSES_MAX)
+	if (!reports_http || state->arrival_ns || state->http_misses >= MISSES_MAX)
 		return;
-	tcp = tcp_place(sk);
-	state->arrival_position = tcp ? READ(tcp, rcv_nxt) : 0;
+	at = channel_places(channel);
+	state->arrival_position = at ? place_arrived(at) : 0;
 	state->arrival_ns = bpf_ktime_get_ns();
 }
 
@@ -25,19 +25,19 @@ static __always_inline void http_arrived(struct sock *sk, struct socket_state *s
  * have been earlier.
  */
 static __always_inline void arrival_settle(
-	struct sock *sk, struct socket_state *state, const struct tcp_sock *tcp)
+	const struct channel *channel, struct socket_state *state, stream_places at)
 {
-	if (!state || (tcp ? (__s32)(READ(tcp, copied_seq) - state->arrival_position) < 0
-			   : READ(sk, sk_receive_queue.qlen) > 0))
+	if (!state || (at ? (__s32)(place_taken(at) - state->arrival_position) < 0
+			  : channel_has_waiting(channel)))
 		return;
 	/* cleared before the look at what is left, so that an arrival in between sets it anew */
 	state->arrival_ns = 0;
 	barrier();
-	if (tcp ? READ(tcp, copied_seq) == READ(tcp, rcv_nxt) : !READ(sk, sk_receive_queue.qlen))
+	if (at ? place_taken(at) == place_arrived(at) : !channel_has_waiting(channel))
 		return;
 	if (state->arrival_ns)
 		return;
-	state->arrival_position = tcp ? READ(tcp, rcv_nxt) : 0;
+	state->arrival_position = at ? place_arrived(at) : 0;
 	state->arrival_ns = bpf_ktime_get_ns();
 }
 
@@ -45,11 +45,11 @@ static __always_inline void arrival_settle(
 
 /* The number of bytes from `position` on that had come by the last arrival. */
 static __always_inline __u64 arrived(
-	const struct socket_state *state, const struct tcp_sock *tcp, __u32 position)
+	const struct socket_state *state, stream_places at, __u32 position)
 {
 	__s32 bytes = state->arrival_position - position;
 
-	if (!tcp)
+	if (!at)
 		return ~0ULL; /* not known: all bytes count as having come */
 	return bytes > 0 ? bytes : 0;
 }
@@ -63,18 +63,18 @@ static __always_inline bool awaits_request(const struct conn *conn)
 }
 
 /* Bytes were received by a call that no hook of receiving sees. */
-static __always_inline void http_received_silently(struct sock *sk)
+static __always_inline void http_moved_silently(const struct channel *channel)
 {
-	struct conn *conn = conn_find(sk);
-	struct tcp_sock *tcp = tcp_place(sk);
+	struct conn *conn = conn_find(channel);
+	stream_places at = channel_places(channel);
 	__u64 now;
 
-	if (!conn || !tcp || conn->flags & CONN_OPAQUE)
+	if (!conn || !at || conn->flags & CONN_OPAQUE)
 		return;
 	now = bpf_ktime_get_ns();
-	if (conn_catch_up(sk, conn, DIRECTION_RECEIVE, position_read(sk, tcp), seen_at(now)) &&
+	if (conn_catch_up(channel, conn, DIRECTION_RECEIVE, place_received(at), seen_at(now)) &&
 		awaits_request(conn))
-		arrival_settle(sk, socket_state_find(sk), tcp);
+		arrival_settle(channel, channel_state_find(channel), at);
 }
 
 /*
@@ -82,35 +82,35 @@ static __always_inline void http_received_silently(struct sock *sk)
  * only by the socket's position, unless more bytes followed. False: the connection cannot be
  * followed any more.
  */
-static __always_inline bool receives_are_over(struct sock *sk, struct conn *conn)
+static __always_inline bool receives_are_over(const struct channel *channel, struct conn *conn)
 {
-	struct tcp_sock *tcp = tcp_place(sk);
+	stream_places at = channel_places(channel);
 
-	return !tcp || conn_catch_up(sk, conn, DIRECTION_RECEIVE, position_read(sk, tcp),
-			       silent_by(tcp, DIRECTION_RECEIVE, bpf_ktime_get_ns()));
+	return !at || conn_catch_up(channel, conn, DIRECTION_RECEIVE, place_received(at),
+			      silent_by(at, DIRECTION_RECEIVE, bpf_ktime_get_ns()));
 }
 
 /* A receive brought no bytes: the other side has ended its stream, or there is an error. */
 static __always_inline void receive_nothing(
-	struct sock *sk, struct conn *conn, const struct chunk *chunk)
+	const struct channel *channel, struct conn *conn, const struct chunk *chunk)
 {
 	int result = chunk->result;
-	bool is_end = !result && READ(sk, sk_shutdown) & RCV_SHUTDOWN;
+	bool is_end = !result && channel_receives_no_more(channel);
 
-	if (result == -EAGAIN && chunk->way == BY_SYSCALL && !in_call_on(sk))
-		uring_request(sk, DIRECTION_RECEIVE);
-	if (is_unix(sk)) {
+	if (result == -EAGAIN && chunk->way == BY_SYSCALL && !in_call_on(channel_carrier(channel)))
+		uring_request(channel, DIRECTION_RECEIVE);
+	if (channel_is_unix(channel)) {
 		if (result == -ECONNRESET)
-			unix_end(sk, conn, HTTP_RESET);
+			unix_end(channel, conn, HTTP_RESET);
 		else if (is_end)
-			unix_shut(sk, conn);
+			unix_shut(channel, conn);
 		return;
 	}
 	if (!conn)
 		return;
 	barrier(); /* keeps the question above apart, or the verifier does not see its answer */
 	if (is_end && conn->role == HTTP_CLIENT) {
-		if (receives_are_over(sk, conn))
+		if (receives_are_over(channel, conn))
 			conn_close(conn, HTTP_CLOSED_BY_PEER, true);
 	} else if (result == -ECONNRESET && conn->flags & CONN_RESET) {
 		conn_close(conn, HTTP_RESET, false);
@@ -118,44 +118,44 @@ static __always_inline void receive_nothing(
 }
 
 /* A receive has ended. */
-static __always_inline void http_received(struct sock *sk, const struct chunk *chunk)
+static __always_inline void http_received(const struct channel *channel, const struct chunk *chunk)
 {
 	int result = chunk->result;
 	struct socket_state *state = NULL;
 	struct transfer *transfer;
-	struct tcp_sock *tcp;
 	struct conn *conn;
 	__u32 position;
+	stream_places at;
 	__u64 now;
 
-	conn = conn_find(sk);
+	conn = conn_find(channel);
 	if (conn && conn->flags & CONN_OPAQUE)
 		return;
 	if (result <= 0) {
-		receive_nothing(sk, conn, chunk);
+		receive_nothing(channel, conn, chunk);
 		return;
 	}
 	if (!conn) {
-		state = socket_candidate(sk);
+		state = http_candidate(channel);
 		if (!state)
 			return;
 		if (is_midway(state, DIRECTION_RECEIVE)) {
-			arrival_settle(sk, state, tcp_place(sk));
+			arrival_settle(channel, state, channel_places(channel));
 			return;
 		}
 	} else if (awaits_request(conn)) {
-		state = socket_state_find(sk);
+		state = channel_state_find(channel);
 	}
 	now = bpf_ktime_get_ns();
 	if (conn && conn->role == HTTP_SERVER && state && !state->sending)
-		answer_settle(sk, conn);
+		answer_settle(channel, conn);
 	if (!conn || (conn->role == HTTP_CLIENT && conn->asked == conn->answered))
-		conn = send_take(sk, conn, now);
-	tcp = tcp_place(sk);
-	position = tcp ? position_read(sk, tcp) : 0;
+		conn = send_take(channel, conn, now);
+	at = channel_places(channel);
+	position = at ? place_received(at) : 0;
 	if (conn) {
-		if (tcp && !conn_catch_up(sk, conn, DIRECTION_RECEIVE, position - result,
-				   silent_before(now)))
+		if (at && !conn_catch_up(channel, conn, DIRECTION_RECEIVE, position - result,
+				  silent_before(now)))
 			return;
 		stream_of(conn, DIRECTION_RECEIVE)->position = position;
 		if (stream_skip(stream_of(conn, DIRECTION_RECEIVE), result, now))
@@ -168,33 +168,26 @@ static __always_inline void http_received(struct sock *sk, const struct chunk *c
 	transfer->first_ns = transfer->last_ns = now;
 	if (state) {
 		transfer->arrival_ns = state->arrival_ns;
-		transfer->arrival_end = arrived(state, tcp, position - result);
+		transfer->arrival_end = arrived(state, at, position - result);
 	}
 	if (!(chunk->flags & MSG_TRUNC)) /* with MSG_TRUNC the bytes are discarded, not copied */
-		chunk_find(&transfer->bytes, sk, chunk);
-	conn = conn_operate(sk, conn, state, transfer);
+		chunk_find(&transfer->bytes, channel, chunk);
+	conn = conn_operate(channel, conn, state, transfer);
 	if (conn)
 		stream_of(conn, DIRECTION_RECEIVE)->position = position;
 	if (conn && !awaits_request(conn))
 		return;
 	if (!state)
-		state = socket_state_find(sk);
-	arrival_settle(sk, state, tcp);
-}
-
-extern const volatile bool reports_http;
-
-static __always_inline bool http_may_speak(const struct channel *channel)
-{
-	return reports_http && channel_is_stream(channel);
+		state = channel_state_find(channel);
+	arrival_settle(channel, state, at);
 }
 
 static __always_inline void http_moved(const struct channel *channel, const struct chunk *chunk)
 {
 	if (chunk->direction == DIRECTION_SEND)
-		http_sent(channel->sk, chunk);
+		http_sent(channel, chunk);
 	else
-		http_received(channel->sk, chunk);
+		http_received(channel, chunk);
 }
 
 #endif

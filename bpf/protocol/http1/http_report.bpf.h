@@ -49,29 +49,6 @@ static __always_inline __u32 current_copy(struct long_record *record, const stru
 	return length;
 }
 
-/* Writes the path that the server is bound to after the line; returns its length. */
-static __always_inline __u32 unix_path_read(const struct conn *conn, char *to)
-{
-	struct unix_sock *server = (struct unix_sock *)conn->sk;
-	struct unix_address *address;
-	__u32 length;
-
-	if (conn->role == HTTP_CLIENT)
-		server = (struct unix_sock *)BPF_CORE_READ(server, peer);
-	address = BPF_CORE_READ(server, addr);
-	if (!address)
-		return 0;
-	length = BPF_CORE_READ(address, len) - __builtin_offsetof(struct sockaddr_un, sun_path);
-	if (length > UNIX_PATH_LEN)
-		return 0; /* not bound, as both ends of a socketpair are */
-	if (bpf_probe_read_kernel(to, length, &address->name[0].sun_path))
-		return 0;
-	/* the length of a path contains its end, that of an abstract name (NUL first) does not */
-	if (length && to[0])
-		length--;
-	return length;
-}
-
 /*
  * Puts what is not kept with each request of a connection behind the `length` bytes of its line;
  * returns how long it all is.
@@ -83,8 +60,9 @@ static __always_inline __u32 current_extend(
 	if (length > HTTP_LINE_LEN)
 		return length;
 	if (conn->flags & CONN_UNIX) {
-		record->http.path_length =
-			unix_path_read(conn, (char *)record + HTTP_LINE_AT + length);
+		/* the path that the server is bound to */
+		record->http.path_length = carrier_path(conn->carrier, conn->role == HTTP_CLIENT,
+			(char *)record + HTTP_LINE_AT + length);
 		length += record->http.path_length;
 	}
 	barrier_var(length);

@@ -38,28 +38,31 @@ static __always_inline bool send_is_noted(const struct socket_state *state)
 }
 
 /* A send that `message` describes begins. */
-static __always_inline void http_send_begins(struct sock *sk, const struct msghdr *message)
+static __always_inline void http_send_begins(
+	const struct channel *channel, const struct msghdr *message)
 {
-	struct socket_state *state = socket_candidate(sk);
-	struct tcp_sock *tcp;
+	struct socket_state *state;
+	stream_places at;
 
+	if (!http_may_speak(channel))
+		return;
+	state = http_candidate(channel);
 	if (!state || is_midway(state, DIRECTION_SEND) || send_is_noted(state))
 		return;
-	tcp = tcp_place(sk);
+	at = channel_places(channel);
 	bytes_from_msghdr(&state->send_bytes, message);
-	state->send_position = tcp ? READ(tcp, write_seq) : 0;
-	if (is_unix(sk))
+	state->send_position = at ? place_sent(at) : 0;
+	if (channel_is_unix(channel))
 		state->send_length = READ(message, msg_iter.count);
 	send_note(state);
 }
 
-/* The middle of a send to a Unix socket; in the sender's context, and before its peer is woken. */
-static __always_inline void http_unix_send_begins(struct sock *receiver)
+/* The current system call is in the middle of a send, before its peer is woken. */
+static __always_inline void http_send_begins_by_call(const struct channel *channel)
 {
-	struct sock *sender = unix_peer(receiver);
-	struct socket_state *state = sender ? socket_candidate(sender) : NULL;
+	struct socket_state *state = reports_http ? http_candidate(channel) : NULL;
 
-	if (!state || send_is_noted(state) || !in_call_on(sender))
+	if (!state || send_is_noted(state) || !in_call_on(channel_carrier(channel)))
 		return; /* one of io_uring is read when it ends */
 	bytes_from_syscall(&state->send_bytes, bpf_get_current_task_btf());
 	state->send_length = bytes_length(&state->send_bytes);
@@ -67,7 +70,7 @@ static __always_inline void http_unix_send_begins(struct sock *receiver)
 }
 
 /* The bytes of a send that has ended, from `offset` on. */
-static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
+static __always_inline struct conn *send_end(const struct channel *channel, struct conn *conn,
 	struct socket_state *state, __u32 offset, __u32 sending, const struct chunk *chunk)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -87,55 +90,55 @@ static __always_inline struct conn *send_end(struct sock *sk, struct conn *conn,
 		transfer->bytes = state->send_bytes;
 	} else {
 		transfer->first_ns = now;
-		chunk_find(&transfer->bytes, sk, chunk);
+		chunk_find(&transfer->bytes, channel, chunk);
 	}
-	return conn_operate(sk, conn, state, transfer);
+	return conn_operate(channel, conn, state, transfer);
 }
 
 /* A send has ended: reads what was not read of it yet. */
-static __always_inline void send_settle(
-	struct sock *sk, struct socket_state *state, __u32 sending, const struct chunk *chunk)
+static __always_inline void send_settle(const struct channel *channel, struct socket_state *state,
+	__u32 sending, const struct chunk *chunk)
 {
 	int result = chunk->result;
-	struct conn *conn = conn_find(sk);
-	struct tcp_sock *tcp = tcp_place(sk);
+	struct conn *conn = conn_find(channel);
+	stream_places at = channel_places(channel);
 	__u32 offset = 0;
 
 	if (conn && conn->flags & CONN_OPAQUE)
 		return;
 	if (conn && conn->role == HTTP_CLIENT)
-		answer_settle(sk, conn);
-	if (result == -EPIPE && is_unix(sk))
-		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
+		answer_settle(channel, conn);
+	if (result == -EPIPE && channel_is_unix(channel))
+		unix_end(channel, conn, HTTP_CLOSED_BY_PEER);
 	if (sending == SENDING_TAKEN)
 		offset = state->send_length;
-	else if (sending && conn && tcp && result > 0 &&
-		 !conn_catch_up(sk, conn, DIRECTION_SEND, state->send_position,
+	else if (sending && conn && at && result > 0 &&
+		 !conn_catch_up(channel, conn, DIRECTION_SEND, state->send_position,
 			 silent_before(state->send_begin_ns)))
 		return;
 	if (result > 0 && offset < (__u32)result)
-		conn = send_end(sk, conn, state, offset, sending, chunk);
-	if (conn && tcp) /* of a socket that was connected by this send there was no place before */
+		conn = send_end(channel, conn, state, offset, sending, chunk);
+	if (conn && at) /* of a socket that was connected by this send there was no place before */
 		stream_of(conn, DIRECTION_SEND)->position =
 			sending && state->send_position && result > 0
 				? state->send_position + result
-				: READ(tcp, write_seq);
-	if (conn && conn->flags & CONN_RESET && !has_unread(sk, conn))
+				: place_sent(at);
+	if (conn && conn->flags & CONN_RESET && !has_unread(channel, conn))
 		conn_close(conn, HTTP_RESET, false);
 }
 
 /* A send has ended. */
-static __always_inline void http_sent(struct sock *sk, const struct chunk *chunk)
+static __always_inline void http_sent(const struct channel *channel, const struct chunk *chunk)
 {
 	struct socket_state *state;
 	__u32 sending = SENDING_NOT;
 
-	state = socket_candidate(sk);
+	state = http_candidate(channel);
 	if (!state || is_midway(state, DIRECTION_SEND))
 		return;
 	if (state->sending && state->send_thread == bpf_get_current_pid_tgid())
 		sending = exchange(&state->sending, SENDING_ENDS);
-	send_settle(sk, state, sending, chunk);
+	send_settle(channel, state, sending, chunk);
 	if (sending)
 		state->sending = SENDING_NOT;
 }
@@ -169,18 +172,19 @@ static __noinline bool send_wait(struct socket_state *state)
  * An answer came to a request that another thread is still in the middle of sending: reads now what
  * has left of that, as it would otherwise be an answer to nothing. The sender then begins after it.
  */
-static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u64 now)
+static __noinline struct conn *send_take(
+	const struct channel *channel, struct conn *conn, __u64 now)
 {
-	struct socket_state *state = socket_state_find(sk);
+	struct socket_state *state = channel_state_find(channel);
 	struct transfer *transfer;
-	struct tcp_sock *tcp;
+	stream_places at;
 
 	if (!state || state->http_misses >= MISSES_MAX || state->sending == SENDING_NOT ||
 		(state->send_thread ^ bpf_get_current_pid_tgid()) >> 32)
 		return conn;
-	tcp = tcp_place(sk);
-	if (tcp && state->sending == SENDING)
-		state->send_length = READ(tcp, write_seq) - state->send_position;
+	at = channel_places(channel);
+	if (at && state->sending == SENDING)
+		state->send_length = place_sent(at) - state->send_position;
 	transfer = transfer_begin(DIRECTION_SEND, state->send_thread);
 	if (!transfer)
 		return conn;
@@ -189,12 +193,12 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
 	transfer->first_ns = state->send_begin_ns;
 	transfer->last_ns = now;
 	switch (exchange_if(&state->sending, SENDING, SENDING_TAKEN)) {
-	case SENDING: return conn_operate(sk, conn, state, transfer);
+	case SENDING: return conn_operate(channel, conn, state, transfer);
 	case SENDING_ENDS:
 		if (send_wait(state))
-			return conn_find(sk);
+			return conn_find(channel);
 		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
-		return conn_leave(sk, state, DIRECTION_RECEIVE);
+		return conn_leave(channel, state, DIRECTION_RECEIVE);
 	default: return conn;
 	}
 }
@@ -203,9 +207,9 @@ static __noinline struct conn *send_take(struct sock *sk, struct conn *conn, __u
  * A reset that came in the middle of a send is handled before the send returns, which says all the
  * same that its bytes were taken: so they count first.
  */
-static __always_inline bool in_send(struct sock *sk)
+static __always_inline bool in_send(const struct channel *channel)
 {
-	struct socket_state *state = socket_state_find(sk);
+	struct socket_state *state = channel_state_find(channel);
 
 	return state && (state->sending == SENDING || state->sending == SENDING_ENDS) &&
 	       state->send_thread == bpf_get_current_pid_tgid();

@@ -16,13 +16,20 @@
 /* The daemon's own requests are left alone: telling of an export would make another one. */
 extern __u32 own_tgid;
 
+extern const volatile bool reports_http;
+
+static __always_inline bool http_may_speak(const struct channel *channel)
+{
+	return reports_http && channel_is_stream(channel);
+}
+
 /* Operations that begin no HTTP message before a connection is left alone for ever. */
 #define MISSES_MAX 8
 
-/* The state of a socket that the current process uses; NULL: it is known to speak no HTTP. */
-static __always_inline struct socket_state *socket_candidate(struct sock *sk)
+/* The state of a channel that the current process uses; NULL: it is known to speak no HTTP. */
+static __always_inline struct socket_state *http_candidate(const struct channel *channel)
 {
-	struct socket_state *state = socket_used(sk, SOURCE_HTTP);
+	struct socket_state *state = channel_used(channel, SOURCE_HTTP);
 
 	if (!state || state->http_misses >= MISSES_MAX || state->tgid == own_tgid)
 		return NULL;
@@ -48,28 +55,27 @@ static __always_inline bool is_midway(struct socket_state *state, enum direction
  * Of Unix sockets no hook tells the end, so they are asked when one side notices: this one ends
  * with `error`, and so does the other one, when it was closed.
  */
-static __noinline void unix_end(struct sock *sk, struct conn *conn, enum http_error error)
+static __noinline void unix_end(
+	const struct channel *channel, struct conn *conn, enum http_error error)
 {
-	struct sock *peer = unix_peer(sk);
+	struct channel peer = channel_peer(channel);
 
 	if (conn)
 		conn_close(conn, error, error != HTTP_RESET);
-	if (!peer || !is_dead(peer))
+	if (!peer_is_dead(&peer))
 		return;
-	conn = conn_find(peer);
+	conn = conn_find(&peer);
 	if (conn && !(conn->flags & CONN_OPAQUE))
 		conn_close(conn, HTTP_CLOSED_LOCALLY, true);
 }
 
 /* The other side has closed, or only its sending half. */
-static __always_inline void unix_shut(struct sock *sk, struct conn *conn)
+static __always_inline void unix_shut(const struct channel *channel, struct conn *conn)
 {
-	struct sock *peer = unix_peer(sk);
+	struct channel peer = channel_peer(channel);
 
-	if (conn && conn->role == HTTP_CLIENT)
-		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
-	else if (peer && is_dead(peer))
-		unix_end(sk, conn, HTTP_CLOSED_BY_PEER);
+	if ((conn && conn->role == HTTP_CLIENT) || peer_is_dead(&peer))
+		unix_end(channel, conn, HTTP_CLOSED_BY_PEER);
 }
 
 /* --- TCP --- */
@@ -78,16 +84,10 @@ static __always_inline void unix_shut(struct sock *sk, struct conn *conn)
  * True when something came before a reset that a process can still read, or is just reading. It
  * gets that first, and the reset with its next call.
  */
-static __always_inline bool has_unread(struct sock *sk, struct conn *conn)
+static __always_inline bool has_unread(const struct channel *channel, struct conn *conn)
 {
-	struct tcp_sock *tcp = tcp_of(sk);
-	__s32 fin = conn->flags & CONN_PEER_CLOSED ? 1 : 0;
-	__u32 read;
-
-	if (!tcp)
-		return false;
-	read = stream_of(conn, DIRECTION_RECEIVE)->position ?: READ(tcp, copied_seq);
-	return (__s32)(READ(tcp, rcv_nxt) - read) > fin;
+	return channel_has_unread(channel, stream_of(conn, DIRECTION_RECEIVE)->position,
+		conn->flags & CONN_PEER_CLOSED ? 1 : 0);
 }
 
 #endif

@@ -100,6 +100,11 @@ static struct {
 } bound = {.address = {.len = offsetof(struct sockaddr_un, sun_path) + sizeof("/run/fuzz")},
 	.name = {.sun_family = AF_UNIX, .sun_path = "/run/fuzz"}};
 
+static bool is_unix(const struct sock *sk)
+{
+	return sk->__sk_common.skc_family == AF_UNIX;
+}
+
 struct tcp_sock *bpf_skc_to_tcp_sock(void *of)
 {
 	struct sock *sk = of;
