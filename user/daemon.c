@@ -382,7 +382,7 @@ static int begin(struct daemon *daemon)
 		return -ENOMEM;
 	}
 	result = listener_begin(daemon, &daemon->config) ?: exports_begin(&daemon->exports, daemon->telemetry, &daemon->config) ?:
-		pods_begin(&daemon->kubernetes, &daemon->place, daemon->telemetry, &daemon->config) ?:
+		pods_begin(&daemon->kubernetes, &daemon->place, daemon->telemetry) ?:
 		recording_begin(daemon) ?: records_begin(daemon);
 	if (result)
 		return result;

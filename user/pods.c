@@ -15,6 +15,8 @@ int pods_find(struct kubernetes_place *place, const struct config *config)
 		.token_file = config->kubernetes_token_file,
 		.ca_file = config->kubernetes_ca_file,
 		.node = config->kubernetes_node,
+		.labels = config->kubernetes_labels,
+		.label_count = config->kubernetes_label_count,
 	};
 	int result = kubernetes_find(place, &options, error);
 
@@ -24,7 +26,7 @@ int pods_find(struct kubernetes_place *place, const struct config *config)
 }
 
 int pods_begin(struct kubernetes **kubernetes, const struct kubernetes_place *place,
-	struct telemetry *telemetry, const struct config *config)
+	struct telemetry *telemetry)
 {
 	char error[KUBERNETES_ERROR_LEN];
 	int result;
@@ -35,7 +37,6 @@ int pods_begin(struct kubernetes **kubernetes, const struct kubernetes_place *pl
 	if (result)
 		log_error("cannot ask for pods", log_str("reason", error));
 	else
-		telemetry_set_pods(telemetry, kubernetes_pods(*kubernetes),
-			config->kubernetes_labels == KUBERNETES_LABELS_POD);
+		telemetry_set_pods(telemetry, kubernetes_pods(*kubernetes));
 	return result;
 }

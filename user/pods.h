@@ -14,6 +14,6 @@ int pods_find(struct kubernetes_place *place, const struct config *config);
 
 /* Main thread; 0, or a negative errno that is logged. Telemetry looks for pods there. */
 int pods_begin(struct kubernetes **kubernetes, const struct kubernetes_place *place,
-	struct telemetry *telemetry, const struct config *config);
+	struct telemetry *telemetry);
 
 #endif

@@ -230,6 +230,30 @@ def test_figures_bear_namespace_owner_and_container(tmp_path, api):
             "service.instance.id": "shop.web-5d4f8c7b9-00001.main"}.items()
 
 
+def test_what_was_chosen_of_a_pod_is_a_label_and_an_attribute(tmp_path, api):
+    collector = Collector()
+    config = tmp_path / "sonde.yaml"
+    config.write_text("kubernetes-labels: [node, label:app, annotation:example.org/team]\n",
+                      encoding="utf-8")
+    with Container("web-5d4f8c7b9-00001", "main") as web:
+        pod = with_container("web-5d4f8c7b9-00001", "main", web.id)
+        pod["metadata"]["annotations"] = {"example.org/team": 'a "b"\n' + "x" * 100}
+        api.put(pod)
+        with Sonde(tmp_path, *api.flags(), "--config", str(config), "--otlp-endpoint",
+                   collector.url) as sonde:
+            wait_current(sonde, RUNNING, "the list")
+            assert web.ask(3)
+            team = 'a "b"?' + "x" * 57  # of a control character nothing is told, and it is cut
+            wait_until(lambda: served(
+                sonde, service_name="web", k8s_node_name=NODE, k8s_pod_label_app="web",
+                k8s_pod_annotation_example_org_team=team.replace('"', '\\"')) == 3, "the figures")
+            assert sonde.stop() == 0
+        attributes = {a.key: a.value.string_value
+                      for a in collector.taken["web"][0].resource.attributes}
+        assert attributes["k8s.pod.label.app"] == "web"
+        assert attributes["k8s.pod.annotation.example.org/team"] == team
+
+
 def test_what_was_nameless_is_named_and_no_count_is_lost_or_reset(tmp_path, api):
     uid = "0f5c1d2e-3a4b-5c6d-7e8f-90a1b2c3d4e5"
     with Container("db-0", "main", uid) as db:

@@ -34,6 +34,22 @@ static bool takes(const char *name, const char *value)
 #define assert_takes(name, value)   assert_true(takes(name, value))
 #define assert_refuses(name, value) assert_false(takes(name, value))
 
+static void test_pods_are_told_by_words_and_keys_of_labels(void **state)
+{
+	static const char *const wrong[] = {"owners", "label", "label:", "label:-a", "label:a b",
+		"annotation:a/", "labels:a", "owner,,pod",
+		"label:0123456789012345678901234567890123456789012345678901234567890123"};
+
+	(void)state;
+	assert_takes("kubernetes-labels", "owner");
+	assert_takes(
+		"kubernetes-labels", "pod, node,label:app.kubernetes.io/name, annotation:team");
+	assert_int_equal(config.kubernetes_label_count, 4);
+	assert_string_equal(config.kubernetes_labels[3], "annotation:team");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_refuses("kubernetes-labels", wrong[i]);
+}
+
 static void test_listen_is_a_numeric_address_with_a_port(void **state)
 {
 	(void)state;
@@ -260,6 +276,7 @@ static void test_documentation_has_a_row_for_every_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_pods_are_told_by_words_and_keys_of_labels),
 		TEST(test_listen_is_a_numeric_address_with_a_port),
 		TEST(test_endpoint_is_an_http_url_or_empty),
 		TEST(test_durations_have_a_unit_and_a_range),

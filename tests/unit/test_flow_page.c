@@ -298,7 +298,7 @@ static void test_connections_are_rows(void **state)
 /* SHOP runs in a pod of a Deployment, BANK in none. */
 static struct pod_table *put_shop_into_a_pod(void)
 {
-	struct pod_table *pods = pod_table_new("node1");
+	struct pod_table *pods = pod_table_new("node1", &pod_choice_none);
 	struct pod pod = {.uid = UID,
 		.namespace = "store",
 		.name = "web-5d4f8c7b9-00001",
@@ -307,7 +307,7 @@ static struct pod_table *put_shop_into_a_pod(void)
 	struct record_workload record = in_cgroup("/kubepods/burstable/pod" UID "/" ID);
 
 	pod_table_set(pods, &pod, 1);
-	telemetry_set_pods(telemetry, pods, false);
+	telemetry_set_pods(telemetry, pods);
 	record.record = (struct record){.type = RECORD_WORKLOAD, .workload = SHOP};
 	take(&record.record, sizeof(record));
 	return pods;

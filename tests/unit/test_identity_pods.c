@@ -95,6 +95,9 @@ static const struct pod_identity web = {
 	.container = "main",
 	.owner = POD_OWNER_DEPLOYMENT,
 	.owner_name = "web",
+	.node = "node1",
+	.choice = &pod_choice_none,
+	.chosen = {"a=b", "", "ü", "last"},
 };
 
 static void assert_pod_names(struct pod_identity pod, const char *annotated, const char *cgroup,
@@ -105,7 +108,7 @@ static void assert_pod_names(struct pod_identity pod, const char *annotated, con
 
 	strcpy(workload.service_name, own_name);
 	service_from_workload(&service, &workload);
-	service_set_pod(&service, &pod, annotated, false);
+	service_set_pod(&service, &pod, annotated);
 	assert_string_equal(service.name, name);
 }
 
@@ -127,13 +130,15 @@ static void test_pod_names_its_service(void **state)
 	assert_pod_names(pod, "", container, "", "kernel_");
 }
 
-static void assert_labels(const struct pod_identity *pod, bool tells_pod, const char *expected)
+static void assert_labels(
+	struct pod_identity pod, const struct pod_choice *choice, const char *expected)
 {
 	struct service service = {.name = "x"};
 	struct service_labels labels;
 	char shown[512] = "";
 
-	service_set_pod(&service, pod, "", tells_pod);
+	pod.choice = choice;
+	service_set_pod(&service, &pod, "");
 	assert_int_equal(strcspn(service_key(&service), "\x1f"), strlen(service.name));
 	service_parts_read(&labels, strchr(service_key(&service), SERVICE_PART) + 1);
 	for (size_t i = 0; i < labels.count; i++) {
@@ -145,45 +150,57 @@ static void assert_labels(const struct pod_identity *pod, bool tells_pod, const 
 
 static void test_labels_of_a_pod_come_out_of_the_key_as_they_went_in(void **state)
 {
+	static const struct pod_choice by_pod = {.tells_pod = true};
+	static const struct pod_choice by_all = {
+		.tells_node = true,
+		.count = 3,
+		.chosen = {{.attribute = "k8s.pod.label.x.y/z"},
+			{.attribute = "k8s.pod.label.none"},
+			{.is_annotation = true, .attribute = "k8s.pod.annotation.team"}},
+	};
 	struct pod_identity pod = web;
 	struct service_labels labels;
 	struct service alone = {.name = "x"};
 
 	(void)state;
-	assert_labels(&pod, false,
+	assert_labels(pod, &pod_choice_none,
 		"k8s_namespace_name=shop k8s_deployment_name=web k8s_container_name=main ");
-	assert_labels(&pod, true,
+	assert_labels(pod, &by_pod,
 		"k8s_namespace_name=shop k8s_deployment_name=web k8s_container_name=main "
 		"k8s_pod_name=web-5d4f8c7b9-00001 ");
+	assert_labels(pod, &by_all,
+		"k8s_namespace_name=shop k8s_deployment_name=web k8s_container_name=main "
+		"k8s_node_name=node1 k8s_pod_label_x_y_z=a=b k8s_pod_annotation_team=ü ");
 	pod.owner = POD_OWNER_CRONJOB;
 	strcpy(pod.container, "");
-	assert_labels(&pod, false, "k8s_namespace_name=shop k8s_cronjob_name=web ");
+	assert_labels(pod, &pod_choice_none, "k8s_namespace_name=shop k8s_cronjob_name=web ");
 	pod.owner = POD_OWNER_OTHER;
-	assert_labels(&pod, false, "k8s_namespace_name=shop ");
+	assert_labels(pod, &pod_choice_none, "k8s_namespace_name=shop ");
 	pod.owner = POD_OWNER_NONE;
 	strcpy(pod.owner_name, "");
 	strcpy(pod.container, "side");
-	assert_labels(&pod, false, "k8s_namespace_name=shop k8s_container_name=side ");
+	assert_labels(pod, &pod_choice_none, "k8s_namespace_name=shop k8s_container_name=side ");
 
 	assert_string_equal(service_key(&alone), "x");
 	service_parts_read(&labels, "");
 	assert_int_equal(labels.count, 0);
-	service_parts_read(&labels, "a\x1f~b\x1f\x1f\x1f\x1f\x1f");
+	service_parts_read(&labels, "a\x1f~b\x1f\x1f\x1f\x1f=\x1fx\x1f=y\x1fz=");
 	assert_int_equal(labels.count, 1);
 }
 
 /* First the pod, by its cgroup; then the container, when the status tells of it. */
 static void test_number_is_named_when_its_pod_is_known(void **state)
 {
+	static const struct pod_choice by_pod = {.tells_pod = true};
 	struct identity *identity = identity_new();
-	struct pod_table *pods = pod_table_new("node1");
+	struct pod_table *pods = pod_table_new("node1", &by_pod);
 	struct record_workload workload = in_cgroup("/kubepods/burstable/pod" UID "/" ID);
 	struct pod pod = {.uid = UID, .namespace = "shop", .name = "web-1"};
 	struct service named;
 
 	(void)state;
 	workload.record.workload = 7;
-	identity_set_pods(identity, pods, true);
+	identity_set_pods(identity, pods);
 	identity_on_workload(identity, &workload);
 	workload.record.workload = 8;
 	identity_on_workload(identity, &workload);

@@ -35,9 +35,12 @@ static char *answer_read(const char *name, size_t *length)
 /* A watch, and the table that it keeps. */
 static struct pod_watch watch;
 
+/* What pods are told by in these tests. */
+static struct pod_choice choice;
+
 static int begin(void **state)
 {
-	struct pod_table *table = pod_table_new("node1");
+	struct pod_table *table = pod_table_new("node1", &choice);
 
 	(void)state;
 	assert_non_null(table);
@@ -48,6 +51,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
+	choice = pod_choice_none;
 	pod_table_free(watch.table);
 	return 0;
 }
@@ -147,6 +151,53 @@ static void test_list_names_each_container_and_its_owner(void **state)
 	assert_int_equal(watch.unread, 0);
 	/* once-abcde has succeeded: it is known, and not there any more */
 	assert_int_equal(pod_table_count(watch.table), 6);
+}
+
+static void test_labels_and_annotations_that_were_chosen_are_kept(void **state)
+{
+	char *items[] = {"owner", "node", "label:app", "annotation:team",
+		"annotation:kubernetes.io/config.source", "label:pod-template-hash"};
+	char error[POD_CHOICE_ERROR_LEN];
+	struct pod_identity identity;
+	struct pod_service service;
+
+	(void)state;
+	assert_true(pod_choice_read(&choice, items, 6, error));
+	assert_true(choice.tells_node && !choice.tells_pod);
+	assert_int_equal(feed_answer(JSON_ITEMS, "list.json", 4096), 0);
+	assert_true(pod_table_find(watch.table, WEB_1, "", &identity, &service));
+	assert_string_equal(identity.chosen[0], "web");
+	assert_string_equal(identity.chosen[1], "");
+	assert_string_equal(identity.chosen[3], "5d4f8c7b9");
+	assert_true(pod_table_find(watch.table, ETCD, "", &identity, &service));
+	assert_string_equal(identity.chosen[0], "");
+	assert_string_equal(identity.chosen[2], "file");
+	assert_string_equal(identity.choice->chosen[2].attribute,
+		"k8s.pod.annotation.kubernetes.io/config.source");
+}
+
+static void assert_chosen(char *first, char *second, bool is_right)
+{
+	char *items[] = {first, second};
+	char error[POD_CHOICE_ERROR_LEN] = "";
+
+	assert_int_equal(pod_choice_read(&choice, items, 2, error), is_right);
+	assert_int_equal(error[0] != '\0', !is_right);
+}
+
+static void test_choice_has_bounds_and_no_two_of_one_name(void **state)
+{
+	char *five[] = {"label:a", "label:b", "label:c", "annotation:d", "annotation:e"};
+	char error[POD_CHOICE_ERROR_LEN], name[POD_CHOSEN_NAME_LEN];
+
+	(void)state;
+	assert_true(pod_choice_read(&choice, five, 4, error));
+	assert_false(pod_choice_read(&choice, five, 5, error));
+	assert_chosen("label:a.b", "annotation:a.b", true);
+	assert_chosen("label:a.b", "label:a-b", false);
+	assert_chosen("label:a", "label:a", false);
+	pod_choice_label_name(name, "k8s.pod.label.app.kubernetes.io/name");
+	assert_string_equal(name, "k8s_pod_label_app_kubernetes_io_name");
 }
 
 static void test_list_may_come_in_pieces_of_any_size(void **state)
@@ -454,7 +505,7 @@ static void test_owner_is_found_without_asking_for_it(void **state)
 			"controller", 1);
 		struct pod pod;
 
-		assert_true(pod_read(&pod, object));
+		assert_true(pod_read(&pod, object, &choice));
 		assert_int_equal(pod.owner, cases[i].owner);
 		assert_string_equal(pod.owner_name, cases[i].owner_name);
 		pod_clear(&pod);
@@ -468,6 +519,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_list_names_each_container_and_its_owner),
+		TEST(test_labels_and_annotations_that_were_chosen_are_kept),
+		TEST(test_choice_has_bounds_and_no_two_of_one_name),
 		TEST(test_list_may_come_in_pieces_of_any_size),
 		TEST(test_envelope_of_a_list_has_its_version),
 		TEST(test_watch_tells_what_has_changed),

@@ -20,7 +20,7 @@ enum attribute_type {
 };
 
 struct attribute {
-	const char *key; /* a literal */
+	const char *key; /* a literal, or of the configuration */
 	uint32_t key_length;
 	enum attribute_type type;
 	union {

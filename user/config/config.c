@@ -268,6 +268,7 @@ void config_free(struct config *config)
 		case CONFIG_ROUTES:
 		case CONFIG_PEERS:
 		case CONFIG_HOSTS:
+		case CONFIG_POD_LABELS:
 		case CONFIG_PROGRAMS: config_list_clear(config, key); break;
 		default: break;
 		}
@@ -302,6 +303,7 @@ static bool same_value(
 	case CONFIG_ROUTES:
 	case CONFIG_PEERS:
 	case CONFIG_HOSTS:
+	case CONFIG_POD_LABELS:
 	case CONFIG_PROGRAMS: return same_list(key, old, new);
 	case CONFIG_TEXT:
 	case CONFIG_ADDRESS:

@@ -23,9 +23,6 @@
 
 #define CONFIG_ERROR_LEN 2048 /* one lists all programs */
 
-/* What series of pods are told apart by. */
-enum kubernetes_labels { KUBERNETES_LABELS_OWNER, KUBERNETES_LABELS_POD };
-
 enum otlp_compression { OTLP_COMPRESSION_NONE, OTLP_COMPRESSION_GZIP };
 
 struct config {
@@ -57,8 +54,9 @@ struct config {
 	size_t disabled_program_count;
 
 	/* whose it is */
-	enum kubernetes_mode kubernetes;          /* ask the API server for pods, default auto */
-	enum kubernetes_labels kubernetes_labels; /* default owner */
+	enum kubernetes_mode kubernetes; /* ask the API server for pods, default auto */
+	char **kubernetes_labels;        /* what series of pods are told by, default owner */
+	size_t kubernetes_label_count;
 	char *kubernetes_api; /* its URL, "" = as a pod finds it; so are the next ones */
 	char *kubernetes_token_file;
 	char *kubernetes_ca_file;

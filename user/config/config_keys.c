@@ -238,12 +238,13 @@ const struct config_key config_keys[] = {
 	},
 	{
 		.name = "kubernetes-labels",
-		.type = CONFIG_CHOICE,
+		.type = CONFIG_POD_LABELS,
 		FIELD(kubernetes_labels),
-		.value_name = "owner|pod",
+		.count_offset = offsetof(struct config, kubernetes_label_count),
+		.value_name = "LIST",
 		.fallback = "owner",
 		.needs_restart = true,
-		.help = "pods of an owner are one service, or each has series of its own",
+		.help = "what metrics tell of pods: owner, pod, node, label:KEY, annotation:KEY",
 	},
 	{
 		.name = "slow-syscall",

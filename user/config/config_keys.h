@@ -19,10 +19,11 @@ enum config_type {
 	CONFIG_DURATION, /* in nanoseconds */
 	CONFIG_SIZE,     /* in bytes */
 	CONFIG_SIZE_POWER_OF_TWO,
-	CONFIG_ROUTES,  /* char ** and, at count_offset, size_t; so are the next ones */
-	CONFIG_PEERS,   /* CIDR=NAME */
-	CONFIG_HOSTS,   /* names of hosts, without a port */
-	CONFIG_PROGRAMS /* names of BPF programs */
+	CONFIG_ROUTES,    /* char ** and, at count_offset, size_t; so are the next ones */
+	CONFIG_PEERS,     /* CIDR=NAME */
+	CONFIG_HOSTS,     /* names of hosts, without a port */
+	CONFIG_PROGRAMS,  /* names of BPF programs */
+	CONFIG_POD_LABELS /* what pods are told by */
 };
 
 struct config_key {

@@ -29,6 +29,8 @@ static const struct {
 	[CONFIG_SIZE_POWER_OF_TWO] = {"size", "e.g. 512KiB or 4MiB"},
 	[CONFIG_ROUTES] = {"route", "a path that begins with /, e.g. /users/{id} or /static/*"},
 	[CONFIG_HOSTS] = {"name of a host", "one without a port, e.g. node1.example.org"},
+	[CONFIG_POD_LABELS] = {"word for what pods are told by",
+		"owner, pod, node, label:KEY or annotation:KEY, e.g. label:app"},
 	[CONFIG_PEERS] = {"name of a network", "CIDR=NAME, e.g. 10.0.0.0/8=internal"},
 };
 
@@ -279,6 +281,8 @@ bool config_list_add(struct config *config, const struct config_key *key, const 
 		return fail_kind(CONFIG_ROUTES, item, where, error);
 	if (key->type == CONFIG_PEERS && !network_read(&network, item, NULL))
 		return fail_kind(CONFIG_PEERS, item, where, error);
+	if (key->type == CONFIG_POD_LABELS && !pod_choice_is_item(item))
+		return fail_kind(CONFIG_POD_LABELS, item, where, error);
 	if (key->type == CONFIG_HOSTS && !is_host_name(item))
 		return fail_kind(CONFIG_HOSTS, item, where, error);
 	if (key->type == CONFIG_PROGRAMS && !program_find(item))
@@ -345,6 +349,7 @@ bool config_key_set(struct config *config, const struct config_key *key, const c
 	case CONFIG_ROUTES:
 	case CONFIG_PEERS:
 	case CONFIG_HOSTS:
+	case CONFIG_POD_LABELS:
 	case CONFIG_PROGRAMS: return set_list(config, key, text, where, error);
 	}
 	return false;

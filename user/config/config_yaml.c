@@ -48,8 +48,7 @@ static const char *scalar_text(const yaml_node_t *node)
 static bool set_sequence(
 	struct file *file, const struct config_key *key, const yaml_node_t *node, const char *where)
 {
-	if (key->type != CONFIG_ROUTES && key->type != CONFIG_PEERS && key->type != CONFIG_HOSTS &&
-		key->type != CONFIG_PROGRAMS)
+	if (!key->count_offset)
 		return config_fail(file->error, "%s: takes one value, not a list", where);
 
 	config_list_clear(file->config, key);

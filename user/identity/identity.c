@@ -14,7 +14,6 @@ struct identity {
 	struct service *services[WORKLOADS_MAX]; /* NULL: not announced */
 	struct pod_table *pods;                  /* NULL: none are asked for */
 	uint64_t pods_version;                   /* up to which all were looked for again */
-	bool tells_pod;
 };
 
 static const struct service other = {.name = NAME_OTHER};
@@ -35,10 +34,9 @@ void identity_free(struct identity *identity)
 
 /* --- pods --- */
 
-void identity_set_pods(struct identity *identity, struct pod_table *pods, bool tells_pod)
+void identity_set_pods(struct identity *identity, struct pod_table *pods)
 {
 	identity->pods = pods;
-	identity->tells_pod = tells_pod;
 }
 
 static const char *container_of(const struct service *service)
@@ -68,7 +66,7 @@ static bool look(const struct identity *identity, struct service *service)
 			&annotated) ||
 		(service->pod.pod[0] && !pod.container[0]))
 		return false;
-	service_set_pod(service, &pod, annotated.name, identity->tells_pod);
+	service_set_pod(service, &pod, annotated.name);
 	return true;
 }
 

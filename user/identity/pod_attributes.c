@@ -14,6 +14,16 @@ static const char *const owner_keys[POD_OWNER_OTHER + 1] = {
 	[POD_OWNER_REPLICATIONCONTROLLER] = "k8s.replicationcontroller.name",
 };
 
+static void put(attribute_sink sink, void *context, const char *key, const char *text)
+{
+	struct attribute attribute = {.key = key, .type = ATTRIBUTE_TEXT, .text = text};
+
+	if (!key || !*text)
+		return;
+	attribute.key_length = (uint32_t)strlen(key);
+	sink(context, &attribute);
+}
+
 void pod_attributes_visit(const struct pod_identity *pod, attribute_sink sink, void *context)
 {
 	const struct {
@@ -27,16 +37,8 @@ void pod_attributes_visit(const struct pod_identity *pod, attribute_sink sink, v
 		{"k8s.node.name", pod->node},
 	};
 
-	for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
-		struct attribute attribute = {
-			.key = attributes[i].key,
-			.type = ATTRIBUTE_TEXT,
-			.text = attributes[i].text,
-		};
-
-		if (!attribute.key || !*attribute.text)
-			continue;
-		attribute.key_length = (uint32_t)strlen(attribute.key);
-		sink(context, &attribute);
-	}
+	for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++)
+		put(sink, context, attributes[i].key, attributes[i].text);
+	for (size_t i = 0; pod->choice && i < pod->choice->count; i++)
+		put(sink, context, pod->choice->chosen[i].attribute, pod->chosen[i]);
 }

@@ -21,7 +21,7 @@
 #include "record.h"
 
 #define SERVICE_PART    '\x1f' /* between parts of a key: no name has it */
-#define SERVICE_KEY_LEN 1024
+#define SERVICE_KEY_LEN 2048   /* name, and all that a pod may be told by, at its longest */
 
 struct service {
 	char name[SERVICE_NAME_LEN];
@@ -60,27 +60,26 @@ void identity_on_workload_end(struct identity *identity, __u32 workload);
 const struct service *identity_service(const struct identity *identity, __u32 workload);
 
 /*
- * Pods are asked of that table from now on; `tells_pod`: series of each pod apart, else those of
- * one owner together. identity_look_again() fills `named` when more is known of the number's pod
+ * Pods are asked of that table from now on; its choice says by what their series are told apart.
+ * identity_look_again() fills `named` when more is known of the number's pod
  * than before, for identity_set(). Of the numbers in use, identity_unnamed() are of containers of
  * pods that are not known.
  */
-void identity_set_pods(struct identity *identity, struct pod_table *pods, bool tells_pod);
+void identity_set_pods(struct identity *identity, struct pod_table *pods);
 bool identity_pods_have_changed(struct identity *identity);
 bool identity_look_again(const struct identity *identity, __u32 workload, struct service *named);
 void identity_set(struct identity *identity, __u32 workload, const struct service *named);
 size_t identity_unnamed(const struct identity *identity);
 
-/* What a pod makes of a service; `annotated` is the name that it gives it, or "", and `tells_pod`
- * as above. */
-void service_set_pod(struct service *service, const struct pod_identity *pod, const char *annotated,
-	bool tells_pod);
+/* What a pod makes of a service; `annotated` is the name that it gives it, or "". */
+void service_set_pod(
+	struct service *service, const struct pod_identity *pod, const char *annotated);
 
-#define SERVICE_LABELS_MAX 4
+#define SERVICE_LABELS_MAX (5 + POD_CHOSEN_MAX)
 
 struct service_labels {
 	size_t count;
-	char names[SERVICE_LABELS_MAX][40];
+	char names[SERVICE_LABELS_MAX][POD_CHOSEN_NAME_LEN];
 	char values[SERVICE_LABELS_MAX][POD_NAME_LEN];
 };
 

@@ -154,7 +154,7 @@ static struct kubernetes *kubernetes_new(const struct kubernetes_place *place)
 	kubernetes->pause_ns = PAUSE_FIRST_NS;
 	pthread_mutex_init(&kubernetes->lock, NULL);
 	condition_init(&kubernetes->wake);
-	kubernetes->pods = pod_table_new(place->node);
+	kubernetes->pods = pod_table_new(place->node, &place->choice);
 	if (kubernetes->pods)
 		return kubernetes;
 	kubernetes_free(kubernetes);

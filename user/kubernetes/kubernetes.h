@@ -28,6 +28,8 @@ struct kubernetes_options {
 	const char *api; /* https://HOST:PORT */
 	const char *token_file, *ca_file;
 	const char *node;
+	char *const *labels; /* what pods are told by (pod_choice.h) */
+	size_t label_count;
 };
 
 #define KUBERNETES_API_LEN  288
@@ -38,6 +40,7 @@ struct kubernetes_place {
 	char api[KUBERNETES_API_LEN];
 	char token_file[KUBERNETES_PATH_LEN], ca_file[KUBERNETES_PATH_LEN];
 	char node[KUBERNETES_NODE_LEN];
+	struct pod_choice choice;
 };
 
 /*
@@ -50,7 +53,10 @@ int kubernetes_find(struct kubernetes_place *place, const struct kubernetes_opti
 
 struct kubernetes;
 
-/* Main thread, before it gives up its privileges. 0, or a negative errno and error[]. */
+/*
+ * Main thread, before it gives up its privileges. 0, or a negative errno and error[]. The place
+ * outlives all that is known of pods.
+ */
 int kubernetes_start(struct kubernetes **out, const struct kubernetes_place *place,
 	const char *version, char error[KUBERNETES_ERROR_LEN]);
 void kubernetes_stop(struct kubernetes *kubernetes); /* or NULL; within milliseconds */

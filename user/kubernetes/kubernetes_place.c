@@ -99,6 +99,8 @@ int kubernetes_find(struct kubernetes_place *place, const struct kubernetes_opti
 		return fail(error, "kubernetes: the path of a file is too long");
 	if (options->mode == KUBERNETES_AUTO && !*place->token_file)
 		goto none; /* a pod without a service account */
+	if (!pod_choice_read(&place->choice, options->labels, options->label_count, error))
+		return -EINVAL;
 	if (!find_node(place->node, options->node))
 		return fail(error, "kubernetes-node: \"%.100s\" is no name of a node", place->node);
 	return 1;

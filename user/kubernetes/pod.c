@@ -168,7 +168,17 @@ static void read_containers(struct pod *pod, const json_t *statuses)
 
 /* --- all of it --- */
 
-bool pod_read(struct pod *pod, const json_t *object)
+static void read_chosen(struct pod *pod, const json_t *metadata, const struct pod_choice *choice)
+{
+	const json_t *labels = at(metadata, "labels"), *annotations = at(metadata, "annotations");
+
+	for (size_t i = 0; i < choice->count; i++)
+		copy(pod->chosen[i], sizeof(pod->chosen[i]),
+			text_at(choice->chosen[i].is_annotation ? annotations : labels,
+				pod_chosen_key(&choice->chosen[i])));
+}
+
+bool pod_read(struct pod *pod, const json_t *object, const struct pod_choice *choice)
 {
 	const json_t *metadata = at(object, "metadata"), *status = at(object, "status");
 	const json_t *annotations = at(metadata, "annotations");
@@ -183,6 +193,7 @@ bool pod_read(struct pod *pod, const json_t *object)
 	copy(pod->service_name, sizeof(pod->service_name),
 		text_at(annotations, "resource.opentelemetry.io/service.name"));
 	read_owner(pod, metadata);
+	read_chosen(pod, metadata, choice);
 	pod->has_ended = strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0;
 	read_containers(pod, at(status, "initContainerStatuses"));
 	read_containers(pod, at(status, "ephemeralContainerStatuses"));

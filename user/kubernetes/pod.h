@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kubernetes/pod_choice.h"
+
 #define POD_ID_LEN           64  /* digits of a container's id */
 #define POD_UID_TEXT_LEN     40  /* of its uid, or of the hash of a static pod's configuration */
 #define POD_NAME_LEN         254 /* a DNS subdomain (RFC 1123), and its NUL */
@@ -46,6 +48,8 @@ struct pod {
 	enum pod_owner owner;
 	char owner_name[POD_NAME_LEN];           /* "": none */
 	char service_name[POD_SERVICE_NAME_LEN]; /* by annotation, or "" */
+	/* of the choice's labels and annotations, in its order; "" where it has none */
+	char chosen[POD_CHOSEN_MAX][POD_CHOSEN_VALUE_LEN];
 	bool has_ended;                   /* it succeeded or failed, and does not run again */
 	struct pod_container *containers; /* NULL: none */
 	size_t container_count;
@@ -55,7 +59,7 @@ struct pod {
  * Reads an object of kind Pod, which pod_clear() then frees. False: it is none that has a name, a
  * namespace and a uid, and there is nothing to be freed.
  */
-bool pod_read(struct pod *pod, const json_t *object);
+bool pod_read(struct pod *pod, const json_t *object, const struct pod_choice *choice);
 void pod_clear(struct pod *pod);
 
 /* The container of that id, or NULL. */

@@ -21,9 +21,10 @@ struct pod_table {
 	size_t count;
 	uint64_t list, version;
 	char node[POD_NAME_LEN];
+	const struct pod_choice *choice;
 };
 
-struct pod_table *pod_table_new(const char *node)
+struct pod_table *pod_table_new(const char *node, const struct pod_choice *choice)
 {
 	struct pod_table *table = calloc(1, sizeof(*table));
 
@@ -31,7 +32,13 @@ struct pod_table *pod_table_new(const char *node)
 		return NULL;
 	pthread_mutex_init(&table->lock, NULL);
 	snprintf(table->node, sizeof(table->node), "%s", node);
+	table->choice = choice;
 	return table;
+}
+
+const struct pod_choice *pod_table_choice(const struct pod_table *table)
+{
+	return table->choice;
 }
 
 /* --- under the lock --- */
@@ -183,6 +190,7 @@ static void describe(
 	strcpy(identity->pod_uid, pod->uid);
 	strcpy(identity->owner_name, pod->owner_name);
 	strcpy(identity->container, container ? container->name : "");
+	memcpy(identity->chosen, pod->chosen, sizeof(identity->chosen));
 }
 
 /* A container's id is nobody else's; a static pod's hash may be that of one before it. */
@@ -203,6 +211,7 @@ bool pod_table_find(struct pod_table *table, const char *container_id, const cha
 	if (found) {
 		describe(identity, &found->pod, container);
 		strcpy(identity->node, table->node);
+		identity->choice = table->choice;
 		strcpy(service->name, found->pod.service_name);
 	}
 	pthread_mutex_unlock(&table->lock);

@@ -20,8 +20,11 @@
 
 struct pod_table;
 
-struct pod_table *pod_table_new(const char *node); /* NULL: no memory */
+/* `choice` outlives it, and all that was found in it. NULL: no memory. */
+struct pod_table *pod_table_new(const char *node, const struct pod_choice *choice);
 void pod_table_free(struct pod_table *table);
+
+const struct pod_choice *pod_table_choice(const struct pod_table *table);
 
 /* --- the watch --- */
 
@@ -46,6 +49,9 @@ struct pod_identity {
 	unsigned char owner; /* enum pod_owner */
 	char owner_name[POD_NAME_LEN];
 	char node[POD_NAME_LEN];
+	/* NULL: of no pod that is known. Packed, as it is copied to where no word begins. */
+	const struct pod_choice *choice __attribute__((packed));
+	char chosen[POD_CHOSEN_MAX][POD_CHOSEN_VALUE_LEN]; /* as in struct pod */
 };
 
 /* The name of a service that the pod's annotation has. */

@@ -66,7 +66,7 @@ static bool pod_set(struct pod_watch *watch, const json_t *object)
 {
 	struct pod pod;
 
-	if (!pod_read(&pod, object))
+	if (!pod_read(&pod, object, pod_table_choice(watch->table)))
 		return false;
 	if (pod_table_set(watch->table, &pod, clock_monotonic_ns()) == -ENOSPC)
 		limit_met(LIMIT_PODS, "");
@@ -77,7 +77,7 @@ static bool pod_remove(struct pod_watch *watch, const json_t *object)
 {
 	struct pod pod;
 
-	if (!pod_read(&pod, object))
+	if (!pod_read(&pod, object, pod_table_choice(watch->table)))
 		return false;
 	pod_table_remove(watch->table, pod.uid, clock_monotonic_ns());
 	pod_clear(&pod);

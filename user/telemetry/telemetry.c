@@ -231,9 +231,9 @@ void telemetry_name_pods(struct telemetry *telemetry)
 			workload_rename(telemetry, workload, &named);
 }
 
-void telemetry_set_pods(struct telemetry *telemetry, struct pod_table *pods, bool tells_pod)
+void telemetry_set_pods(struct telemetry *telemetry, struct pod_table *pods)
 {
-	identity_set_pods(telemetry->ground.identity, pods, tells_pod);
+	identity_set_pods(telemetry->ground.identity, pods);
 }
 
 size_t telemetry_unnamed_containers(const struct telemetry *telemetry)

@@ -50,7 +50,7 @@ void telemetry_set_flows(
 	struct telemetry *telemetry, flow_sink sink, void *context, uint64_t interval_ns);
 
 /* Pods are looked for there; see identity_set_pods(). */
-void telemetry_set_pods(struct telemetry *telemetry, struct pod_table *pods, bool tells_pod);
+void telemetry_set_pods(struct telemetry *telemetry, struct pod_table *pods);
 
 /*
  * What is now known of pods is the name of whom it was missing for: figures from here on are under

@@ -40,6 +40,8 @@ static void *gap_take(struct gap *gap, const void *bytes, size_t size)
 }
 
 _Static_assert(_Alignof(struct service) == 1, "it is kept among the strings");
+_Static_assert(offsetof(struct service, key) + SERVICE_KEY_LEN == sizeof(struct service),
+	"of its key, which is the last, only what is used is kept");
 
 /*
  * A service's address is only a hint where its copy is: after a workload's end it may belong to
@@ -51,8 +53,10 @@ static const struct service *keep_service(
 	size_t slot = (uintptr_t)service / sizeof(*service) % BATCH_SERVICES;
 	const struct service *kept = batch->services[slot];
 
-	if (!kept || memcmp(kept, service, sizeof(*kept)) != 0) {
-		kept = gap_take(gap, service, sizeof(*service));
+	if (!kept || memcmp(kept, service, offsetof(struct service, key)) != 0 ||
+		strcmp(kept->key, service->key) != 0) {
+		kept = gap_take(
+			gap, service, offsetof(struct service, key) + strlen(service->key) + 1);
 		if (kept)
 			batch->services[slot] = kept;
 	}
