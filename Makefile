@@ -111,7 +111,7 @@ PROTO_OBJECTS := $(PROTO_SOURCES:user/%.proto=$(OUT)/%.pb-c.o)
 LIB_OBJECTS   := $(patsubst %.c,$(OUT)/%.o,$(filter-out user/main.c,$(USER_SOURCES))) $(PROTO_OBJECTS)
 UNIT_TESTS    := $(UNIT_SOURCES:%.c=$(OUT)/%)
 UNIT_OBJECTS  := $(UNIT_SHARED:%.c=$(OUT)/%.o)
-FUZZ_TARGETS  := http exchange line dns dns_probe replay
+FUZZ_TARGETS  := http exchange line dns dns_probe replay tls
 GENERATED     := $(addprefix $(BUILD)/,sonde.skel.h sonde_tables.skel.h syscall_names.h version.h) $(PROTO_HEADERS)
 LIBRARIES     := $(SYSROOT:=.packages)
 
@@ -410,6 +410,8 @@ build/fuzz/http build/fuzz/exchange: $(FUZZ_HARNESS) $(FUZZ_HTTP)
 build/fuzz/dns_probe: $(FUZZ_HARNESS)
 build/fuzz/line: build/fuzz/http1.o
 build/fuzz/dns: build/fuzz/dns.o
+build/fuzz/tls: $(patsubst %,build/fuzz/user/tls/%.o,instruction x86_64 arm64 probe_plan elf_file tls_library)
+build/fuzz/tls: FUZZ_LIBS = -lelf
 $(FUZZ_TARGETS:%=build/fuzz/%): build/fuzz/%: build/fuzz/fuzz_%.o
 	$(say) LINK $@
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) $(FUZZ_LIBS) -o $@

@@ -16,6 +16,7 @@ LAYERS = """
     kernel/load
     kernel/sweep
     kernel
+    tls
     kubernetes
     identity
     protocol

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "command/check.h"
 #include "command/flow_command.h"
+#include "command/tls_command.h"
 #include "config/config.h"
 #include "daemon.h"
 #include "privilege/inherited.h"
@@ -39,8 +40,13 @@ static int run(int argc, char *const *argv)
 
 static int check(int argc, char *const *argv)
 {
-	(void)argc, (void)argv;
-	return check_run(stdout);
+	for (int i = 1; i < argc; i++)
+		if (*argv[i] == '-') {
+			fputs("sonde: `sonde check` takes no flags, but programs and libraries\n",
+				stderr);
+			return STATUS_USAGE;
+		}
+	return argc > 1 ? tls_command_run(stdout, argc - 1, argv + 1) : check_run(stdout);
 }
 
 static int version(int argc, char *const *argv)
@@ -63,7 +69,9 @@ static const struct subcommand {
 		flow_command_run},
 	{"connections", "connections", "each open TCP connection; both ask a Sonde that runs", true,
 		flow_command_run},
-	{"check", "check", "what this kernel offers, and what Sonde will use of it", false, check},
+	{"check", "check [FILE...]",
+		"what this kernel offers; or where TLS in programs or libraries can be seen", true,
+		check},
 	{"version", "version", "version and revision; so does sonde --version", false, version},
 };
 

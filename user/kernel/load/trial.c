@@ -23,6 +23,7 @@
 #define PROGRAM_NAME "sonde_check"
 #define MAP_MAX      65536 /* entries, or bytes of a ring buffer: whole pages of any size */
 #define RARE_EVENT   "sched_process_exit"
+#define OWN_PROGRAM  "/proc/self/exe"
 #define PMU_FOLDER   "/sys/bus/event_source/devices/"
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -395,8 +396,11 @@ int try_storage(const struct trial *trial)
 
 /* --- perf events: tracepoint, kprobe, uprobe --- */
 
-/* The event comes first: it tells "not in this kernel" from "not allowed". */
-static int perf_attach(enum bpf_prog_type type, struct perf_event_attr *attr, pid_t pid)
+/*
+ * The event, which detaches when it is closed, or a negative errno. It comes first: it tells "not
+ * in this kernel" from "not allowed".
+ */
+static int perf_open(enum bpf_prog_type type, struct perf_event_attr *attr, pid_t pid)
 {
 	int event, program, error = 0;
 
@@ -412,9 +416,21 @@ static int perf_attach(enum bpf_prog_type type, struct perf_event_attr *attr, pi
 	if (ioctl(event, PERF_EVENT_IOC_SET_BPF, program) < 0 ||
 		ioctl(event, PERF_EVENT_IOC_ENABLE, 0) < 0)
 		error = -errno;
+	close(program); /* the event holds it */
+	if (!error)
+		return event;
 	close(event);
-	close(program);
 	return error;
+}
+
+static int perf_attach(enum bpf_prog_type type, struct perf_event_attr *attr, pid_t pid)
+{
+	int event = perf_open(type, attr, pid);
+
+	if (event < 0)
+		return event;
+	close(event);
+	return 0;
 }
 
 static int number_read(const char *path, unsigned int *number)
@@ -465,16 +481,27 @@ static int file_offset(struct dl_phdr_info *program, size_t size, void *context)
 	return 1;
 }
 
-/* In this process only, and at the entry of a function that has been entered already. */
-int try_uprobe(const struct trial *trial)
+int uprobe_open(const void *function, bool at_return)
 {
-	uint64_t offset = (uintptr_t)features_detect;
-	struct perf_event_attr attr = {.config1 = (uintptr_t)trial->hook};
+	uint64_t offset = (uintptr_t)function;
+	struct perf_event_attr attr = {.config1 = (uintptr_t)OWN_PROGRAM, .config = at_return};
 	int error = number_read(PMU_FOLDER "uprobe/type", &attr.type);
 
 	if (error)
 		return error;
 	dl_iterate_phdr(file_offset, &offset);
 	attr.config2 = offset;
-	return perf_attach(BPF_PROG_TYPE_KPROBE, &attr, 0);
+	return perf_open(BPF_PROG_TYPE_KPROBE, &attr, 0);
+}
+
+/* At a function that has been entered already. */
+int try_uprobe(const struct trial *trial)
+{
+	int event = uprobe_open((const void *)(uintptr_t)features_detect, false);
+
+	(void)trial;
+	if (event < 0)
+		return event;
+	close(event);
+	return 0;
 }

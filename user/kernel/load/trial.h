@@ -39,10 +39,16 @@ int try_iterator(const struct trial *trial);       /* hook: its name */
 int try_cgroup(const struct trial *trial);         /* type: BPF_CGROUP_… */
 int try_tracepoint(const struct trial *trial);     /* hook: file with its number */
 int try_kprobe(const struct trial *trial);         /* hook: function in the kernel */
-int try_uprobe(const struct trial *trial);         /* hook: path of this program */
-int try_helper(const struct trial *trial);         /* helper, in a tracing program */
+int try_uprobe(const struct trial *trial);
+int try_helper(const struct trial *trial); /* helper, in a tracing program */
 int try_atomic_fetch(const struct trial *trial);
 int try_pointer_argument(const struct trial *trial); /* of a global function */
 int try_hold_cpu(const struct trial *trial);
+
+/*
+ * Attaches an empty program to a function of this program, for this thread alone. The descriptor,
+ * which detaches when it is closed, or a negative errno.
+ */
+int uprobe_open(const void *function, bool at_return);
 
 #endif
