@@ -276,7 +276,7 @@ run: ## install what is missing, build, run in the foreground (sudo make run ARG
 # One after the other and cheapest first; pytest's closing line stays the last.
 .PHONY: test
 test: ## install what is missing and run every test (sudo make test)
-	@deploy/setup.sh build test arm64 kernels
+	@deploy/setup.sh build test arm64 kernels deb
 	@status=0; { $(MAKE) all && $(MAKE) unit && $(MAKE) sanitize && $(MAKE) clang && $(MAKE) cross && \
 		$(MAKE) fmt-check && $(MAKE) layers && $(MAKE) subjects && $(MAKE) fuzz-check && $(MAKE) test-kernels && $(MAKE) torture-check && \
 		$(MAKE) integration; } || \
@@ -516,22 +516,56 @@ unicode: ## regenerate user/base/unicode_ranges.h from the tables of PYTHON
 build/arm64/vmlinux.btf: FORCE
 	vmlinux/debian_btf.py $(SUITE) $@
 
-# A configuration that is there already belongs to whoever wrote it.
+# Pages for man(1), of what the program says of itself.
+MAN_PAGES := $(OUT)/man/sonde.8 $(OUT)/man/sonde.yaml.5
+
+$(MAN_PAGES): $(OUT)/man/%: deploy/man/%.in deploy/man/make $(OUT)/sonde
+	$(say) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMULATE) $(OUT)/sonde run --help | deploy/man/make $< > $@
+
+# What `make install` brings, but for the configuration: one that is there belongs to whoever wrote it.
+INSTALLED := $(addprefix $(DESTDIR)$(PREFIX)/,bin/sonde lib/systemd/system/sonde.service \
+	lib/sysusers.d/sonde.conf share/man/man8/sonde.8 share/man/man5/sonde.yaml.5) \
+	$(DESTDIR)/etc/logrotate.d/sonde
+
 .PHONY: install
-install: all ## install below PREFIX=/usr/local, and /etc/sonde/sonde.yaml (DESTDIR is understood)
-	install -D -m 755 $(OUT)/sonde $(DESTDIR)$(PREFIX)/bin/sonde
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+install: all $(MAN_PAGES) ## install below PREFIX=/usr/local, and into /etc (DESTDIR is understood)
+	install -d $(sort $(dir $(INSTALLED)))
+	install -m 755 $(OUT)/sonde $(DESTDIR)$(PREFIX)/bin/sonde
 	sed 's|/usr/local|$(PREFIX)|' deploy/systemd/sonde.service > \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/sonde.service
+	install -m 644 deploy/systemd/sonde.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sonde.conf
+	install -m 644 $(OUT)/man/sonde.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 $(OUT)/man/sonde.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 deploy/logrotate/sonde $(DESTDIR)/etc/logrotate.d/sonde
 	test -e $(DESTDIR)/etc/sonde/sonde.yaml || \
 		install -D -m 644 build/sonde.yaml $(DESTDIR)/etc/sonde/sonde.yaml
 	@$(give_back)
 
 .PHONY: uninstall
 uninstall: ## remove what install put there, but for a configuration that was changed
-	rm -f $(DESTDIR)$(PREFIX)/bin/sonde $(DESTDIR)$(PREFIX)/lib/systemd/system/sonde.service
+	rm -f $(INSTALLED)
 	if cmp -s build/sonde.yaml $(DESTDIR)/etc/sonde/sonde.yaml; then \
 		rm $(DESTDIR)/etc/sonde/sonde.yaml && rmdir $(DESTDIR)/etc/sonde; fi
+
+# What is packed is what was built, so a package costs no second compilation. Before a release it has
+# the time of its commit behind the version, and `~`, which sorts before the version itself.
+deb_version = $(VERSION)$(shell test -n "$$(git tag --points-at HEAD 2>/dev/null)" || \
+	TZ=UTC git log -1 --date=format-local:%Y%m%d.%H%M%S --format='~git%cd.%h' 2>/dev/null)
+deb_date = $(shell git log -1 --format=%cD 2>/dev/null || date -R)
+
+.PHONY: deb
+deb: all ## build/deb/sonde_VERSION_ARCH.deb, for this release of Debian (deploy/setup.sh build deb)
+	@rm -rf build/deb && mkdir -p build/deb/sonde
+	@cp -r deploy/debian build/deb/sonde/debian
+	@printf 'sonde (%s) unstable; urgency=medium\n\n  * See the history of the repository.\n\n -- %s  %s\n' \
+		'$(deb_version)' "$$(sed -n 's/^Maintainer: //p' deploy/debian/control)" '$(deb_date)' \
+		> build/deb/sonde/debian/changelog
+	@cd build/deb/sonde && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -b --no-sign > ../log 2>&1 || \
+		{ cat ../log; exit 1; }
+	@ls build/deb/*.deb
+	@$(give_back)
 
 .PHONY: clean
 clean: ## remove build/

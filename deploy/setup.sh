@@ -7,6 +7,7 @@
 #   deploy/setup.sh build test    and what its tests and benchmarks run
 #   deploy/setup.sh arm64         what builds for arm64 elsewhere, and runs its unit tests
 #   deploy/setup.sh kernels       what runs other kernels
+#   deploy/setup.sh deb           what makes a Debian package, and looks for faults in it
 #
 # Called by the Makefile ahead of `make run`, `make test` and `make bench`. With nothing to do it
 # costs one dpkg-query, so a second `make run` does not wait for it. Debian 12 and 13 name all of
@@ -31,9 +32,11 @@ test=(
 	liburing-dev                            # what one of their programs is built with
 	libbpf-tools                            # syscount, tcplife: what is compared with
 	git strace iproute2 nftables netcat-openbsd procps tmux
+	prometheus-alertmanager logrotate man-db python3-yaml # with these, tests of what deploy/ brings
 )
 arm64=(gcc-aarch64-linux-gnu qemu-user debian-archive-keyring python3)
 [ "$(uname -m)" != aarch64 ] || arm64=() # which builds and runs its own
+deb=(debhelper dpkg-dev fakeroot lintian)
 kernels=(qemu-system-x86 qemu-system-arm busybox-static debian-archive-keyring python3)
 # These come by many other ways, so what counts is the command.
 command -v node >/dev/null || test+=(nodejs)
@@ -42,7 +45,7 @@ command -v rustc >/dev/null || test+=(rustc)
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || test+=(golang-go)
 
 # Of the packages above, those that bring a service with them.
-services=(nginx redis-server prometheus lighttpd haproxy unbound)
+services=(nginx redis-server prometheus prometheus-alertmanager lighttpd haproxy unbound logrotate)
 
 wanted=()
 for set in "$@"; do
@@ -51,7 +54,8 @@ for set in "$@"; do
 	test) wanted+=("${test[@]}") ;;
 	arm64) wanted+=("${arm64[@]}") ;;
 	kernels) wanted+=("${kernels[@]}") ;;
-	*) echo "usage: $0 build|test|arm64|kernels ..." >&2; exit 2 ;;
+	deb) wanted+=("${deb[@]}") ;;
+	*) echo "usage: $0 build|test|arm64|kernels|deb ..." >&2; exit 2 ;;
 	esac
 done
 
@@ -119,6 +123,7 @@ apt_without_services "${apt[@]}" install --no-install-recommends "${missing[@]}"
 for service in "${fresh_services[@]}"; do
 	if command -v systemctl >/dev/null; then
 		systemctl --quiet disable "$service" || true
+		systemctl --quiet disable "$service.timer" 2>/dev/null || true
 	else
 		update-rc.d "$service" disable || true
 	fi
