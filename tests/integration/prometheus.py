@@ -40,12 +40,13 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def prometheus(tmp_path, sonde, *flags):
-    """Runs it while the block runs; what it scrapes has the job "sonde"."""
+def prometheus(tmp_path, sonde, *flags, rules=()):
+    """Runs it with these files of rules while the block runs; what it scrapes has the job "sonde"."""
     port = free_port()
     configuration = tmp_path / "prometheus.yml"
     configuration.write_text(f"""
-global: {{scrape_interval: 1s}}
+global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+rule_files: {list(rules)}
 scrape_configs:
 - job_name: sonde
   static_configs: [{{targets: ['127.0.0.1:{sonde.port}']}}]
