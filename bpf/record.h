@@ -93,7 +93,12 @@ struct record_workload {
 	__u32 holder;        /* below HOLDERS_MAX: a hash of what it is part of and cannot choose */
 	char executable[NAME_LEN]; /* file name without folders; "" for a kernel thread */
 	char program[NAME_LEN];    /* what it executes, where that is an interpreter, or "" */
-	char service_name[SERVICE_NAME_LEN]; /* OTEL_SERVICE_NAME of its environment, or "" */
+	/*
+	 * OTEL_SERVICE_NAME of its environment, or what OTEL_RESOURCE_ATTRIBUTES has for it, or "".
+	 * Behind it, where that has them, service.namespace and service.version, each after a
+	 * RESOURCE_SEPARATOR (core/resource.h).
+	 */
+	char service_name[SERVICE_NAME_LEN];
 	/* names from the leaf up, the root left out; where they are long, fewer */
 	char cgroup[CGROUP_LEVELS][NAME_LEN];
 };

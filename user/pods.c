@@ -17,6 +17,7 @@ int pods_find(struct kubernetes_place *place, const struct config *config)
 		.node = config->kubernetes_node,
 		.labels = config->kubernetes_labels,
 		.label_count = config->kubernetes_label_count,
+		.names_by_labels = config->kubernetes_service_labels,
 	};
 	int result = kubernetes_find(place, &options, error);
 

@@ -9,8 +9,6 @@
 
 #include "core/workload.bpf.h"
 
-int name_hash(void); /* of the name in the scratch */
-
 #define COMMAND_STEP(what)                                                                         \
 	__noinline int command_step_##what(void)                                                   \
 	{                                                                                          \
@@ -119,7 +117,6 @@ static __always_inline void name_from_command(
 	scratch->name.source = NAME_COMMAND;
 	__builtin_memset(scratch->name.text, 0, NAME_LEN);
 	bpf_probe_read_kernel_str(scratch->name.text, NAME_LEN, command->name);
-	name_hash();
 }
 
 #endif

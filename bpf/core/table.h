@@ -88,17 +88,21 @@ union tcp_swept {
 #define SWEPT_MAX       4096
 #define SWEPT_MAX_SMALL 256
 
-/* Longest environment that is searched for OTEL_SERVICE_NAME, in entries (or 255-byte pieces). */
+/* Longest environment that is searched for the name of its service, in entries (or 255-byte
+ * pieces). */
 #define ENVIRONMENT_ENTRIES 256
 
 /* Where a process's own name comes from. */
 enum name_source {
 	NAME_NONE,
-	NAME_ENVIRONMENT, /* OTEL_SERVICE_NAME */
+	NAME_ENVIRONMENT, /* OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES */
 	NAME_COMMAND      /* what an interpreter was told to execute; see command.h */
 };
 
-/* The name that a process was started with. */
+/*
+ * The name that a process was started with; behind it its namespace and version, where the
+ * environment tells them (resource.h).
+ */
 struct process_name {
 	__u64 hash;   /* of source and text; 0: none */
 	__u32 source; /* enum name_source */

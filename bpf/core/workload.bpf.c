@@ -25,6 +25,9 @@ struct shares shares = {};
 #define NAME_VARIABLE_LEN (sizeof(NAME_VARIABLE) - 1)
 
 #define ENVIRONMENT_ROUND 16
+#define RESOURCE_STEP     2 /* characters */
+/* All entries, and each piece of the one that is looked through. */
+#define ENVIRONMENT_STEPS (ENVIRONMENT_ENTRIES + RESOURCE_PIECES * (256 / RESOURCE_STEP + 1))
 
 static __always_inline __u64 words_hash(__u64 hash, const char *text)
 {
@@ -53,6 +56,8 @@ __noinline int name_hash(void)
 	return 0;
 }
 
+/* --- the environment --- */
+
 static __always_inline bool names_service(const char *entry)
 {
 	const __u64 *words = (const __u64 *)entry;
@@ -62,32 +67,88 @@ static __always_inline bool names_service(const char *entry)
 	       entry[17] == '=';
 }
 
-/* Looks at one entry; returns 1 when it was the one, or the last. Global for the verifier's sake.
- */
-__noinline int environment_step(void)
+static __always_inline bool names_resource(const char *entry)
 {
-	struct workload_scratch *scratch = workload_scratch_get();
+	const __u64 *words = (const __u64 *)entry;
+
+	return words[0] == WORD('O', 'T', 'E', 'L', '_', 'R', 'E', 'S') &&
+	       words[1] == WORD('O', 'U', 'R', 'C', 'E', '_', 'A', 'T') &&
+	       words[2] == WORD('T', 'R', 'I', 'B', 'U', 'T', 'E', 'S') && entry[24] == '=';
+}
+
+/* Takes some of what is in the entry of the variable. */
+static __always_inline void resource_take(struct workload_scratch *scratch)
+{
+	for (int i = 0; i < RESOURCE_STEP; i++) {
+		char c = scratch->entry[scratch->resource_at & (sizeof(scratch->entry) - 1)];
+
+		if (!c) {
+			scratch->resource_waits = false;
+			return;
+		}
+		resource_character(&scratch->resource, c);
+		scratch->resource_at++;
+	}
+}
+
+static __always_inline void name_take(struct workload_scratch *scratch, const void *from)
+{
+	scratch->name.source = NAME_ENVIRONMENT;
+	__builtin_memset(scratch->name.text, 0, NAME_LEN);
+	bpf_probe_read_user_str(scratch->name.text, NAME_LEN, from);
+}
+
+/* Of a variable that stands twice the first one counts. */
+static __always_inline void entry_begin(struct workload_scratch *scratch, long length)
+{
+	scratch->resource_pieces = 0;
+	if (scratch->name.source == NAME_NONE && length > (long)NAME_VARIABLE_LEN + 1 &&
+		names_service(scratch->entry))
+		name_take(scratch, (void *)scratch->strings + NAME_VARIABLE_LEN);
+	if (!scratch->resource_seen && names_resource(scratch->entry)) {
+		scratch->resource_seen = true;
+		scratch->resource_pieces = RESOURCE_PIECES;
+	}
+}
+
+/* False when there is no more. */
+static __always_inline bool entry_next(struct workload_scratch *scratch)
+{
 	long length;
 
-	if (!scratch || scratch->strings >= scratch->strings_end)
-		return 1;
+	if (scratch->strings >= scratch->strings_end || !scratch->entries)
+		return false;
+	scratch->entries--;
 	length = bpf_probe_read_user_str(
 		scratch->entry, sizeof(scratch->entry), (void *)scratch->strings);
 	if (length <= 0)
-		return 1;
-	if (!scratch->continued && length > (long)NAME_VARIABLE_LEN + 1 &&
-		names_service(scratch->entry)) {
-		scratch->name.source = NAME_ENVIRONMENT;
-		__builtin_memset(scratch->name.text, 0, NAME_LEN);
-		bpf_probe_read_user_str(
-			scratch->name.text, NAME_LEN, (void *)scratch->strings + NAME_VARIABLE_LEN);
-		scratch->name.hash =
-			words_hash(hash_add(HASH_BEGIN, scratch->name.source), scratch->name.text);
-		return 1;
+		return false;
+	if (!scratch->continued)
+		entry_begin(scratch, length);
+	if (scratch->resource_pieces) {
+		scratch->resource_pieces--;
+		scratch->resource_waits = true;
+		scratch->resource_at = scratch->continued ? 0 : sizeof(RESOURCE_VARIABLE) - 1;
 	}
 	/* a full buffer: the entry goes on, and its rest begins no variable */
 	scratch->continued = length == sizeof(scratch->entry);
 	scratch->strings += length - scratch->continued;
+	return true;
+}
+
+/*
+ * Looks at one entry, or at some of one; returns 1 at the end of all. Global for the verifier's
+ * sake, and it calls no other such function, as few may be below those of all probes.
+ */
+__noinline int environment_step(void)
+{
+	struct workload_scratch *scratch = workload_scratch_get();
+
+	if (!scratch)
+		return 1;
+	if (!scratch->resource_waits)
+		return !entry_next(scratch);
+	resource_take(scratch);
 	return 0;
 }
 
@@ -100,6 +161,43 @@ __noinline int environment_steps(void)
 	return 0;
 }
 
+/* Puts a part behind the name; there is room for all of it, or it is left out. */
+static __always_inline __u32 name_append(
+	struct workload_scratch *scratch, __u32 used, const char *part)
+{
+	long length;
+
+	if (used > RESOURCE_ROOM)
+		return used;
+	scratch->name.text[used] = RESOURCE_SEPARATOR;
+	length = bpf_probe_read_kernel_str(scratch->name.text + used + 1, RESOURCE_PART_LEN, part);
+	return used + (length > 0 ? length & (2 * RESOURCE_NAME_LEN - 1) : 1);
+}
+
+/* Makes one text, and its hash, of the name and of what else is known of the service. */
+static __always_inline void name_complete(struct workload_scratch *scratch)
+{
+	bool has_parts = scratch->resource.namespace[0] || scratch->resource.version[0];
+	__u32 used = 0;
+	long length;
+
+	if (scratch->name.source == NAME_NONE && !has_parts)
+		return;
+	if (scratch->name.source == NAME_NONE) {
+		scratch->name.source = NAME_COMMAND;
+		__builtin_memset(scratch->name.text, 0, NAME_LEN);
+	}
+	length = bpf_probe_read_kernel_str(
+		scratch->entry, sizeof(scratch->entry), scratch->name.text);
+	if (length > 0)
+		used = (length - 1) & (NAME_LEN - 1);
+	if (has_parts) {
+		used = name_append(scratch, used, scratch->resource.namespace);
+		name_append(scratch, used, scratch->resource.version);
+	}
+	name_hash();
+}
+
 __noinline int name_search(void)
 {
 	struct workload_scratch *scratch = workload_scratch_get();
@@ -109,12 +207,25 @@ __noinline int name_search(void)
 		return 0;
 	scratch->name.hash = 0;
 	scratch->name.source = NAME_NONE;
+	resource_begin(&scratch->resource);
+	scratch->resource_seen = false;
+	scratch->resource_waits = false;
+	scratch->resource_pieces = 0;
+	scratch->entries = ENVIRONMENT_ENTRIES;
 	scratch->strings = BPF_CORE_READ(task, mm, env_start);
 	scratch->strings_end = BPF_CORE_READ(task, mm, env_end);
 	scratch->continued = 0;
-	for (int i = 0; i < ENVIRONMENT_ENTRIES / ENVIRONMENT_ROUND; i++)
+	for (int i = 0; i < ENVIRONMENT_STEPS / ENVIRONMENT_ROUND; i++)
 		if (environment_steps())
 			break;
+	if (scratch->name.source == NAME_NONE && scratch->resource.name[0]) {
+		scratch->name.source = NAME_ENVIRONMENT;
+		__builtin_memset(scratch->name.text, 0, NAME_LEN);
+		bpf_probe_read_kernel_str(
+			scratch->name.text, RESOURCE_NAME_LEN, scratch->resource.name);
+	}
+	if (scratch->name.source != NAME_NONE)
+		name_complete(scratch);
 	return 0;
 }
 
@@ -162,8 +273,10 @@ static __always_inline int on_workload_exec(struct task_struct *task)
 		return 0;
 	}
 	name_search(); /* of the program that is executed: it is the current one already */
-	if (!scratch->name.hash)
+	if (!scratch->name.hash) {
 		name_from_command(task, scratch);
+		name_complete(scratch);
+	}
 	thread->name_hash = scratch->name.hash;
 	thread->executable_hash = 0;
 	thread->workload = workload_find(task, thread, scratch);

@@ -17,6 +17,7 @@
 
 #include "core/command.h"
 #include "core/kept.bpf.h"
+#include "core/resource.h"
 #include "core/share.bpf.h"
 #include "core/table.h"
 
@@ -73,7 +74,13 @@ struct workload_scratch {
 	struct command command;
 	__u64 strings; /* what is left to be searched of the environment, or of the arguments */
 	__u64 strings_end;
-	__u32 continued;                             /* they begin in the middle of one */
+	__u32 continued; /* they begin in the middle of one */
+	struct otel_resource resource;
+	__u32 resource_pieces; /* of its variable that may still be looked at; 0: of none */
+	__u32 resource_at;     /* in the entry */
+	bool resource_seen;
+	bool resource_waits; /* the entry holds some of it that was not looked at */
+	__u32 entries;       /* of the environment, that may still be looked at */
 	char entry[256] __attribute__((aligned(8))); /* of an environment */
 };
 
@@ -324,7 +331,10 @@ static __noinline __u32 workload_find(
 	return number;
 }
 
-/* Looks for OTEL_SERVICE_NAME in the environment of the current process, into the scratch. */
+/*
+ * Looks for OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES in the environment of the current
+ * process, into the scratch.
+ */
 int name_search(void);
 
 /* A name of which only the hash is known. */

@@ -227,7 +227,31 @@ def test_figures_bear_namespace_owner_and_container(tmp_path, api):
             "service.namespace": "shop", "k8s.namespace.name": "shop",
             "k8s.pod.name": "web-5d4f8c7b9-00001", "k8s.container.name": "main",
             "k8s.deployment.name": "web", "k8s.node.name": NODE, "container.id": web.id,
-            "service.instance.id": "shop.web-5d4f8c7b9-00001.main"}.items()
+            "service.instance.id": "shop.web-5d4f8c7b9-00001.main",
+            "service.version": "1"}.items()  # of the image's tag
+
+
+def test_annotations_and_labels_say_which_service_a_pod_is(tmp_path, api):
+    pod = recorded("web-5d4f8c7b9-00001")
+    prefix = "resource.opentelemetry.io/service."
+    pod["metadata"]["labels"].update({"app.kubernetes.io/instance": "till",
+                                      "app.kubernetes.io/version": "2.0"})
+    collector = Collector()
+    with Container("web-5d4f8c7b9-00001", "main") as web:
+        pod["status"] = with_container("web-5d4f8c7b9-00001", "main", web.id)["status"]
+        pod["metadata"]["annotations"] = {f"{prefix}namespace": "eu", f"{prefix}instance.id": "one"}
+        api.put(pod)
+        with Sonde(tmp_path, *api.flags(), "--otlp-endpoint", collector.url,
+                   "--kubernetes-service-labels") as sonde:
+            wait_current(sonde, RUNNING, "the list")
+            assert web.ask(5)
+            wait_until(lambda: served(sonde, service_name="till", service_namespace="eu",
+                                      k8s_deployment_name="web") == 5, "the figures")
+            assert sonde.stop() == 0
+    attributes = {a.key: a.value.string_value
+                  for a in collector.taken["till"][0].resource.attributes}
+    assert attributes.items() >= {"service.namespace": "eu", "service.version": "2.0",
+                                  "service.instance.id": "one"}.items()
 
 
 def test_what_was_chosen_of_a_pod_is_a_label_and_an_attribute(tmp_path, api):

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "identity/service.h"
@@ -100,15 +101,20 @@ static const struct pod_identity web = {
 	.chosen = {"a=b", "", "ü", "last"},
 };
 
+static const struct pod_choice by_owner, by_labels = {.names_by_labels = true};
+static const struct pod_service says_nothing;
+
 static void assert_pod_names(struct pod_identity pod, const char *annotated, const char *cgroup,
 	const char *own_name, const char *name)
 {
+	struct pod_service said = {0};
 	struct record_workload workload = in_cgroup(cgroup);
 	struct service service;
 
 	strcpy(workload.service_name, own_name);
 	service_from_workload(&service, &workload);
-	service_set_pod(&service, &pod, annotated);
+	strcpy(said.name, annotated);
+	service_set_pod(&service, &pod, &said);
 	assert_string_equal(service.name, name);
 }
 
@@ -130,6 +136,74 @@ static void test_pod_names_its_service(void **state)
 	assert_pod_names(pod, "", container, "", "kernel_");
 }
 
+static void assert_service_is(const struct pod_service *said, const struct pod_choice *choice,
+	const char *own, const char *expected)
+{
+	struct record_workload workload = in_cgroup("/kubepods/burstable/pod" UID "/" ID);
+	struct pod_service all = *said;
+	struct pod_identity pod = web;
+	struct service service;
+	char shown[1024];
+
+	strcpy(workload.service_name, own);
+	service_from_workload(&service, &workload);
+	strcpy(all.image_version, "3.1");
+	pod.choice = choice;
+	service_set_pod(&service, &pod, &all);
+	snprintf(shown, sizeof(shown), "%s|%s|%s|%s", service.name, service.namespace,
+		service.version, service.instance);
+	assert_string_equal(shown, expected);
+}
+
+/* https://opentelemetry.io/docs/specs/semconv/non-normative/k8s-attributes/ */
+static void test_environment_annotation_labels_and_image_say_so_in_this_order(void **state)
+{
+	const struct pod_service labels = {.label_name = "till", .label_version = "2.0"};
+	const struct pod_service all = {.name = "checkout",
+		.namespace = "eu",
+		.version = "4.0",
+		.instance = "one",
+		.label_name = "till",
+		.label_version = "2.0"};
+
+	(void)state;
+	assert_service_is(&says_nothing, &by_owner, "", "web||3.1|");
+	assert_service_is(&labels, &by_owner, "", "web||3.1|");
+	assert_service_is(&labels, &by_labels, "", "till||2.0|");
+	assert_service_is(&says_nothing, &by_labels, "", "web||3.1|");
+	assert_service_is(&all, &by_labels, "", "checkout|eu|4.0|one");
+	assert_service_is(&all, &by_labels, "own", "own|eu|4.0|one");
+	assert_service_is(&all, &by_labels,
+		"own \x1fus \x1f"
+		"5.0",
+		"own|us|5.0|one");
+	assert_service_is(&all, &by_labels,
+		"\x1f\x1f"
+		"5.0",
+		"checkout|eu|5.0|one");
+}
+
+/* Two services of one name in two namespaces are two, in a pod or not. */
+static void test_namespace_of_a_service_is_part_of_its_key(void **state)
+{
+	struct record_workload workload = in_cgroup("/");
+	struct service service;
+	struct service_labels labels;
+	char name[SERVICE_NAME_LEN];
+
+	(void)state;
+	strcpy(workload.service_name, "\x1f"
+				      "eu\x1f"
+				      "1.0");
+	service_from_workload(&service, &workload);
+	service_parts_read(&labels, service_key_name(name, service_key(&service)));
+	assert_string_equal(name, "server");
+	assert_string_equal(service.version, "1.0");
+	assert_int_equal(labels.count, 1);
+	assert_string_equal(labels.names[0], "service_namespace");
+	assert_string_equal(labels.values[0], "eu");
+}
+
 static void assert_labels(
 	struct pod_identity pod, const struct pod_choice *choice, const char *expected)
 {
@@ -138,7 +212,7 @@ static void assert_labels(
 	char shown[512] = "";
 
 	pod.choice = choice;
-	service_set_pod(&service, &pod, "");
+	service_set_pod(&service, &pod, &says_nothing);
 	assert_int_equal(strcspn(service_key(&service), "\x1f"), strlen(service.name));
 	service_parts_read(&labels, strchr(service_key(&service), SERVICE_PART) + 1);
 	for (size_t i = 0; i < labels.count; i++) {
@@ -184,7 +258,7 @@ static void test_labels_of_a_pod_come_out_of_the_key_as_they_went_in(void **stat
 	assert_string_equal(service_key(&alone), "x");
 	service_parts_read(&labels, "");
 	assert_int_equal(labels.count, 0);
-	service_parts_read(&labels, "a\x1f~b\x1f\x1f\x1f\x1f=\x1fx\x1f=y\x1fz=");
+	service_parts_read(&labels, "a\x1f~b\x1f\x1f\x1f\x1f\x1f=\x1fx\x1f=y\x1fz=");
 	assert_int_equal(labels.count, 1);
 }
 
@@ -242,6 +316,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pod_and_its_container_are_known_by_their_cgroups),
 		cmocka_unit_test(test_pod_names_its_service),
+		cmocka_unit_test(test_environment_annotation_labels_and_image_say_so_in_this_order),
+		cmocka_unit_test(test_namespace_of_a_service_is_part_of_its_key),
 		cmocka_unit_test(test_labels_of_a_pod_come_out_of_the_key_as_they_went_in),
 		cmocka_unit_test(test_number_is_named_when_its_pod_is_known),
 	};

@@ -129,6 +129,9 @@ static void assert_list_is_known(void)
 	assert_container(DEBUG, "shop", "bare", "debug", POD_OWNER_NONE, "");
 	assert_container(ETCD, "kube-system", "etcd-node1", "etcd", POD_OWNER_NONE, "");
 
+	assert_true(pod_table_find(watch.table, WEB_1, "", &identity, &service));
+	assert_string_equal(service.image_version, "1"); /* of localhost/test/busybox:1 */
+
 	/* by its cgroup, as the status may tell of no container yet */
 	assert_true(pod_table_find(watch.table, "", BARE_UID, &identity, &service));
 	assert_string_equal(identity.pod, "bare");

@@ -20,7 +20,9 @@
 
 /* --- names --- */
 
-#define FOUND(bytes, name) process_name_find(bytes, sizeof(bytes) - 1, name)
+static struct otel_resource resource;
+
+#define FOUND(bytes, name) process_name_find(bytes, sizeof(bytes) - 1, name, &resource)
 
 static void test_name_is_found_wherever_it_stands(void **state)
 {
@@ -53,7 +55,7 @@ static void test_long_name_is_cut_to_its_room(void **state)
 		      1;
 	(void)state;
 
-	assert_true(process_name_find(environment, size, name));
+	assert_true(process_name_find(environment, size, name, &resource));
 	assert_int_equal(strlen(name), SERVICE_NAME_LEN - 1);
 }
 
@@ -64,10 +66,80 @@ static void test_as_many_entries_are_looked_at_as_by_the_probes(void **state)
 	(void)state;
 
 	memcpy(environment + ENVIRONMENT_ENTRIES - 1, last, sizeof(last));
-	assert_true(process_name_find(environment, sizeof(environment), name));
+	assert_true(process_name_find(environment, sizeof(environment), name, &resource));
 	memset(environment, 0, sizeof(environment));
 	memcpy(environment + ENVIRONMENT_ENTRIES, last, sizeof(last));
-	assert_false(process_name_find(environment, sizeof(environment), name));
+	assert_false(process_name_find(environment, sizeof(environment), name, &resource));
+}
+
+/* What OpenTelemetry's SDKs make of the variable. */
+static void assert_resource(const char *value, const char *name, const char *parts)
+{
+	char environment[16384], found[NAME_LEN], complete[NAME_LEN];
+	int size = snprintf(environment, sizeof(environment),
+		"PATH=/bin%cOTEL_RESOURCE_ATTRIBUTES=%s%cHOME=/", 0, value, 0);
+
+	process_name_find(environment, (size_t)size + 1, found, &resource);
+	assert_string_equal(found, name);
+	assert_int_equal(process_name_complete(found, &resource), *name || *parts);
+	snprintf(complete, sizeof(complete), "%s%s", name, parts);
+	assert_string_equal(found, complete);
+}
+
+static void test_resource_attributes_name_a_service(void **state)
+{
+	char value[RESOURCE_PIECES * NAME_LEN + 64];
+	(void)state;
+
+	assert_resource("service.name=shop", "shop", "");
+	assert_resource("host.name=a,service.name=shop,service.namespace=eu,service.version=1.2",
+		"shop",
+		"\x1f"
+		"eu\x1f"
+		"1.2");
+	assert_resource("service.version=1.2", "",
+		"\x1f\x1f"
+		"1.2");
+	assert_resource(" service.name = shop%20floor, service.namespace=e%2Cu", "shop floor",
+		"\x1f"
+		"e,u\x1f");
+	assert_resource("service.name=a,service.name=b=c", "b=c", "");
+	assert_resource("service.name=a,service.name=", "", "");
+	assert_resource("service.names=a,service.nam=b,xservice.name=c,service.name", "", "");
+	assert_resource("service.name=%zz%4,service.version=%00%1f", "?z", "\x1f\x1f??");
+	assert_resource("", "", "");
+	/* what is behind the bound is not looked at, and what is too long is cut */
+	snprintf(value, sizeof(value), "a=%0*d,service.name=shop", 1000, 1);
+	assert_resource(value, "shop", "");
+	snprintf(value, sizeof(value), "a=%0*d,service.name=shop", RESOURCE_PIECES * NAME_LEN, 1);
+	assert_resource(value, "", "");
+	snprintf(value, sizeof(value), "service.namespace=%0*d", RESOURCE_PART_LEN + 9, 1);
+	assert_resource(value, "",
+		"\x1f"
+		"000000000000000000000000000000000000000000000000"
+		"00000000000000000000000000000000000000000000000\x1f");
+}
+
+static void test_name_of_its_own_wins_and_keeps_the_other_attributes(void **state)
+{
+	char name[NAME_LEN];
+	(void)state;
+
+	assert_true(FOUND("OTEL_RESOURCE_ATTRIBUTES=service.name=no,service.version=7\0"
+			  "OTEL_SERVICE_NAME=yes\0OTEL_SERVICE_NAME=second\0"
+			  "OTEL_RESOURCE_ATTRIBUTES=service.version=8\0",
+		name));
+	assert_true(process_name_complete(name, &resource));
+	assert_string_equal(name, "yes\x1f\x1f"
+				  "7");
+	/* both parts, or none */
+	memset(name, 'x', NAME_LEN - 1);
+	name[RESOURCE_ROOM + 1] = '\0';
+	process_name_complete(name, &resource);
+	assert_int_equal(strlen(name), RESOURCE_ROOM + 1);
+	name[RESOURCE_ROOM - 1] = '\0';
+	process_name_complete(name, &resource);
+	assert_int_equal(strlen(name), RESOURCE_ROOM + 2);
 }
 
 /* --- files --- */
@@ -136,6 +208,8 @@ int main(void)
 		cmocka_unit_test(test_name_is_found_wherever_it_stands),
 		cmocka_unit_test(test_name_that_is_cut_by_the_bound_is_none),
 		cmocka_unit_test(test_long_name_is_cut_to_its_room),
+		cmocka_unit_test(test_resource_attributes_name_a_service),
+		cmocka_unit_test(test_name_of_its_own_wins_and_keeps_the_other_attributes),
 		cmocka_unit_test(test_as_many_entries_are_looked_at_as_by_the_probes),
 		cmocka_unit_test(test_file_is_read_up_to_the_room),
 		cmocka_unit_test(test_start_that_takes_long_is_told_and_a_signal_is_noticed),

@@ -57,7 +57,8 @@ struct config {
 	enum kubernetes_mode kubernetes; /* ask the API server for pods, default auto */
 	char **kubernetes_labels;        /* what series of pods are told by, default owner */
 	size_t kubernetes_label_count;
-	char *kubernetes_api; /* its URL, "" = as a pod finds it; so are the next ones */
+	bool kubernetes_service_labels; /* default off */
+	char *kubernetes_api;           /* its URL, "" = as a pod finds it; so are the next ones */
 	char *kubernetes_token_file;
 	char *kubernetes_ca_file;
 	char *kubernetes_node;

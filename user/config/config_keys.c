@@ -247,6 +247,14 @@ const struct config_key config_keys[] = {
 		.help = "what metrics tell of pods: owner, pod, node, label:KEY, annotation:KEY",
 	},
 	{
+		.name = "kubernetes-service-labels",
+		.type = CONFIG_BOOLEAN,
+		FIELD(kubernetes_service_labels),
+		.fallback = "false",
+		.needs_restart = true,
+		.help = "name services by app.kubernetes.io/instance or /name of their pods",
+	},
+	{
 		.name = "slow-syscall",
 		.type = CONFIG_DURATION,
 		FIELD(slow_syscall_ns),

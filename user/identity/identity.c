@@ -59,14 +59,14 @@ static bool look(const struct identity *identity, struct service *service)
 {
 	bool is_known = service->pod.pod[0] && service->pod.container[0];
 	struct pod_identity pod;
-	struct pod_service annotated;
+	struct pod_service said;
 
 	if (!identity->pods || is_known || (!*container_of(service) && !service->pod_uid[0]) ||
-		!pod_table_find(identity->pods, container_of(service), service->pod_uid, &pod,
-			&annotated) ||
+		!pod_table_find(
+			identity->pods, container_of(service), service->pod_uid, &pod, &said) ||
 		(service->pod.pod[0] && !pod.container[0]))
 		return false;
-	service_set_pod(service, &pod, annotated.name);
+	service_set_pod(service, &pod, &said);
 	return true;
 }
 

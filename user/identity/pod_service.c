@@ -10,45 +10,82 @@
  * In their order. The owner's begins with a letter for its kind. Behind them comes, as often as
  * there is one, a label or annotation that was chosen: `k8s_pod_label_app=web`.
  */
-enum part { PART_NAMESPACE, PART_OWNER, PART_CONTAINER, PART_POD, PART_NODE, PARTS };
+enum part {
+	PART_NAMESPACE,
+	PART_OWNER,
+	PART_CONTAINER,
+	PART_POD,
+	PART_NODE,
+	PART_SERVICE_NAMESPACE,
+	PARTS
+};
 
 #define OWNER_LETTER 'a'
 
-/* Of OpenTelemetry's rules: the annotation, the owner, the pod. */
-static void name_by_pod(struct service *service, const char *annotated)
+/* The first that says something. */
+static void take_first(char *to, size_t size, const char *const *from, size_t count)
 {
-	const struct pod_identity *pod = &service->pod;
-	const char *name = *annotated ? annotated : pod->owner_name[0] ? pod->owner_name : pod->pod;
-
-	snprintf(service->name, sizeof(service->name), "%s", name);
-	name_mark(service->name, SERVICE_NAME_LEN);
+	for (size_t i = 0; i < count && !*to; i++)
+		snprintf(to, size, "%s", from[i]);
 }
 
-static void add_chosen(struct service *service, const struct pod_identity *pod)
+#define TAKE_FIRST(to, ...)                                                                        \
+	do {                                                                                       \
+		const char *const from_[] = {__VA_ARGS__};                                         \
+		take_first(to, sizeof(to), from_, sizeof(from_) / sizeof(*from_));                 \
+	} while (0)
+
+/* OpenTelemetry's rules for Kubernetes, below what the process says itself. */
+static void describe_by_pod(struct service *service, const struct pod_service *said)
+{
+	const struct pod_identity *pod = &service->pod;
+	bool uses_labels = pod->choice->names_by_labels;
+
+	if (!service->has_own_name) {
+		service->name[0] = '\0';
+		TAKE_FIRST(service->name, said->name, uses_labels ? said->label_name : "",
+			pod->owner_name, pod->pod);
+		name_mark(service->name, SERVICE_NAME_LEN);
+	}
+	TAKE_FIRST(service->namespace, said->namespace);
+	TAKE_FIRST(service->version, said->version, uses_labels ? said->label_version : "",
+		said->image_version);
+	TAKE_FIRST(service->instance, said->instance);
+}
+
+static void add_chosen(struct service *service, const struct pod_choice *choice)
 {
 	size_t length = strlen(service->key);
 	char name[POD_CHOSEN_NAME_LEN];
 
-	for (size_t i = 0; i < pod->choice->count; i++) {
-		if (!pod->chosen[i][0])
+	for (size_t i = 0; i < choice->count; i++) {
+		if (!service->pod.chosen[i][0])
 			continue;
-		pod_choice_label_name(name, pod->choice->chosen[i].attribute);
+		pod_choice_label_name(name, choice->chosen[i].attribute);
 		length += (size_t)snprintf(service->key + length, sizeof(service->key) - length,
-			"%c%s=%s", SERVICE_PART, name, pod->chosen[i]);
+			"%c%s=%s", SERVICE_PART, name, service->pod.chosen[i]);
 	}
 }
 
-void service_set_pod(struct service *service, const struct pod_identity *pod, const char *annotated)
+void service_make_key(struct service *service)
 {
-	service->pod = *pod;
-	if (!service->has_own_name)
-		name_by_pod(service, annotated);
-	snprintf(service->key, sizeof(service->key), "%s%c%s%c%c%s%c%s%c%s%c%s", service->name,
+	const struct pod_identity *pod = &service->pod;
+	const struct pod_choice *choice = pod->choice ?: &pod_choice_none;
+
+	snprintf(service->key, sizeof(service->key), "%s%c%s%c%c%s%c%s%c%s%c%s%c%s", service->name,
 		SERVICE_PART, pod->namespace, SERVICE_PART, OWNER_LETTER + pod->owner,
 		pod->owner_name, SERVICE_PART, pod->container, SERVICE_PART,
-		pod->choice->tells_pod ? pod->pod : "", SERVICE_PART,
-		pod->choice->tells_node ? pod->node : "");
-	add_chosen(service, pod);
+		choice->tells_pod ? pod->pod : "", SERVICE_PART,
+		choice->tells_node ? pod->node : "", SERVICE_PART, service->namespace);
+	add_chosen(service, choice);
+}
+
+void service_set_pod(
+	struct service *service, const struct pod_identity *pod, const struct pod_service *said)
+{
+	service->pod = *pod;
+	describe_by_pod(service, said);
+	service_make_key(service);
 }
 
 const char *service_key_name(char name[SERVICE_NAME_LEN], const char *key)
@@ -73,15 +110,17 @@ static void label_add(
 	labels->count++;
 }
 
-static void kind_add(
-	struct service_labels *labels, const char *kind, const char *value, size_t length)
+static void label_add_owner(struct service_labels *labels, const char *value, size_t length)
 {
 	char name[40];
+	const char *kind;
 
-	if (!kind)
+	if (!length || *value < OWNER_LETTER || *value > OWNER_LETTER + POD_OWNER_OTHER)
 		return;
-	snprintf(name, sizeof(name), "k8s_%s_name", kind);
-	label_add(labels, name, value, length);
+	kind = pod_owner_names[*value - OWNER_LETTER];
+	snprintf(name, sizeof(name), "k8s_%s_name", kind ?: "");
+	if (kind)
+		label_add(labels, name, value + 1, length - 1);
 }
 
 static void chosen_add(struct service_labels *labels, const char *part, size_t length)
@@ -97,11 +136,12 @@ static void chosen_add(struct service_labels *labels, const char *part, size_t l
 
 void service_parts_read(struct service_labels *labels, const char *parts)
 {
-	static const char *const kinds[PARTS] = {
-		[PART_NAMESPACE] = "namespace",
-		[PART_CONTAINER] = "container",
-		[PART_POD] = "pod",
-		[PART_NODE] = "node",
+	static const char *const names[PARTS] = {
+		[PART_NAMESPACE] = "k8s_namespace_name",
+		[PART_CONTAINER] = "k8s_container_name",
+		[PART_POD] = "k8s_pod_name",
+		[PART_NODE] = "k8s_node_name",
+		[PART_SERVICE_NAMESPACE] = "service_namespace",
 	};
 	const char separator[] = {SERVICE_PART, '\0'};
 
@@ -109,15 +149,12 @@ void service_parts_read(struct service_labels *labels, const char *parts)
 	for (int i = 0; i < PARTS + POD_CHOSEN_MAX && *parts; i++) {
 		size_t length = strcspn(parts, separator);
 
-		if (i >= PARTS) {
+		if (i >= PARTS)
 			chosen_add(labels, parts, length);
-		} else if (i != PART_OWNER) {
-			kind_add(labels, kinds[i], parts, length);
-		} else if (length && *parts >= OWNER_LETTER &&
-			   *parts <= OWNER_LETTER + POD_OWNER_OTHER) {
-			kind_add(labels, pod_owner_names[*parts - OWNER_LETTER], parts + 1,
-				length - 1);
-		}
+		else if (i == PART_OWNER)
+			label_add_owner(labels, parts, length);
+		else
+			label_add(labels, names[i], parts, length);
 		parts += length + (parts[length] == SERVICE_PART);
 	}
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "core/resource.h"
 #include "identity/container_cgroup.h"
 #include "identity/reserved.h"
 
@@ -209,22 +210,51 @@ static void cut_extension(char *name)
 			return;
 }
 
+/* The next of the texts that a RESOURCE_SEPARATOR is between; `*from` goes behind it. */
+static bool text_take(char *to, size_t size, const char **from)
+{
+	const char *end = strchrnul(*from, RESOURCE_SEPARATOR);
+	char text[SERVICE_NAME_LEN + 1] = "";
+	size_t length = (size_t)(end - *from);
+
+	memcpy(text, *from, length);
+	while (length && text[length - 1] == ' ') /* as it may stand before the next comma */
+		text[--length] = '\0';
+	*from = *end ? end + 1 : end;
+	return utf8_copy(to, size, text, sizeof(text));
+}
+
+/* What the environment says: true when it names the service. */
+static bool read_environment(struct service *service, const char told[SERVICE_NAME_LEN])
+{
+	char all[SERVICE_NAME_LEN + 1] = "";
+	const char *said = all;
+	bool is_named;
+
+	memcpy(all, told, strnlen(told, SERVICE_NAME_LEN));
+	is_named = text_take(service->name, sizeof(service->name), &said);
+	text_take(service->namespace, RESOURCE_PART_LEN, &said);
+	text_take(service->version, RESOURCE_PART_LEN, &said);
+	return is_named;
+}
+
 void service_from_workload(struct service *service, const struct record_workload *workload)
 {
-	char own_name[SERVICE_NAME_LEN], program[NAME_LEN];
+	char program[NAME_LEN], unit[SERVICE_NAME_LEN];
 
 	memset(service, 0, sizeof(*service));
 	utf8_copy(service->executable, NAME_LEN, workload->executable, NAME_LEN);
 	utf8_copy(program, sizeof(program), workload->program, NAME_LEN);
 	read_cgroups(service, workload);
 
-	service->has_own_name = service->unit[0];
-	if (utf8_copy(own_name, sizeof(own_name), workload->service_name, SERVICE_NAME_LEN)) {
-		service->has_own_name = true;
-		strcpy(service->name, own_name);
+	strcpy(unit, service->name);
+	service->has_own_name = read_environment(service, workload->service_name);
+	if (service->has_own_name) {
+		/* it has said so itself */
 	} else if (service->unit[0]) {
-		unescape(service->name);
-		utf8_copy(service->name, SERVICE_NAME_LEN, service->name, SERVICE_NAME_LEN);
+		service->has_own_name = true;
+		unescape(unit);
+		utf8_copy(service->name, SERVICE_NAME_LEN, unit, SERVICE_NAME_LEN);
 	} else if (service->container_id[0]) {
 		memcpy(service->name, service->container_id, CONTAINER_ID_SHOWN);
 	} else if (program[0]) {
@@ -238,4 +268,6 @@ void service_from_workload(struct service *service, const struct record_workload
 	}
 	if (!workload->is_own || strcmp(service->name, NAME_OWN) != 0)
 		name_mark(service->name, SERVICE_NAME_LEN);
+	if (service->namespace[0])
+		service_make_key(service);
 }

@@ -4,7 +4,8 @@
  *
  * The kernel gives a number to each (executable, cgroup, name that the process was started with)
  * and tells who that is once (struct record_workload). The service is named by, in this order:
- * OTEL_SERVICE_NAME of the process's environment; the systemd unit (`nginx.service` → `nginx`,
+ * OTEL_SERVICE_NAME, or service.name of OTEL_RESOURCE_ATTRIBUTES, of the process's environment; the
+ * systemd unit (`nginx.service` → `nginx`,
  * `session-3.scope` and user managers do not count as units); the container id (12 digits); what an
  * interpreter executes (`orders.py` → `orders`); the executable's name. Words that Sonde uses
  * itself are marked (reserved.h). In a pod whose name is known, the annotation of the pod, its
@@ -31,8 +32,11 @@ struct service {
 	char pod_uid[POD_UID_LEN + 1];           /* of its cgroup (container_cgroup.h), or "" */
 	/* the one that the pod's cgroup is around, which may have started others; or "" */
 	char pod_container_id[CONTAINER_ID_LEN + 1];
-	bool has_own_name;       /* OTEL_SERVICE_NAME or a unit: no pod changes it */
-	struct pod_identity pod; /* `pod` is "": none, or it is not known (yet) */
+	bool has_own_name;                    /* of the environment, or a unit: no pod changes it */
+	char namespace[POD_SERVICE_PART_LEN]; /* that a person gave to the service, or "" */
+	char version[POD_VERSION_LEN];        /* or "" */
+	char instance[POD_SERVICE_PART_LEN];  /* by annotation, or "" */
+	struct pod_identity pod;              /* `pod` is "": none, or it is not known (yet) */
 	char key[SERVICE_KEY_LEN];
 };
 
@@ -71,11 +75,11 @@ bool identity_look_again(const struct identity *identity, __u32 workload, struct
 void identity_set(struct identity *identity, __u32 workload, const struct service *named);
 size_t identity_unnamed(const struct identity *identity);
 
-/* What a pod makes of a service; `annotated` is the name that it gives it, or "". */
+/* What a pod makes of a service; `said` is what it says of it. */
 void service_set_pod(
-	struct service *service, const struct pod_identity *pod, const char *annotated);
+	struct service *service, const struct pod_identity *pod, const struct pod_service *said);
 
-#define SERVICE_LABELS_MAX (5 + POD_CHOSEN_MAX)
+#define SERVICE_LABELS_MAX (6 + POD_CHOSEN_MAX)
 
 struct service_labels {
 	size_t count;
@@ -88,6 +92,9 @@ const char *service_key_name(char name[SERVICE_NAME_LEN], const char *key);
 
 /* The labels in those parts. */
 void service_parts_read(struct service_labels *labels, const char *parts);
+
+/* Makes the key of a service that has more than its name. */
+void service_make_key(struct service *service);
 
 /* The rule itself, for a record; what identity_on_workload() keeps. */
 void service_from_workload(struct service *service, const struct record_workload *workload);

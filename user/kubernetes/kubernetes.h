@@ -30,6 +30,7 @@ struct kubernetes_options {
 	const char *node;
 	char *const *labels; /* what pods are told by (pod_choice.h) */
 	size_t label_count;
+	bool names_by_labels; /* see pod_choice.h */
 };
 
 #define KUBERNETES_API_LEN  288

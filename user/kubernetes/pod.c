@@ -3,6 +3,7 @@
 #include "kubernetes/pod.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,7 +122,7 @@ const struct pod_container *pod_container_find(const struct pod *pod, const char
 	return NULL;
 }
 
-void pod_container_add(struct pod *pod, const char *id, const char *name)
+struct pod_container *pod_container_add(struct pod *pod, const char *id, const char *name)
 {
 	struct pod_container *container, *longer;
 
@@ -132,27 +133,47 @@ void pod_container_add(struct pod *pod, const char *id, const char *name)
 		longer = reallocarray(
 			pod->containers, pod->container_count + 1, sizeof(*pod->containers));
 		if (!longer)
-			return;
+			return NULL;
 		pod->containers = longer;
 	}
 	container = &pod->containers[pod->container_count++];
 	copy(container->id, sizeof(container->id), id);
 	copy(container->name, sizeof(container->name), name);
+	container->version[0] = '\0';
+	return container;
 }
 
 /* `containerd://<id>`, `cri-o://<id>`: what else there may be has no cgroup of such a name. */
-static void read_container_id(struct pod *pod, const json_t *state, const char *name)
+static void read_container_id(
+	struct pod *pod, const json_t *state, const char *name, const char *image)
 {
+	struct pod_container *container;
 	const char *id = strstr(text_at(state, "containerID"), "://");
 
 	if (!id || strspn(id + 3, HEX) != POD_ID_LEN || id[3 + POD_ID_LEN] ||
 		pod_container_find(pod, id + 3))
 		return;
-	pod_container_add(pod, id + 3, name);
+	container = pod_container_add(pod, id + 3, name);
+	if (container)
+		pod_image_version(container->version, image);
+}
+
+/* As the pod's author wrote it: what a status has may be the digest of what is there. */
+static const char *image_of(const json_t *containers, const char *name)
+{
+	size_t i;
+	json_t *container;
+
+	json_array_foreach(containers, i, container)
+	{
+		if (strcmp(text_at(container, "name"), name) == 0)
+			return text_at(container, "image");
+	}
+	return "";
 }
 
 /* The one that ran before is told of as well, while its successor runs. */
-static void read_containers(struct pod *pod, const json_t *statuses)
+static void read_containers(struct pod *pod, const json_t *statuses, const json_t *containers)
 {
 	size_t i;
 	json_t *status;
@@ -161,9 +182,46 @@ static void read_containers(struct pod *pod, const json_t *statuses)
 	{
 		const char *name = text_at(status, "name");
 
-		read_container_id(pod, at(at(status, "lastState"), "terminated"), name);
-		read_container_id(pod, status, name);
+		const char *image = image_of(containers, name);
+
+		read_container_id(pod, at(at(status, "lastState"), "terminated"), name, image);
+		read_container_id(pod, status, name, image);
 	}
+}
+
+void pod_image_version(char version[POD_VERSION_LEN], const char *image)
+{
+	const char *digest = strchrnul(image, '@'), *tag = NULL;
+
+	/* a colon before the last slash is one of the registry's port */
+	for (const char *at = image; at < digest; at++)
+		tag = *at == ':' ? at + 1 : *at == '/' ? NULL : tag;
+	snprintf(version, POD_VERSION_LEN, "%.*s%s", tag ? (int)(digest - tag) : 0, tag ?: "",
+		tag ? digest : digest + (*digest == '@'));
+}
+
+/* --- what it says of its service --- */
+
+#define ANNOTATION "resource.opentelemetry.io/service."
+#define LABEL      "app.kubernetes.io/"
+
+static void read_service(struct pod_service *service, const json_t *metadata)
+{
+	const json_t *annotations = at(metadata, "annotations"), *labels = at(metadata, "labels");
+
+	copy(service->name, sizeof(service->name), text_at(annotations, ANNOTATION "name"));
+	copy(service->namespace, sizeof(service->namespace),
+		text_at(annotations, ANNOTATION "namespace"));
+	copy(service->version, sizeof(service->version),
+		text_at(annotations, ANNOTATION "version"));
+	copy(service->instance, sizeof(service->instance),
+		text_at(annotations, ANNOTATION "instance.id"));
+	copy(service->label_name, sizeof(service->label_name), text_at(labels, LABEL "instance"));
+	if (!service->label_name[0])
+		copy(service->label_name, sizeof(service->label_name),
+			text_at(labels, LABEL "name"));
+	copy(service->label_version, sizeof(service->label_version),
+		text_at(labels, LABEL "version"));
 }
 
 /* --- all of it --- */
@@ -181,7 +239,7 @@ static void read_chosen(struct pod *pod, const json_t *metadata, const struct po
 bool pod_read(struct pod *pod, const json_t *object, const struct pod_choice *choice)
 {
 	const json_t *metadata = at(object, "metadata"), *status = at(object, "status");
-	const json_t *annotations = at(metadata, "annotations");
+	const json_t *spec = at(object, "spec");
 	const char *phase = text_at(status, "phase");
 
 	*pod = (struct pod){0};
@@ -189,15 +247,15 @@ bool pod_read(struct pod *pod, const json_t *object, const struct pod_choice *ch
 	copy(pod->namespace, sizeof(pod->namespace), text_at(metadata, "namespace"));
 	copy(pod->name, sizeof(pod->name), text_at(metadata, "name"));
 	copy(pod->config_hash, sizeof(pod->config_hash),
-		text_at(annotations, "kubernetes.io/config.hash"));
-	copy(pod->service_name, sizeof(pod->service_name),
-		text_at(annotations, "resource.opentelemetry.io/service.name"));
+		text_at(at(metadata, "annotations"), "kubernetes.io/config.hash"));
+	read_service(&pod->service, metadata);
 	read_owner(pod, metadata);
 	read_chosen(pod, metadata, choice);
 	pod->has_ended = strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0;
-	read_containers(pod, at(status, "initContainerStatuses"));
-	read_containers(pod, at(status, "ephemeralContainerStatuses"));
-	read_containers(pod, at(status, "containerStatuses"));
+	read_containers(pod, at(status, "initContainerStatuses"), at(spec, "initContainers"));
+	read_containers(
+		pod, at(status, "ephemeralContainerStatuses"), at(spec, "ephemeralContainers"));
+	read_containers(pod, at(status, "containerStatuses"), at(spec, "containers"));
 	if (pod->uid[0] && pod->namespace[0] && pod->name[0])
 		return true;
 	pod_clear(pod);

@@ -25,7 +25,8 @@ struct pod_chosen_key {
 
 struct pod_choice {
 	bool tells_pod, tells_node;
-	size_t count; /* of labels and annotations */
+	bool names_by_labels; /* labels app.kubernetes.io/… name services, too */
+	size_t count;         /* of labels and annotations */
 	struct pod_chosen_key chosen[POD_CHOSEN_MAX];
 };
 

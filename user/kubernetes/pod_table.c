@@ -107,6 +107,14 @@ static struct entry *find_or_make(struct pod_table *table, const char *uid, int 
 	return entry;
 }
 
+static void container_copy(struct pod *pod, const struct pod_container *from)
+{
+	struct pod_container *container = pod_container_add(pod, from->id, from->name);
+
+	if (container)
+		strcpy(container->version, from->version);
+}
+
 /* Containers that it had and does not tell of any more stay before those that it tells of. */
 static void take_containers(struct pod *pod, struct pod *told)
 {
@@ -117,9 +125,9 @@ static void take_containers(struct pod *pod, struct pod *told)
 	pod->container_count = 0;
 	for (size_t i = 0; i < before.container_count; i++)
 		if (!pod_container_find(told, before.containers[i].id))
-			pod_container_add(pod, before.containers[i].id, before.containers[i].name);
+			container_copy(pod, &before.containers[i]);
 	for (size_t i = 0; i < told->container_count; i++)
-		pod_container_add(pod, told->containers[i].id, told->containers[i].name);
+		container_copy(pod, &told->containers[i]);
 	pod_clear(&before);
 }
 
@@ -212,7 +220,8 @@ bool pod_table_find(struct pod_table *table, const char *container_id, const cha
 		describe(identity, &found->pod, container);
 		strcpy(identity->node, table->node);
 		identity->choice = table->choice;
-		strcpy(service->name, found->pod.service_name);
+		*service = found->pod.service;
+		strcpy(service->image_version, container ? container->version : "");
 	}
 	pthread_mutex_unlock(&table->lock);
 	return found != NULL;

@@ -54,11 +54,6 @@ struct pod_identity {
 	char chosen[POD_CHOSEN_MAX][POD_CHOSEN_VALUE_LEN]; /* as in struct pod */
 };
 
-/* The name of a service that the pod's annotation has. */
-struct pod_service {
-	char name[POD_SERVICE_NAME_LEN]; /* or "" */
-};
-
 /*
  * By the container's id, or else by what the pod is called in its cgroup; either may be "". False:
  * neither is known.

@@ -66,22 +66,23 @@ static int gzip_encode(struct buffer *out, const struct buffer *plain)
 /* --- resource and scope --- */
 
 /* By which the pod and its container are told from all others. */
-static void pack_instance(struct attributes *attributes, const struct pod_identity *pod)
+static void pack_instance(struct attributes *attributes, const struct service *service)
 {
+	const struct pod_identity *pod = &service->pod;
 	char instance[POD_LABEL_LEN + POD_NAME_LEN + POD_LABEL_LEN];
 
 	snprintf(instance, sizeof(instance), "%s.%s%s%s", pod->namespace, pod->pod,
 		*pod->container ? "." : "", pod->container);
-	attributes_put_text(attributes, "service.instance.id", instance);
+	attributes_put_text(attributes, "service.instance.id",
+		service->instance[0] ? service->instance : instance);
 }
 
-static void pack_pod(struct attributes *attributes, const struct pod_identity *pod)
+static void pack_pod(struct attributes *attributes, const struct service *service)
 {
-	if (!pod->pod[0])
+	if (!service->pod.pod[0])
 		return;
-	attributes_put_text(attributes, "service.namespace", pod->namespace);
-	pack_instance(attributes, pod);
-	pod_attributes_visit(pod, attributes_put, attributes);
+	pack_instance(attributes, service);
+	pod_attributes_visit(&service->pod, attributes_put, attributes);
 }
 
 static void pack_resource(struct attributes *attributes, const struct otlp_about *about,
@@ -91,13 +92,16 @@ static void pack_resource(struct attributes *attributes, const struct otlp_about
 
 	attributes->field = RESOURCE_ATTRIBUTES;
 	attributes_put_text(attributes, "service.name", service->name);
+	attributes_put_text(attributes, "service.namespace",
+		service->namespace[0] ? service->namespace : service->pod.namespace);
+	attributes_put_text(attributes, "service.version", service->version);
 	attributes_put_text(attributes, "host.name", about->host_name);
 	attributes_put_text(attributes, "os.type", "linux");
 	if (pid)
 		attributes_put_number(attributes, "process.pid", pid);
 	attributes_put_text(attributes, "process.executable.name", service->executable);
 	attributes_put_text(attributes, "container.id", service->container_id);
-	pack_pod(attributes, &service->pod);
+	pack_pod(attributes, service);
 	attributes_put_text(attributes, "telemetry.sdk.name", "sonde");
 	attributes_put_text(attributes, "telemetry.sdk.language", "c");
 	attributes_put_text(attributes, "telemetry.sdk.version", about->version);

@@ -31,26 +31,58 @@ struct scan {
 	__u32 example;                   /* one of them */
 	char environment[PROC_READ_MAX]; /* or arguments */
 	char folder[PATH_MAX];
+	struct otel_resource resource; /* of this process's environment */
 };
 
-bool process_name_find(const char *environment, size_t size, char name[SERVICE_NAME_LEN])
+/* Takes as much of the variable's value as the probes do. */
+static void resource_take(struct otel_resource *resource, const char *value)
+{
+	size_t most = RESOURCE_PIECES * (NAME_LEN - 1) - strlen(RESOURCE_VARIABLE);
+
+	for (size_t i = 0; i < most && value[i]; i++)
+		resource_character(resource, value[i]);
+}
+
+bool process_name_find(const char *environment, size_t size, char name[SERVICE_NAME_LEN],
+	struct otel_resource *resource)
 {
 	const char *end = environment + size, *entry_end;
-	size_t prefix = strlen(NAME_VARIABLE), length;
+	size_t prefix = strlen(NAME_VARIABLE);
+	bool has_name = false, has_resource = false;
 
+	memset(name, 0, SERVICE_NAME_LEN);
+	resource_begin(resource);
 	for (int entries = 0; entries < ENVIRONMENT_ENTRIES && environment < end; entries++) {
 		entry_end = memchr(environment, '\0', (size_t)(end - environment));
 		if (!entry_end)
-			return false; /* cut where the room ended */
-		length = (size_t)(entry_end - environment);
-		if (length > prefix && !memcmp(environment, NAME_VARIABLE, prefix)) {
-			memset(name, 0, SERVICE_NAME_LEN);
+			break; /* cut where the room ended */
+		if (!has_name && !strncmp(environment, NAME_VARIABLE, prefix) &&
+			environment[prefix]) {
 			strncat(name, environment + prefix, SERVICE_NAME_LEN - 1);
-			return true;
+			has_name = true;
+		} else if (!has_resource &&
+			   !strncmp(environment, RESOURCE_VARIABLE, strlen(RESOURCE_VARIABLE))) {
+			resource_take(resource, environment + strlen(RESOURCE_VARIABLE));
+			has_resource = true;
 		}
 		environment = entry_end + 1;
 	}
-	return false;
+	if (!has_name)
+		strcpy(name, resource->name);
+	return name[0];
+}
+
+bool process_name_complete(char name[NAME_LEN], const struct otel_resource *resource)
+{
+	const char *const parts[] = {resource->namespace, resource->version};
+	size_t used = strlen(name);
+
+	if (!resource->namespace[0] && !resource->version[0])
+		return name[0];
+	for (int i = 0; i < 2 && used <= RESOURCE_ROOM; i++)
+		used += (size_t)snprintf(
+			name + used, NAME_LEN - used, "%c%s", RESOURCE_SEPARATOR, parts[i]);
+	return true;
 }
 
 /* 1: this one's memory was read; 0: it has none; or a negative errno. */
@@ -59,7 +91,8 @@ static int environment_look(
 {
 	ssize_t size = proc_read(path, scan->environment, sizeof(scan->environment));
 
-	*found = size > 0 && process_name_find(scan->environment, (size_t)size, name);
+	*found = size > 0 &&
+		 process_name_find(scan->environment, (size_t)size, name, &scan->resource);
 	return size > 0 ? 1 : (int)size;
 }
 
@@ -121,7 +154,7 @@ static void link_read(const char *process, const char *link, char path[PATH_MAX]
 }
 
 /* What the process executes, if it is an interpreter. */
-static bool command_look_up(struct scan *scan, const char *process, char name[NAME_LEN])
+static void command_look_up(struct scan *scan, const char *process, char name[NAME_LEN])
 {
 	char path[PATH_MAX], *executable, *deleted;
 	ssize_t size;
@@ -132,24 +165,25 @@ static bool command_look_up(struct scan *scan, const char *process, char name[NA
 		*deleted = '\0';
 	executable = strrchr(path, '/');
 	if (!executable || !process_command_has(++executable))
-		return false;
+		return;
 	snprintf(scan->folder, sizeof(scan->folder), "/proc/%.10s/cmdline", process);
 	size = proc_read(scan->folder, scan->environment, sizeof(scan->environment));
 	if (size <= 0)
-		return false;
+		return;
 	link_read(process, "cwd", scan->folder);
-	return process_command_find(
-		executable, scan->environment, (size_t)size, scan->folder, name);
+	process_command_find(executable, scan->environment, (size_t)size, scan->folder, name);
 }
 
 static bool name_look(struct scan *scan, const char *process, struct process_name *name)
 {
 	memset(name, 0, sizeof(*name));
+	resource_begin(&scan->resource);
 	name->source = NAME_ENVIRONMENT;
-	if (process_look(scan, process, name->text))
-		return true;
-	name->source = NAME_COMMAND;
-	return command_look_up(scan, process, name->text);
+	if (!process_look(scan, process, name->text)) {
+		name->source = NAME_COMMAND;
+		command_look_up(scan, process, name->text);
+	}
+	return process_name_complete(name->text, &scan->resource);
 }
 
 void process_names_scan(

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/startup.h"
+#include "core/resource.h"
 #include "core/table.h"
 #include "kernel/load/skeleton.h"
 #include "kernel/process/name_table.h"
@@ -163,6 +164,20 @@ static struct process_name name_of(
 	return known ? *known : name;
 }
 
+/* What the command line names goes to a place of its own; the environment's stays together. */
+static void name_unpack(struct record_workload *record, const struct process_name *name)
+{
+	const char *parts;
+
+	if (name->source != NAME_COMMAND) {
+		text_keep(record->service_name, name->text);
+		return;
+	}
+	parts = strchrnul(name->text, RESOURCE_SEPARATOR);
+	memcpy(record->program, name->text, (size_t)(parts - name->text));
+	text_keep(record->service_name, parts);
+}
+
 static void unpack(const struct workloads *workloads, struct record_workload *record,
 	const struct workload *workload, __u32 number)
 {
@@ -181,7 +196,7 @@ static void unpack(const struct workloads *workloads, struct record_workload *re
 	record->is_own = workload->key.is_own;
 	record->holder = share_holder(workloads->skeleton, number);
 	memcpy(record->comm, workload->comm, strnlen(workload->comm, COMM_LEN - 1));
-	text_keep(name.source == NAME_COMMAND ? record->program : record->service_name, name.text);
+	name_unpack(record, &name);
 	text_keep(record->executable, text_next(workload, &at));
 	for (int level = 0; level < CGROUP_LEVELS && *(text = text_next(workload, &at)); level++)
 		text_keep(record->cgroup[level], text);

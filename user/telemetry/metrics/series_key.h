@@ -14,7 +14,7 @@
 
 #define LABEL_VALUE_MAX  255 /* bytes; longer ones are cut, so that a series has a largest size */
 #define SERIES_KEY_WORD  sizeof(uint64_t)
-#define SERIES_PARTS_MAX 10 /* of the first value: the name, and SERVICE_LABELS_MAX */
+#define SERIES_PARTS_MAX 11 /* of the first value: the name, and SERVICE_LABELS_MAX */
 #define SERIES_KEY_MAX                                                                             \
 	((METRIC_LABELS_MAX + SERIES_PARTS_MAX) * (LABEL_VALUE_MAX + 1) + SERIES_KEY_WORD)
 
