@@ -40,13 +40,16 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def prometheus(tmp_path, sonde, *flags, rules=()):
-    """Runs it with these files of rules while the block runs; what it scrapes has the job "sonde"."""
+def prometheus(tmp_path, sonde, *flags, rules=(), alertmanager=None):
+    """Runs it while the block runs, with these files of rules and an Alertmanager at that port; what it
+    scrapes has the job "sonde"."""
+    alerting = [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager}"]}]}] if alertmanager else []
     port = free_port()
     configuration = tmp_path / "prometheus.yml"
     configuration.write_text(f"""
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: {list(rules)}
+alerting: {{alertmanagers: {json.dumps(alerting)}}}
 scrape_configs:
 - job_name: sonde
   static_configs: [{{targets: ['127.0.0.1:{sonde.port}']}}]
