@@ -29,7 +29,9 @@ LAYERS = """
     telemetry/syscall
     telemetry
     export
+    export/lines
     export/flows
+    export/events
     export/prometheus
     export/otlp
     export/server

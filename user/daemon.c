@@ -120,8 +120,7 @@ static void sweep(struct daemon *daemon)
 	daemon->swept_ns = clock_monotonic_ns();
 	if (daemon->recording)
 		recording_check(daemon, recording_flush(daemon->recording));
-	if (daemon->exports.flow_log)
-		flow_log_flush(daemon->exports.flow_log);
+	exports_flush(&daemon->exports);
 }
 
 /* Everything that happened before a scrape is in it. */
@@ -131,7 +130,8 @@ static void refresh(void *context)
 	const struct exports *exports = &daemon->exports;
 	struct own_sources sources = {.probes = daemon->probes, .kubernetes = daemon->kubernetes};
 	struct otlp_counters spans, flows;
-	struct flow_log_counters flow_log;
+	struct line_log_counters flow_log;
+	struct event_log_counters events;
 
 	daemon->refreshed_ns = clock_monotonic_ns();
 	telemetry_name_pods(daemon->telemetry);
@@ -145,8 +145,12 @@ static void refresh(void *context)
 		otlp_counters(exports->flows, &flows);
 		sources.flows = &flows;
 	}
+	if (exports->event_log) {
+		events = event_log_counters(exports->event_log);
+		sources.events = &events;
+	}
 	if (exports->flow_log) {
-		flow_log = flow_log_counters(exports->flow_log);
+		flow_log = line_log_counters(exports->flow_log);
 		sources.flow_log = &flow_log;
 	}
 	own_metrics_update(daemon->own, &sources);
@@ -207,7 +211,7 @@ static void table_begin(struct daemon *daemon)
 	char url[128];
 
 	if (!daemon->config.quiet && isatty(STDOUT_FILENO) &&
-		strcmp(daemon->config.flow_log, FLOW_LOG_STDOUT) != 0)
+		!config_logs_to_stdout(&daemon->config))
 		daemon->table = table_new(STDOUT_FILENO);
 	if (daemon->table)
 		return;
@@ -244,7 +248,7 @@ static void reload(struct daemon *daemon)
 		probes_set_long_request(daemon->probes, new.long_request_ns);
 	}
 	exports_configure(&daemon->exports, old, &new);
-	if (!strcmp(new.flow_log, FLOW_LOG_STDOUT)) {
+	if (config_logs_to_stdout(&new)) {
 		table_free(daemon->table);
 		daemon->table = NULL;
 	}
@@ -344,6 +348,11 @@ static int loop_begin(struct daemon *daemon)
 	return watch(daemon, daemon->signals) ?: watch(daemon, daemon->ticks) ?: startup_begin();
 }
 
+static const char *log_path(const char *log)
+{
+	return strcmp(log, LINE_LOG_STDOUT) ? log : "";
+}
+
 static int privileges_begin(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
@@ -351,7 +360,7 @@ static int privileges_begin(struct daemon *daemon)
 		.mode = config->privileges,
 		.user = config->user,
 		.configuration = config->config,
-		.flow_log = strcmp(config->flow_log, FLOW_LOG_STDOUT) ? config->flow_log : "",
+		.logs = {log_path(config->flow_log), log_path(config->event_log)},
 		.token = daemon->place.token_file,
 		.ca = daemon->place.ca_file,
 	};
@@ -407,8 +416,7 @@ static void on_signal(struct daemon *daemon)
 			continue;
 		}
 		/* whoever rotated the log needs no configuration that is right */
-		if (daemon->exports.flow_log)
-			flow_log_reopen(daemon->exports.flow_log);
+		exports_reopen(&daemon->exports);
 		reload(daemon);
 	}
 }
@@ -438,8 +446,7 @@ static void replay_continue(struct daemon *daemon)
 	char error[RECORDING_ERROR_LEN];
 	int result = recording_read(daemon->replay, REPLAY_STEP, record_take, daemon, error);
 
-	if (daemon->exports.flow_log)
-		flow_log_flush(daemon->exports.flow_log);
+	exports_flush(&daemon->exports);
 	if (result > 0)
 		return;
 	recording_reader_free(daemon->replay);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config_otel.h"
+#include "export/flows/flow_json.h"
 #include "version.h"
 
 /* What a new configuration leaves an old exporter to flush: nothing is drained meanwhile. */
@@ -19,11 +20,24 @@ static bool differs(const char *a, const char *b)
 	return strcmp(a, b) != 0;
 }
 
-/* --- OTLP, and spans --- */
+/* --- exchanges --- */
 
-static void take_span(void *context, const struct exchange *exchange)
+static void take_exchange(void *context, const struct exchange *exchange)
 {
-	otlp_export(context, exchange);
+	const struct exports *exports = context;
+
+	if (exports->spans)
+		otlp_export(exports->spans, exchange);
+	if (exports->event_log)
+		event_log_take(exports->event_log, exchange);
+}
+
+/* Nobody makes exchanges whole that nobody wants. */
+static void exchanges_connect(struct exports *exports)
+{
+	bool wanted = exports->spans || exports->event_log;
+
+	telemetry_set_spans(exports->telemetry, wanted ? take_exchange : NULL, exports);
 }
 
 static int otlp_begin(struct otlp **otlp, const struct otlp_signal *signal,
@@ -70,20 +84,35 @@ static bool otlp_differs(const struct config *old, const struct config *new)
 
 static int spans_begin(struct exports *exports, const struct config *config)
 {
-	int result;
-
 	if ((!*config->otlp_endpoint && !*config->otlp_traces_endpoint) || !config->spans)
 		return 0;
-	result = otlp_begin(&exports->spans, &otlp_spans, config->otlp_traces_endpoint, config);
-	if (!result)
-		telemetry_set_spans(exports->telemetry, take_span, exports->spans);
-	return result;
+	return otlp_begin(&exports->spans, &otlp_spans, config->otlp_traces_endpoint, config);
 }
 
-static void spans_end(struct exports *exports, uint64_t deadline_ns)
+/* --- events --- */
+
+static struct event_log_settings event_settings(const struct config *config)
 {
-	telemetry_set_spans(exports->telemetry, NULL, NULL);
-	otlp_end(&exports->spans, deadline_ns);
+	return (struct event_log_settings){
+		.rate = config->event_log_rate, .slow_ns = config->event_log_slow_ns};
+}
+
+/* Where the new one cannot be opened, the one before goes on. */
+static int event_log_begin(struct exports *exports, const struct config *config)
+{
+	const struct event_log_settings settings = event_settings(config);
+	char error[LINE_LOG_ERROR_LEN];
+	struct event_log *log = NULL;
+	int result =
+		*config->event_log ? event_log_open(&log, config->event_log, &settings, error) : 0;
+
+	if (result) {
+		log_error("cannot write events", log_str("reason", error));
+		return result;
+	}
+	event_log_close(exports->event_log);
+	exports->event_log = log;
+	return 0;
 }
 
 /* --- flow records --- */
@@ -92,8 +121,10 @@ static void take_flow(void *context, const struct flow_view *view)
 {
 	const struct exports *exports = context;
 
-	if (exports->flow_log)
-		flow_log_take(exports->flow_log, view);
+	if (exports->flow_log) {
+		flow_json_append(line_log_line(exports->flow_log), view);
+		line_log_take(exports->flow_log);
+	}
 	if (exports->flows)
 		otlp_export(exports->flows, &(struct otlp_flow){*view, *view->flow});
 }
@@ -101,15 +132,17 @@ static void take_flow(void *context, const struct flow_view *view)
 /* Where the new one cannot be opened, the one before goes on. */
 static int flow_log_begin(struct exports *exports, const struct config *config)
 {
-	char error[FLOW_LOG_ERROR_LEN];
-	struct flow_log *log = NULL;
-	int result = *config->flow_log ? flow_log_open(&log, config->flow_log, error) : 0;
+	char error[LINE_LOG_ERROR_LEN];
+	struct line_log *log = NULL;
+	int result = *config->flow_log
+			     ? line_log_open(&log, config->flow_log, "flow records", error)
+			     : 0;
 
 	if (result) {
 		log_error("cannot write flow records", log_str("reason", error));
 		return result;
 	}
-	flow_log_close(exports->flow_log);
+	line_log_close(exports->flow_log);
 	exports->flow_log = log;
 	return 0;
 }
@@ -142,18 +175,21 @@ int exports_begin(struct exports *exports, struct telemetry *telemetry, const st
 		log_warn("variables of OpenTelemetry are set that have no effect on Sonde",
 			log_str("variables", ignored));
 	result = spans_begin(exports, config) ?: flows_begin(exports, config)
+			 ?: event_log_begin(exports, config)
 			 ?: flow_log_begin(exports, config);
+	exchanges_connect(exports);
 	flows_connect(exports, config);
 	return result;
 }
 
 void exports_configure(struct exports *exports, const struct config *old, const struct config *new)
 {
+	const struct event_log_settings settings = event_settings(new);
 	uint64_t deadline = clock_monotonic_ns() + RELOAD_FLUSH_NS;
 
 	if (otlp_differs(old, new) || old->spans != new->spans ||
 		differs(old->otlp_traces_endpoint, new->otlp_traces_endpoint)) {
-		spans_end(exports, deadline);
+		otlp_end(&exports->spans, deadline);
 		spans_begin(exports, new);
 	}
 	if (otlp_differs(old, new) || old->flow_otlp != new->flow_otlp ||
@@ -161,17 +197,35 @@ void exports_configure(struct exports *exports, const struct config *old, const 
 		otlp_end(&exports->flows, deadline);
 		flows_begin(exports, new);
 	}
+	if (differs(old->event_log, new->event_log))
+		event_log_begin(exports, new);
+	event_log_configure(exports->event_log, &settings);
 	if (differs(old->flow_log, new->flow_log))
 		flow_log_begin(exports, new);
+	exchanges_connect(exports);
 	flows_connect(exports, new);
+}
+
+void exports_flush(struct exports *exports)
+{
+	event_log_flush(exports->event_log);
+	line_log_flush(exports->flow_log);
+}
+
+void exports_reopen(struct exports *exports)
+{
+	event_log_reopen(exports->event_log);
+	line_log_reopen(exports->flow_log);
 }
 
 void exports_end(struct exports *exports, uint64_t deadline_ns)
 {
 	if (!exports->telemetry)
 		return;
-	spans_end(exports, deadline_ns);
+	telemetry_set_spans(exports->telemetry, NULL, NULL);
+	otlp_end(&exports->spans, deadline_ns);
+	event_log_close(exports->event_log);
 	telemetry_set_flows(exports->telemetry, NULL, NULL, 0);
 	otlp_end(&exports->flows, deadline_ns);
-	flow_log_close(exports->flow_log);
+	line_log_close(exports->flow_log);
 }

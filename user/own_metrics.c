@@ -8,7 +8,7 @@
 #include "base/limit.h"
 #include "base/log_writer.h"
 #include "export/denial.h"
-#include "export/flows/flow_log.h"
+#include "export/events/event_log.h"
 #include "export/otlp/otlp.h"
 #include "kernel/probes.h"
 #include "kubernetes/kubernetes.h"
@@ -35,6 +35,7 @@ enum own_family {
 	OWN_OTLP_QUEUE_BYTES,
 	OWN_OTLP_REQUESTS,
 	OWN_OTLP_RETRIES,
+	OWN_EVENT_LOG_RECORDS,
 	OWN_FLOW_LOG_RECORDS,
 	OWN_PODS,
 	OWN_POD_EVENTS,
@@ -127,6 +128,12 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 		.help = "Export requests that were not the first with what they hold.",
 		.unit = "",
 		.type = METRIC_COUNTER},
+	[OWN_EVENT_LOG_RECORDS] = {.name = "sonde_event_log_records_total",
+		.help = "Events for the event log: written, dropped as it did not take them, or "
+			"left out by event-log-rate.",
+		.unit = "",
+		.type = METRIC_COUNTER,
+		.labels = {"outcome"}},
 	[OWN_FLOW_LOG_RECORDS] = {.name = "sonde_flow_log_records_total",
 		.help = "Flow records for the flow log: written, or dropped as it did not take "
 			"them.",
@@ -268,6 +275,13 @@ void own_metrics_update(struct own_metrics *own, const struct own_sources *sourc
 		otlp_update(own, sources->flows, OWN_OTLP_FLOWS, OWN_OTLP_QUEUED_FLOWS);
 	if (sources->spans || sources->flows)
 		requests_update(own, sources);
+	if (sources->events) {
+		const struct event_log_counters *events = sources->events;
+
+		set(own, OWN_EVENT_LOG_RECORDS, "written", (double)events->lines.written);
+		set(own, OWN_EVENT_LOG_RECORDS, "dropped", (double)events->lines.dropped);
+		set(own, OWN_EVENT_LOG_RECORDS, "left_out", (double)events->left_out);
+	}
 	if (sources->flow_log) {
 		set(own, OWN_FLOW_LOG_RECORDS, "written", (double)sources->flow_log->written);
 		set(own, OWN_FLOW_LOG_RECORDS, "dropped", (double)sources->flow_log->dropped);

@@ -12,7 +12,8 @@ struct metrics;
 struct probes;
 struct kubernetes;
 struct otlp_counters;
-struct flow_log_counters;
+struct line_log_counters;
+struct event_log_counters;
 struct own_metrics;
 
 /* NULL: no memory. Its families live as long as `metrics`. */
@@ -26,7 +27,8 @@ struct own_sources {
 	size_t unnamed_containers;         /* of pods that are not known */
 	const struct otlp_counters *spans; /* of the exporters */
 	const struct otlp_counters *flows;
-	const struct flow_log_counters *flow_log;
+	const struct event_log_counters *events;
+	const struct line_log_counters *flow_log;
 };
 
 void own_metrics_update(struct own_metrics *own, const struct own_sources *sources);

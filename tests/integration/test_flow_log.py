@@ -221,7 +221,7 @@ def test_full_disk_is_said_once_and_what_is_dropped_is_counted(tmp_path):
         wait_until(lambda: sonde.metrics().sum(
             "sonde_flow_log_records_total", outcome="dropped") > 1000, "records are dropped")
         assert sonde.metrics().sum("sonde_flow_log_records_total", outcome="written") == 0
-        assert sonde.log().count("flow records cannot be written") == 1
+        assert sonde.log().count("records cannot be written") == 1
 
 
 def test_file_that_cannot_be_written_ends_sonde_with_a_reason(tmp_path):

@@ -71,7 +71,7 @@ static int try(const char *user, int (*attempt)(void))
 	if (!pid) {
 		struct privilege_options options = {.user = user,
 			.configuration = configuration,
-			.flow_log = flow_log,
+			.logs = {flow_log, ""},
 			.token = "",
 			.ca = ""};
 		char error[PRIVILEGE_ERROR_LEN];
@@ -331,7 +331,7 @@ static void test_wrong_user_is_an_error(void **state)
 {
 	struct privilege_options options = {.user = "nobody-of-that-name",
 		.configuration = "",
-		.flow_log = "",
+		.logs = {"", ""},
 		.token = "",
 		.ca = ""};
 	char error[PRIVILEGE_ERROR_LEN];

@@ -312,6 +312,11 @@ static bool same_value(
 	}
 }
 
+bool config_logs_to_stdout(const struct config *config)
+{
+	return !strcmp(config->flow_log, "-") || !strcmp(config->event_log, "-");
+}
+
 const char *config_restart_key(const struct config *old, const struct config *new)
 {
 	for (const struct config_key *key = config_keys; key < &config_keys[config_key_count];

@@ -34,9 +34,12 @@ struct config {
 	char *otlp_traces_endpoint; /* URL for spans, and for flow records, as they are; "" = */
 	char *otlp_logs_endpoint;   /* otlp-endpoint */
 	enum otlp_compression otlp_compression; /* default none */
-	char *flow_log;            /* file for flow records, "-" = standard output, "" = off */
-	uint64_t flow_interval_ns; /* key flow-interval: of open connections, default 60s; 0 = only
-				      at their end */
+	char *event_log;            /* file for requests, "-" = standard output, "" = off */
+	uint64_t event_log_rate;    /* key event-log-rate: lines a second and service, 10 */
+	uint64_t event_log_slow_ns; /* key event-log-slow, default 1s; 0 = nothing is slow */
+	char *flow_log;             /* file for flow records, "-" = standard output, "" = off */
+	uint64_t flow_interval_ns;  /* key flow-interval: of open connections, default 60s; 0 = only
+				       at their end */
 	bool flow_otlp; /* flow records as log records when otlp-endpoint is set, default false */
 	bool quiet;     /* no live table even on a terminal */
 	enum log_format log_format;
@@ -93,6 +96,9 @@ enum config_result {
 enum config_result config_load(
 	struct config *config, int argc, char *const *argv, char error[CONFIG_ERROR_LEN]);
 void config_free(struct config *config);
+
+/* One of the logs goes to standard output, where nothing else may stand. */
+bool config_logs_to_stdout(const struct config *config);
 
 /*
  * The first key in which `new` differs from `old` although that takes a restart (sources and their

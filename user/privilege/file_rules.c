@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <linux/landlock.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -107,27 +108,32 @@ static int allow_folder_of(const char *path, uint64_t access)
 	return result;
 }
 
-static int add_rules(
-	const char *configuration, const char *flow_log, const char *token, const char *ca)
+static int add_rules(const char *configuration, const char *const logs[FILE_RULES_LOGS],
+	const char *token, const char *ca)
 {
+	bool has_log = false;
 	int result = 0;
+
+	for (size_t i = 0; i < FILE_RULES_LOGS; i++)
+		has_log |= *logs[i];
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed) && !result; i++)
 		result = allow(fixed[i].path, fixed[i].access);
 	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables) && !result; i++)
 		result = allow(getenv(variables[i]) ?: "", READ);
-	for (size_t i = 0; i < sizeof(log_folders) / sizeof(*log_folders) && !*flow_log && !result;
+	for (size_t i = 0; i < sizeof(log_folders) / sizeof(*log_folders) && !has_log && !result;
 		i++)
 		result = allow(log_folders[i], WRITE);
+	for (size_t i = 0; i < FILE_RULES_LOGS && !result; i++)
+		result = allow_folder_of(logs[i], WRITE);
 	return result ?: allow_folder_of("/etc/resolv.conf", READ)
 			 ?: allow_folder_of(configuration, READ)
 			 ?: allow_folder_of(token, READ)
-			 ?: allow_folder_of(ca, READ)
-			 ?: allow_folder_of(flow_log, WRITE);
+			 ?: allow_folder_of(ca, READ);
 }
 
-int file_rules_make(
-	const char *configuration, const char *flow_log, const char *token, const char *ca)
+int file_rules_make(const char *configuration, const char *const logs[FILE_RULES_LOGS],
+	const char *token, const char *ca)
 {
 	int version = file_rules_version(), result;
 	struct ruleset all = {
@@ -152,7 +158,7 @@ int file_rules_make(
 	if (rules < 0)
 		return -errno;
 	fcntl(rules, F_SETFD, FD_CLOEXEC);
-	result = add_rules(configuration, flow_log, token, ca);
+	result = add_rules(configuration, logs, token, ca);
 	if (!result)
 		return 0;
 	close(rules);

@@ -97,8 +97,8 @@ int privilege_prepare(const struct privilege_options *options, char error[PRIVIL
 	if (*options->user)
 		result = user_find(options->user, error);
 	privilege.calls = call_filter_make();
-	privilege.files = file_rules_make(
-		options->configuration, options->flow_log, options->token, options->ca);
+	privilege.files =
+		file_rules_make(options->configuration, options->logs, options->token, options->ca);
 	return result;
 }
 

@@ -16,16 +16,18 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "privilege/file_rules.h"
+
 enum privilege_mode { PRIVILEGES_DROP, PRIVILEGES_KEEP };
 
 #define PRIVILEGE_ERROR_LEN 256
 
 struct privilege_options {
 	enum privilege_mode mode;
-	const char *user;          /* to become: a name or a number; "": stays */
-	const char *configuration; /* path, or "" */
-	const char *flow_log;      /* path, or "" */
-	const char *token, *ca;    /* paths of what is asked of an API server with, or "" */
+	const char *user;                  /* to become: a name or a number; "": stays */
+	const char *configuration;         /* path, or "" */
+	const char *logs[FILE_RULES_LOGS]; /* paths, or "" */
+	const char *token, *ca;            /* paths of what is asked of an API server with, or "" */
 };
 
 /* 0, or a negative errno and in `error` what a person can do. */

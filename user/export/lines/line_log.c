@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See flow_log.h. */
-#include "export/flows/flow_log.h"
+/* See line_log.h. */
+#include "export/lines/line_log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,21 +14,22 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
-#include "export/flows/flow_json.h"
 #include "privilege/private_file.h"
 
 /* A sweep may tell of more connections than memory is kept for: it is written in between, too. */
 #define WRITE_BYTES (64 * 1024)
 
-struct flow_log {
+struct line_log {
 	char *path;
+	const char *records;
 	int fd;
 	bool is_socket;
-	bool failing; /* and that has been logged */
-	struct buffer waiting;
+	bool failing;          /* and that has been logged */
+	struct buffer waiting; /* and behind it the line that is being appended */
+	size_t waiting_length;
 	uint64_t waiting_records;
 	bool begins_inside; /* `waiting` begins with the rest of a line that was written in part */
-	struct flow_log_counters counters;
+	struct line_log_counters counters;
 };
 
 /* --- files --- */
@@ -37,7 +38,7 @@ struct flow_log {
  * Our own opening of standard output: without O_NONBLOCK for others that share it. A socket cannot
  * be opened, and needs not be: send() takes the flag.
  */
-static int open_stdout(char error[FLOW_LOG_ERROR_LEN])
+static int open_stdout(char error[LINE_LOG_ERROR_LEN])
 {
 	int fd = open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
@@ -46,16 +47,16 @@ static int open_stdout(char error[FLOW_LOG_ERROR_LEN])
 	if (fd >= 0)
 		return fd;
 	fd = -errno;
-	snprintf(error, FLOW_LOG_ERROR_LEN, "standard output: %s", strerror(-fd));
+	snprintf(error, LINE_LOG_ERROR_LEN, "standard output: %s", strerror(-fd));
 	return fd;
 }
 
 static bool is_stdout(const char *path)
 {
-	return !strcmp(path, FLOW_LOG_STDOUT);
+	return !strcmp(path, LINE_LOG_STDOUT);
 }
 
-static void take_output(struct flow_log *log, int fd)
+static void take_output(struct line_log *log, int fd)
 {
 	struct stat status;
 
@@ -63,7 +64,7 @@ static void take_output(struct flow_log *log, int fd)
 	log->is_socket = fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-static ssize_t write_some(const struct flow_log *log, const char *bytes, size_t length)
+static ssize_t write_some(const struct line_log *log, const char *bytes, size_t length)
 {
 	if (log->is_socket)
 		return TEMP_FAILURE_RETRY(
@@ -82,7 +83,7 @@ static uint64_t count_lines(const char *bytes, size_t length)
 	return lines;
 }
 
-static void remove_first(struct flow_log *log, size_t length)
+static void remove_first(struct line_log *log, size_t length)
 {
 	uint64_t lines = count_lines(log->waiting.text, length);
 
@@ -90,28 +91,33 @@ static void remove_first(struct flow_log *log, size_t length)
 	log->counters.written += lines;
 	log->begins_inside = log->waiting.text[length - 1] != '\n';
 	log->waiting.length -= length;
+	log->waiting_length = log->waiting.length;
 	memmove(log->waiting.text, log->waiting.text + length, log->waiting.length);
 }
 
-static void on_failure(struct flow_log *log, int error)
+static void on_failure(struct line_log *log, int error)
 {
 	if (log->failing)
 		return;
 	log->failing = true;
-	log_error("flow records cannot be written; what does not fit into memory is dropped",
-		log_str("file", log->path), log_str("error", strerror(error)));
+	log_error("records cannot be written; what does not fit into memory is dropped",
+		log_str("records", log->records), log_str("file", log->path),
+		log_str("error", strerror(error)));
 }
 
-static void on_success(struct flow_log *log)
+static void on_success(struct line_log *log)
 {
 	if (log->failing)
-		log_info("flow records are written again", log_str("file", log->path),
+		log_info("records are written again", log_str("records", log->records),
+			log_str("file", log->path),
 			log_int("dropped_so_far", (int64_t)log->counters.dropped));
 	log->failing = false;
 }
 
-void flow_log_flush(struct flow_log *log)
+void line_log_flush(struct line_log *log)
 {
+	if (!log)
+		return;
 	while (log->waiting.length) {
 		ssize_t length = write_some(log, log->waiting.text, log->waiting.length);
 
@@ -125,29 +131,35 @@ void flow_log_flush(struct flow_log *log)
 	}
 	if (log->waiting.capacity > 4 * WRITE_BYTES) /* it had to wait for once */
 		buffer_free(&log->waiting);
+	log->waiting_length = 0;
 	on_success(log);
 }
 
-void flow_log_take(void *context, const struct flow_view *flow)
+struct buffer *line_log_line(struct line_log *log)
 {
-	struct flow_log *log = context;
-	size_t before = log->waiting.length;
+	return &log->waiting;
+}
 
-	flow_json_append(&log->waiting, flow);
+void line_log_take(struct line_log *log)
+{
+	size_t before = log->waiting_length;
+
 	log->waiting_records++;
-	if (log->waiting.length > FLOW_LOG_BYTES_MAX || log->waiting.failed) {
+	if (log->waiting.length > LINE_LOG_BYTES_MAX || log->waiting.failed) {
 		on_failure(log, log->waiting.failed ? ENOMEM : EAGAIN);
 		log->waiting.length = before;
 		log->waiting.failed = false;
 		log->waiting_records--;
 		log->counters.dropped++;
-	} else if (before / WRITE_BYTES != log->waiting.length / WRITE_BYTES) {
-		flow_log_flush(log);
+		return;
 	}
+	log->waiting_length = log->waiting.length;
+	if (before / WRITE_BYTES != log->waiting.length / WRITE_BYTES)
+		line_log_flush(log);
 }
 
 /* The rest of a line whose beginning is in a file that is left: it makes no sense in another. */
-static void drop_rest_of_line(struct flow_log *log)
+static void drop_rest_of_line(struct line_log *log)
 {
 	const char *end;
 
@@ -161,10 +173,11 @@ static void drop_rest_of_line(struct flow_log *log)
 
 /* --- life --- */
 
-int flow_log_open(struct flow_log **opened, const char *path, char error[FLOW_LOG_ERROR_LEN])
+int line_log_open(struct line_log **opened, const char *path, const char *records,
+	char error[LINE_LOG_ERROR_LEN])
 {
 	int fd = is_stdout(path) ? open_stdout(error) : private_file_open(path, true, error);
-	struct flow_log *log;
+	struct line_log *log;
 
 	if (fd < 0)
 		return fd;
@@ -172,50 +185,52 @@ int flow_log_open(struct flow_log **opened, const char *path, char error[FLOW_LO
 	if (log)
 		log->path = strdup(path);
 	if (!log || !log->path) {
-		snprintf(error, FLOW_LOG_ERROR_LEN, "%.150s: no memory", path);
+		snprintf(error, LINE_LOG_ERROR_LEN, "%.150s: no memory", path);
 		close(fd);
 		free(log);
 		return -ENOMEM;
 	}
+	log->records = records;
 	take_output(log, fd);
 	*opened = log;
 	return 0;
 }
 
-void flow_log_reopen(struct flow_log *log)
+void line_log_reopen(struct line_log *log)
 {
-	char error[FLOW_LOG_ERROR_LEN];
+	char error[LINE_LOG_ERROR_LEN];
 	int fd;
 
-	if (is_stdout(log->path))
+	if (!log || is_stdout(log->path))
 		return; /* whoever reads it rotates */
 	fd = private_file_open(log->path, true, error);
 	if (fd < 0) {
-		log_error("the flow log cannot be opened again, the old file stays",
-			log_str("reason", error));
+		log_error("a log cannot be opened again, the old file stays",
+			log_str("records", log->records), log_str("reason", error));
 		return;
 	}
-	flow_log_flush(log);
+	line_log_flush(log);
 	drop_rest_of_line(log);
 	close(log->fd);
 	take_output(log, fd);
 }
 
-void flow_log_close(struct flow_log *log)
+void line_log_close(struct line_log *log)
 {
 	if (!log)
 		return;
-	flow_log_flush(log);
+	line_log_flush(log);
 	if (log->waiting_records)
-		log_error("flow records were lost at the end", log_str("file", log->path),
-			log_int("records", (int64_t)log->waiting_records));
+		log_error("records were lost at the end", log_str("records", log->records),
+			log_str("file", log->path),
+			log_int("count", (int64_t)log->waiting_records));
 	close(log->fd);
 	buffer_free(&log->waiting);
 	free(log->path);
 	free(log);
 }
 
-struct flow_log_counters flow_log_counters(const struct flow_log *log)
+struct line_log_counters line_log_counters(const struct line_log *log)
 {
 	return log->counters;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What user/export/flows/flow_log.h promises, on real files, pipes and a device that is full. */
+/* What user/export/lines/line_log.h promises, on real files, pipes and a device that is full. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "export/flows/flow_log.h"
+#include "export/flows/flow_json.h"
+#include "export/lines/line_log.h"
 #include "flow_sample.h"
 
 struct fixture {
@@ -49,24 +50,25 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct flow_log *open_log(const char *path)
+static struct line_log *open_log(const char *path)
 {
-	char error[FLOW_LOG_ERROR_LEN];
-	struct flow_log *log;
+	char error[LINE_LOG_ERROR_LEN];
+	struct line_log *log;
 
-	assert_int_equal(flow_log_open(&log, path, error), 0);
+	assert_int_equal(line_log_open(&log, path, "flow records", error), 0);
 	return log;
 }
 
 /* Records that can be told apart by their source.port. */
-static void take(struct flow_log *log, uint16_t first, uint16_t count)
+static void take(struct line_log *log, uint16_t first, uint16_t count)
 {
 	struct flow_sample sample;
 
 	flow_sample_make(&sample);
 	for (uint16_t i = 0; i < count; i++) {
 		sample.flow.address.local_port = first + i;
-		flow_log_take(log, &sample.view);
+		flow_json_append(line_log_line(log), &sample.view);
+		line_log_take(log);
 	}
 }
 
@@ -103,9 +105,9 @@ static void assert_records(const char *text, uint16_t first, uint16_t count)
 	assert_string_equal(text, "");
 }
 
-static void assert_counters(const struct flow_log *log, uint64_t written, uint64_t dropped)
+static void assert_counters(const struct line_log *log, uint64_t written, uint64_t dropped)
 {
-	struct flow_log_counters counters = flow_log_counters(log);
+	struct line_log_counters counters = line_log_counters(log);
 
 	assert_int_equal(counters.written, written);
 	assert_int_equal(counters.dropped, dropped);
@@ -114,18 +116,18 @@ static void assert_counters(const struct flow_log *log, uint64_t written, uint64
 static void test_records_are_appended_for_the_owner_alone(void **state)
 {
 	struct fixture *fixture = *state;
-	struct flow_log *log = open_log(fixture->path);
+	struct line_log *log = open_log(fixture->path);
 	struct stat status;
 
 	take(log, 1, 3);
 	assert_string_equal(content(fixture, fixture->path), "");
-	flow_log_flush(log);
+	line_log_flush(log);
 	assert_records(content(fixture, fixture->path), 1, 3);
 	assert_counters(log, 3, 0);
-	flow_log_close(log);
+	line_log_close(log);
 	log = open_log(fixture->path);
 	take(log, 4, 2);
-	flow_log_close(log);
+	line_log_close(log);
 	assert_records(content(fixture, fixture->path), 1, 5);
 	assert_int_equal(stat(fixture->path, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0600);
@@ -134,55 +136,56 @@ static void test_records_are_appended_for_the_owner_alone(void **state)
 static void test_rotated_file_is_left_for_a_new_one(void **state)
 {
 	struct fixture *fixture = *state;
-	struct flow_log *log = open_log(fixture->path);
+	struct line_log *log = open_log(fixture->path);
 
 	take(log, 1, 2);
 	assert_int_equal(rename(fixture->path, fixture->rotated), 0);
-	flow_log_reopen(log);
+	line_log_reopen(log);
 	take(log, 3, 2);
-	flow_log_close(log);
+	line_log_close(log);
 	assert_records(content(fixture, fixture->rotated), 1, 2);
 	assert_records(content(fixture, fixture->path), 3, 2);
 }
 
 static void test_file_that_cannot_be_opened_is_named(void **state)
 {
-	char error[FLOW_LOG_ERROR_LEN];
-	struct flow_log *log;
+	char error[LINE_LOG_ERROR_LEN];
+	struct line_log *log;
 	(void)state;
 
-	assert_int_equal(flow_log_open(&log, "/nowhere/flows.json", error), -ENOENT);
+	assert_int_equal(
+		line_log_open(&log, "/nowhere/flows.json", "flow records", error), -ENOENT);
 	assert_string_equal(error, "/nowhere/flows.json: No such file or directory");
 }
 
 static void test_full_device_drops_only_what_memory_cannot_keep(void **state)
 {
-	struct flow_log *log = open_log("/dev/full");
+	struct line_log *log = open_log("/dev/full");
 	uint64_t taken = 0;
 	(void)state;
 
-	while (!flow_log_counters(log).dropped) {
+	while (!line_log_counters(log).dropped) {
 		take(log, 1, 1);
 		taken++;
-		assert_true(taken < FLOW_LOG_BYTES_MAX / 100);
+		assert_true(taken < LINE_LOG_BYTES_MAX / 100);
 	}
 	take(log, 1, 9);
-	flow_log_flush(log);
+	line_log_flush(log);
 	assert_counters(log, 0, 10);
-	assert_true(taken > FLOW_LOG_BYTES_MAX / 2000);
-	flow_log_close(log);
+	assert_true(taken > LINE_LOG_BYTES_MAX / 2000);
+	line_log_close(log);
 }
 
 /* Standard output is the writing end of `pair`, as long as the log is opened. */
-static struct flow_log *open_standard_output(const int pair[2])
+static struct line_log *open_standard_output(const int pair[2])
 {
 	int before;
-	struct flow_log *log;
+	struct line_log *log;
 
 	fflush(stdout);
 	before = dup(STDOUT_FILENO);
 	dup2(pair[1], STDOUT_FILENO);
-	log = open_log(FLOW_LOG_STDOUT);
+	log = open_log(LINE_LOG_STDOUT);
 	dup2(before, STDOUT_FILENO);
 	close(before);
 	close(pair[1]);
@@ -204,21 +207,21 @@ static size_t read_some(int fd, char *text, size_t size)
 
 static void check_slow_reader(const int pair[2])
 {
-	static char text[2 * FLOW_LOG_BYTES_MAX];
-	struct flow_log *log = open_standard_output(pair);
+	static char text[2 * LINE_LOG_BYTES_MAX];
+	struct line_log *log = open_standard_output(pair);
 	size_t length = 0;
 
 	take(log, 1, 1000); /* several times what the kernel keeps for a reader */
-	flow_log_flush(log);
-	assert_true(flow_log_counters(log).written < 1000);
-	for (int i = 0; i < 1000 && flow_log_counters(log).written < 1000; i++) {
+	line_log_flush(log);
+	assert_true(line_log_counters(log).written < 1000);
+	for (int i = 0; i < 1000 && line_log_counters(log).written < 1000; i++) {
 		length += read_some(pair[0], text + length, sizeof(text) - length);
-		flow_log_flush(log);
+		line_log_flush(log);
 	}
 	read_some(pair[0], text + length, sizeof(text) - length);
 	assert_records(text, 1, 1000);
 	assert_counters(log, 1000, 0);
-	flow_log_close(log);
+	line_log_close(log);
 	close(pair[0]);
 }
 
@@ -243,24 +246,24 @@ static void test_slow_reader_of_a_socket_gets_all_and_holds_up_nobody(void **sta
 static void test_pipe_without_a_reader_ends_nobody(void **state)
 {
 	int pair[2];
-	struct flow_log *log;
+	struct line_log *log;
 	(void)state;
 
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	log = open_standard_output(pair);
 	close(pair[0]);
 	take(log, 1, 10);
-	flow_log_flush(log);
+	line_log_flush(log);
 	assert_counters(log, 0, 0);
-	flow_log_close(log);
+	line_log_close(log);
 }
 
 /* A line that is in the old file in part does not go on in the new one. */
 static void test_new_file_begins_with_a_whole_line(void **state)
 {
-	static char text[2 * FLOW_LOG_BYTES_MAX];
+	static char text[2 * LINE_LOG_BYTES_MAX];
 	struct fixture *fixture = *state;
-	struct flow_log *log;
+	struct line_log *log;
 	int reader;
 	size_t length;
 
@@ -268,17 +271,17 @@ static void test_new_file_begins_with_a_whole_line(void **state)
 	reader = open(fixture->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	log = open_log(fixture->path);
 	take(log, 1, 1000);
-	flow_log_flush(log);
-	uint64_t written = flow_log_counters(log).written;
+	line_log_flush(log);
+	uint64_t written = line_log_counters(log).written;
 	assert_int_equal(rename(fixture->path, fixture->rotated), 0);
-	flow_log_reopen(log);
-	flow_log_flush(log);
+	line_log_reopen(log);
+	line_log_flush(log);
 	length = read_some(reader, text, sizeof(text));
 	bool is_torn = text[length - 1] != '\n';
 	assert_counters(log, 1000 - is_torn, is_torn);
 	assert_records(content(fixture, fixture->path), (uint16_t)(1 + written + is_torn),
 		(uint16_t)(1000 - written - is_torn));
-	flow_log_close(log);
+	line_log_close(log);
 	close(reader);
 }
 
