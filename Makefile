@@ -289,17 +289,18 @@ UNIT_SKIPPED := $(addprefix $(OUT)/tests/unit/,test_self test_listener_crowd)
 endif
 
 # Only what fails is worth reading; a test that hangs has its name on the line.
+define unit_test
+if timeout 240 $(EMULATE) "$$0" > "$$0.log" 2>&1; then \
+	printf "  TEST     %s: %s\n" "$$0" "$$(sed -n "s/^\[  PASSED  \] //p" "$$0.log")"; \
+else \
+	printf "  TEST     %s: FAILED\n%s\n" "$$0" "$$(cat "$$0.log")"; exit 1; \
+fi
+endef
+
 .PHONY: unit
-unit: $(UNIT_TESTS) | build/sonde.yaml ## unit tests
-	@failed=; for test in $(filter-out $(UNIT_SKIPPED),$^); do \
-		printf '  TEST     %s: ' $$test; \
-		if timeout 120 $(EMULATE) $$test > $$test.log 2>&1; then \
-			sed -n 's/^\[  PASSED  \] //p' $$test.log; \
-		else \
-			echo 'FAILED'; cat $$test.log; failed="$$failed $$test"; \
-		fi; \
-	done; \
-	if [ -n "$$failed" ]; then echo "unit tests failed:$$failed"; exit 1; fi
+unit: $(UNIT_TESTS) | build/sonde.yaml ## unit tests, one on each CPU
+	@printf '%s\n' $(filter-out $(UNIT_SKIPPED),$^) | xargs -P $$(nproc) -I '{}' sh -c '$(unit_test)' '{}' || \
+		{ echo 'unit tests failed: look for FAILED above'; exit 1; }
 
 $(UNIT_TESTS): $(OUT)/%: %.c $(UNIT_OBJECTS) $(OUT)/libsonde.a
 	$(say) CC $<
