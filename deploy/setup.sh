@@ -31,6 +31,7 @@ test=(
 	wrk apache2-utils curl python3-requests # with those above, peers of the integration tests
 	liburing-dev                            # what one of their programs is built with
 	libbpf-tools                            # syscount, tcplife: what is compared with
+	ruby php-cli uwsgi-core uwsgi-plugin-python3 python3-flask # whose programs Sonde names
 	git strace iproute2 nftables netcat-openbsd procps tmux
 	prometheus-alertmanager logrotate man-db python3-yaml # with these, tests of what deploy/ brings
 )

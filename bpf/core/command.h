@@ -33,6 +33,7 @@ COMMAND_INLINE void command_begin(struct command *command)
 	command->state = COMMAND_OVER;
 	command->keep_end = 0;
 	command->needs_folder = 0;
+	command->is_told = 0;
 	command->word[0] = command->word[1] = 0;
 	for (unsigned i = 0; i < 2 * WORD_LEN; i++) {
 		char c = command->argument[i];
@@ -89,6 +90,7 @@ COMMAND_INLINE void command_candidate(struct command *command)
 	command->todo = TODO_PATH;
 	switch (command->interpreter) {
 	case R: command->state = COMMAND_OVER; return;
+	case UWSGI: command->todo = TODO_NOTHING; return; /* the value of any option */
 	case JAVA: /* a file of arguments, a source file, or the main class */
 		ending = argument_ending(command, &is_path) & 0xffffffffff;
 		if (command->argument[0] == '@')
@@ -123,6 +125,47 @@ COMMAND_INLINE void command_candidate(struct command *command)
 	}
 }
 
+/* The argument is an application, for an option has said so. */
+COMMAND_INLINE void command_told(struct command *command)
+{
+	command->is_told = 1;
+	command->todo = TODO_APPLICATION;
+}
+
+COMMAND_INLINE void command_todo_module(struct command *command)
+{
+	if (command->interpreter == UWSGI)
+		command_told(command);
+	else
+		command->todo = TODO_MODULE;
+}
+
+/*
+ * `npx [options] package arguments`, where those of its options that have a value leave it open
+ * what is launched; or a launcher of Python's: `flask --app orders run`, `celery -A orders worker`,
+ * or what looks like an application.
+ */
+COMMAND_INLINE void command_launched(struct command *command)
+{
+	const char *text = command->argument;
+	bool is_app = text[0] == '-' && text[1] == '-' && text[2] == 'a' && text[3] == 'p' &&
+		      text[4] == 'p';
+
+	if (command->interpreter == NODE) {
+		if (text[0] != '-')
+			command->todo = TODO_PATH;
+		else if (text[1] == 'p' || text[1] == 'c' || (text[1] == '-' && text[2] == 'p'))
+			command->state = COMMAND_OVER;
+	} else if ((text[0] == '-' && text[1] == 'A' && !text[2]) || (is_app && !text[5])) {
+		command->state = COMMAND_APPLICATION;
+	} else if (is_app && text[5] == '=') {
+		command->from = 6;
+		command_told(command);
+	} else {
+		command->todo = TODO_APPLICATION;
+	}
+}
+
 /* Looks at an argument, and says in `todo` what to do with it. */
 COMMAND_INLINE void command_look(struct command *command)
 {
@@ -134,8 +177,9 @@ COMMAND_INLINE void command_look(struct command *command)
 	case COMMAND_OPTIONS: break;
 	case COMMAND_VALUE: command->state = COMMAND_OPTIONS; return;
 	case COMMAND_PROGRAM: command->todo = TODO_PATH; return;
-	case COMMAND_MODULE: command->todo = TODO_MODULE; return;
-	case COMMAND_LAUNCHED: command->todo = TODO_APPLICATION; return;
+	case COMMAND_MODULE: command_todo_module(command); return;
+	case COMMAND_LAUNCHED: command_launched(command); return;
+	case COMMAND_APPLICATION: command_told(command); return;
 	default: return;
 	}
 	if (!first || (first == '-' && !second))
@@ -179,8 +223,10 @@ COMMAND_INLINE int command_letter(struct command *command)
 	command->from = at + 1;
 	if (is_last)
 		command->state = is_path ? COMMAND_PROGRAM : COMMAND_MODULE;
+	else if (is_path)
+		command->todo = TODO_PATH;
 	else
-		command->todo = is_path ? TODO_PATH : TODO_MODULE;
+		command_todo_module(command);
 	return 1;
 }
 
@@ -215,8 +261,10 @@ COMMAND_INLINE void command_option(struct command *command)
 			command->state = COMMAND_OVER;
 		else if (meaning == OPTION_TAKES)
 			command->state = value ? COMMAND_OPTIONS : COMMAND_VALUE;
+		else if (value && meaning == OPTION_NAMES)
+			command->todo = TODO_PATH;
 		else if (value)
-			command->todo = meaning == OPTION_NAMES ? TODO_PATH : TODO_MODULE;
+			command_todo_module(command);
 		else
 			command->state = meaning == OPTION_NAMES ? COMMAND_PROGRAM : COMMAND_MODULE;
 		return;

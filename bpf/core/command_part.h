@@ -216,6 +216,8 @@ COMMAND_INLINE int command_application_character(struct command *command)
 	__u32 at = command->at;
 	char c = character_at(command, at);
 
+	if (at < command->from)
+		return 0;
 	if (!c || c == '(') {
 		command->end = at;
 		return 1;
@@ -242,16 +244,19 @@ COMMAND_INLINE int command_application_character(struct command *command)
  */
 COMMAND_INLINE void command_application(struct command *command)
 {
-	if (!command_is_letter(command->argument[0]))
+	if (!command_is_letter(character_at(command, command->from)))
 		return;
 	command->end = command->colon = 0;
 	command->best_end = 0;
-	part_begin(command, 0);
+	part_begin(command, command->from);
 	EACH_CHARACTER(command, application_character)
+	if (command->end && command->is_told && !command->colon && !command->best_end)
+		part_note(command);
 	/* without a colon it is one only if it says so */
-	if (!command->end || (!command->colon && ((command->word[0] != ('w' | WSGI_REST) &&
-							  command->word[0] != ('a' | WSGI_REST)) ||
-							 !command->begin)))
+	if (!command->end || (!command->colon && !command->is_told &&
+				     ((command->word[0] != ('w' | WSGI_REST) &&
+					      command->word[0] != ('a' | WSGI_REST)) ||
+					     !command->begin)))
 		return;
 	command->state = COMMAND_OVER;
 	if (command->best_end)

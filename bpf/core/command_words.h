@@ -35,15 +35,17 @@ enum interpreter {
 	DOTNET,
 	DENO,
 	MONO,
+	UWSGI,                /* the server is the executable, and options name what it serves */
 	INTERPRETERS_MAX = 16 /* a power of two */
 };
 
 enum command_state {
-	COMMAND_OPTIONS,  /* options, or the program */
-	COMMAND_VALUE,    /* the value of an option */
-	COMMAND_PROGRAM,  /* the program, whatever it looks like */
-	COMMAND_MODULE,   /* the same, in words with points between */
-	COMMAND_LAUNCHED, /* the program launches another one, which is still to come */
+	COMMAND_OPTIONS,     /* options, or the program */
+	COMMAND_VALUE,       /* the value of an option */
+	COMMAND_PROGRAM,     /* the program, whatever it looks like */
+	COMMAND_MODULE,      /* the same, in words with points between */
+	COMMAND_LAUNCHED,    /* the program launches another one, which is still to come */
+	COMMAND_APPLICATION, /* the same, whatever it looks like */
 	COMMAND_OVER
 };
 
@@ -56,6 +58,7 @@ struct command {
 	__u64 word[WORD_LEN / 8]; /* of whatever is compared just now */
 	__u32 interpreter;
 	__u32 state;
+	__u32 is_told;      /* the argument is an application, whatever it looks like */
 	__u32 needs_folder; /* the name says too little: the working directory may say more */
 	/*
 	 * While an argument is looked through. Volatile: the verifier follows what is in a register
@@ -90,6 +93,7 @@ static const struct command_word command_interpreters[] = {
 	{"luajit", LUA, 0}, {"tclsh", TCL, 0}, {"wish", TCL, 0}, {"expect", TCL, 0},
 	{"julia", JULIA, 0}, {"R", R, 0}, {"java", JAVA, 0}, {"dotnet", DOTNET, 0},
 	{"deno", DENO, 0}, {"bun", DENO, 0}, {"mono", MONO, 0}, {"mono-sgen", MONO, 0},
+	{"uwsgi", UWSGI, 0}, {"uwsgi-core", UWSGI, 0}, {"uwsgi_python", UWSGI, 0},
 };
 
 /* clang-format on */
@@ -132,6 +136,8 @@ static const struct command_word command_options[] = {
 	{"--eval", DENO, OPTION_STOPS}, {"--print", DENO, OPTION_STOPS},
 	{"--config", DENO, OPTION_TAKES}, {"--import-map", DENO, OPTION_TAKES},
 	{"--preload", DENO, OPTION_TAKES}, {"--cwd", DENO, OPTION_TAKES},
+	{"--module", UWSGI, OPTION_MODULE}, {"--wsgi", UWSGI, OPTION_MODULE},
+	{"--wsgi-file", UWSGI, OPTION_NAMES}, {"--ini", UWSGI, OPTION_NAMES},
 };
 
 /* clang-format on */
@@ -167,6 +173,7 @@ static const struct command_letters command_letters[INTERPRETERS_MAX] = {
 		.takes = LETTER('t') | LETTER('p') | LETTER('J') | LETTER('L') | LETTER('C') |
 			 LETTER('H')},
 	[R] = {.stops = LETTER('e'), .takes = LETTER('g'), .names = LETTER('f')},
+	[UWSGI] = {.modules = LETTER('w')},
 	[DENO] = {.stops = LETTER('e') | LETTER('p'), .takes = LETTER('c') | LETTER('r')},
 };
 
@@ -198,7 +205,9 @@ static const struct command_word command_parts[] = {
 	{"etc", 0, PART_GENERAL}, {"tmp", 0, PART_GENERAL}, {"share", 0, PART_GENERAL},
 	{"gunicorn", 0, PART_LAUNCHER}, {"uvicorn", 0, PART_LAUNCHER},
 	{"hypercorn", 0, PART_LAUNCHER}, {"daphne", 0, PART_LAUNCHER},
-	{"waitress-serve", 0, PART_LAUNCHER},
+	{"waitress-serve", 0, PART_LAUNCHER}, {"flask", 0, PART_LAUNCHER},
+	{"celery", 0, PART_LAUNCHER}, {"npx", 0, PART_LAUNCHER}, {"npx-cli", 0, PART_LAUNCHER},
+	{"uwsgi", 0, PART_GENERAL},
 };
 
 /* clang-format on */

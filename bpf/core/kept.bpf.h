@@ -27,7 +27,7 @@ struct thread {
 	__u32 exited;     /* on a group leader: its process's end was told */
 	__u64 connect_ns; /* when it sent its last SYN */
 	/* of the program that it was started as, whose memory goes first; see workload.bpf.h */
-	__u64 name_hash;       /* of its OTEL_SERVICE_NAME; 0: none */
+	__u64 name_hash;       /* of what it was started as; 0: nothing */
 	__u64 executable_hash; /* of its executable's name; 0: not known yet */
 	__u64 run_delay;       /* 1 + its time in run queues up to its last turn; 0: not known */
 };

@@ -2,11 +2,12 @@
 """The command-line rule: programs of interpreters, each a real one, and what names them."""
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
-from harness import Sonde, clean_environment, expect, start, unique
+from harness import Sonde, clean_environment, expect, free_port, start, unique, wait_until
 
 CALLS = "sonde_syscall_duration_seconds_count"
 STARTS = "sonde_process_starts_total"
@@ -126,3 +127,66 @@ def test_java_is_named_by_its_archive_or_class(sonde, tmp_path):
     subprocess.run([java, "-Xshare:auto", "-Dx=y", "-jar", f"{archive}-1.4.2.jar"], input=b"\n",
                    cwd=tmp_path, check=True, env=clean_environment())
     expect(sonde, (STARTS, {"service_name": archive}, 1))
+
+
+# --- programs of others, as they are started in production ---
+
+WAITS = "import sys\nsys.stdin.read()\n"
+FLASK = "from flask import Flask\napp = Flask(__name__)\n"
+
+
+def files_of(folder, app):
+    """A folder of a program for each interpreter, all of the same name."""
+    write(folder, f"{app}.py", FLASK)
+    write(folder, f"{app}.rb", "STDIN.read\n")
+    write(folder, f"{app}.php", "<?php fgets(STDIN);\n")
+    for name, text in (("bill", "#!/usr/bin/env ruby\nSTDIN.read\n"),
+                       ("envs", f"#!/usr/bin/env -S {interpreter('python3')} -u\n{WAITS}")):
+        os.chmod(write(folder, f"{app}-{name}", text), 0o755)
+    package = os.path.join(folder, "node_modules", app)
+    write(package, "package.json", f'{{"name":"{app}","bin":{{"{app}":"cli.js"}}}}')
+    os.chmod(write(package, "cli.js", "#!/usr/bin/env node\nrequire('fs').readFileSync(0)\n"), 0o755)
+    os.makedirs(os.path.join(folder, "node_modules", ".bin"))
+    os.symlink(f"../{app}/cli.js", os.path.join(folder, "node_modules", ".bin", app))
+
+
+PRODUCTION = {
+    "http.server": ("python3 -m http.server PORT", "http.server"),
+    "flask": ("/usr/bin/flask --app APP run -p PORT", "APP"),
+    "gunicorn": ("gunicorn -b 127.0.0.1:PORT APP:app", "APP"),
+    "uwsgi": ("uwsgi --plugin python3 --http-socket 127.0.0.1:PORT --module APP:app", "APP"),
+    "ruby": ("ruby -W0 APP.rb", "APP"),
+    "ruby-shebang": ("./APP-bill", "APP-bill"),
+    "env-S": ("./APP-envs", "APP-envs"),
+    "php": ("php APP.php", "APP"),
+    "npx": ("npx APP", "APP"),
+    "java": ("java -Xshare:auto -cp FOLDER Orders", "Orders"),
+}
+
+
+@pytest.mark.parametrize("case", PRODUCTION)
+def test_programs_are_named_as_people_call_them(sonde, tmp_path, case):
+    line, name = PRODUCTION[case]
+    app = unique("orders").replace("-", "_")
+    files_of(tmp_path, app)
+    words = [word.replace("APP", app).replace("PORT", str(free_port()))
+             .replace("FOLDER", str(tmp_path)) for word in line.split()]
+    if "/" not in words[0]:
+        words[0] = interpreter(words[0])
+    if case == "java":
+        subprocess.run([interpreter("javac"), write(tmp_path, "Orders.java", JAVA.replace(
+            "Main", "Orders"))], check=True)
+    service = name.replace("APP", app)
+    before = sonde.metrics().sum(STARTS, service_name=service)
+    with subprocess.Popen(words, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, env=clean_environment(),
+                          start_new_session=True) as process:
+        wait_until(lambda: sonde.metrics().sum(STARTS, service_name=service) > before, service)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stdin.close()
+
+
+def test_interpreter_alone_has_no_version_in_its_name(sonde):
+    before = sonde.metrics().sum(STARTS, service_name="python")
+    subprocess.run([interpreter("python3"), "-c", "pass"], check=True, env=clean_environment())
+    wait_until(lambda: sonde.metrics().sum(STARTS, service_name="python") > before, "python")

@@ -156,7 +156,35 @@ static void test_launchers_are_named_by_their_application(void **state)
 		{"python3", "python3 -m uvicorn --factory orders:make()", "orders", NULL},
 		{"python3", "python3 /usr/bin/gunicorn app:app", "orders", "/srv/orders"},
 		{"python3", "python3 /usr/bin/gunicorn -b unix:/run/x.sock -e A=b:c", "gunicorn",
-			NULL});
+			NULL},
+		{"python3", "python3 -m flask --app orders run -p 80", "orders", NULL},
+		{"python3", "python3 /usr/bin/flask --app=orders.main:make('x') run", "orders",
+			NULL},
+		{"python3", "python3 /usr/bin/flask -A orders.py run", "orders", NULL},
+		{"python3", "python3 /usr/bin/flask run", "flask", NULL},
+		{"python3", "python3 /usr/bin/flask --app app run", "orders", "/srv/orders"},
+		{"python3", "python3 /usr/bin/flask --app /srv/x/orders.py run", "flask", NULL},
+		{"python3", "python3 /usr/bin/celery -A shop.mail worker", "shop", NULL},
+		{"python3", "python3 /usr/bin/celery worker --app shop", "shop", NULL},
+		{"node", "node /usr/bin/npx -y till --port 80", "till", NULL},
+		{"node", "node /usr/bin/npx @shop/till@1.2 start", "till@1.2", NULL},
+		{"node", "node /usr/lib/node_modules/npm/bin/npx-cli.js till", "till", NULL},
+		{"node", "node /usr/bin/npx -p till other", "npx", NULL},
+		{"node", "node /usr/bin/npx -c code", "npx", NULL});
+}
+
+static void test_uwsgi_is_named_by_what_it_serves(void **state)
+{
+	(void)state;
+	ASSERT_LINES({"uwsgi-core", "uwsgi --http-socket 127.0.0.1:80 --module orders:app",
+			     "orders", NULL},
+		{"uwsgi", "uwsgi -s /run/x.sock -w orders.wsgi", "orders", NULL},
+		{"uwsgi", "uwsgi --wsgi=orders.main:app -p 4", "orders", NULL},
+		{"uwsgi_python3", "uwsgi --module wsgi", "shop", "/srv/shop"},
+		{"uwsgi", "uwsgi --wsgi-file /srv/orders.py", "orders.py", NULL},
+		{"uwsgi", "uwsgi --ini /etc/uwsgi/apps/orders.ini", "orders.ini", NULL},
+		{"uwsgi", "uwsgi --ini /srv/shop/uwsgi.ini", "shop", NULL},
+		{"uwsgi", "uwsgi -s /run/x.sock --plugin python3", NULL, NULL});
 }
 
 static void test_what_looks_like_data_is_no_name(void **state)
@@ -218,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_other_executables_are_no_interpreters),
 		cmocka_unit_test(test_names_that_say_too_little_give_way_to_folders),
 		cmocka_unit_test(test_launchers_are_named_by_their_application),
+		cmocka_unit_test(test_uwsgi_is_named_by_what_it_serves),
 		cmocka_unit_test(test_what_looks_like_data_is_no_name),
 		cmocka_unit_test(test_long_and_hostile_arguments),
 	};

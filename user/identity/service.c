@@ -12,6 +12,7 @@
 #include "core/resource.h"
 #include "identity/container_cgroup.h"
 #include "identity/reserved.h"
+#include "kernel/process/process_command.h"
 
 /* What people know from `docker ps`. */
 #define CONTAINER_ID_SHOWN 12
@@ -190,6 +191,13 @@ static void cut_version(char *name)
 	}
 }
 
+/* `python3.11` → `python`: it is renewed with the system, and its service is the same. */
+static void cut_interpreter_version(char *name)
+{
+	if (process_command_has(name))
+		name[strcspn(name, DIGITS)] = '\0';
+}
+
 /* `orders.py` → `orders`; modules and classes have points in their names, which stay. */
 static void cut_extension(char *name)
 {
@@ -197,7 +205,7 @@ static void cut_extension(char *name)
 	static const char *const scripts[] = {".py", ".pyc", ".pyz", ".pyw", ".js", ".mjs", ".cjs",
 		".jsx", ".ts", ".mts", ".cts", ".tsx", ".rb", ".ru", ".pl", ".php", ".phar", ".sh",
 		".bash", ".zsh", ".ksh", ".java", ".dll", ".exe", ".lua", ".tcl", ".exp", ".R",
-		".r", ".jl"};
+		".r", ".jl", ".ini"};
 
 	for (size_t i = 0; i < sizeof(archives) / sizeof(*archives); i++) {
 		if (cut_suffix(name, archives[i])) {
@@ -208,6 +216,8 @@ static void cut_extension(char *name)
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
 		if (cut_suffix(name, scripts[i]))
 			return;
+	if (strchr(name, '@') > name) /* `orders@1.4.2`, which npx was told */
+		*strchr(name, '@') = '\0';
 }
 
 /* The next of the texts that a RESOURCE_SEPARATOR is between; `*from` goes behind it. */
@@ -262,6 +272,7 @@ void service_from_workload(struct service *service, const struct record_workload
 		strcpy(service->name, program);
 	} else if (service->executable[0]) {
 		strcpy(service->name, service->executable);
+		cut_interpreter_version(service->name);
 	} else {
 		strcpy(service->name, NAME_KERNEL);
 		return;
