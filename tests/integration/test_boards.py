@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dns_servers import network, unbound
-from harness import ROOT, Sonde, access_log, curl, free_port, nginx, run, unique, wait_until
+from harness import ROOT, Sonde, access_log, curl, free_port, nginx, program, run, unique, wait_until
 from prometheus import prometheus
 
 DEPLOY = os.path.join(ROOT, "deploy")
@@ -132,13 +132,15 @@ def scraped(tmp_path_factory):
     folder, port, closed = tmp_path_factory.mktemp("boards"), free_port(), free_port()
     client, server = unique("browser"), f"nginx-{port}"
     locations = ('location / { return 200 "hello\\n"; } location /broken { return 500; } '
+                 'location /slow { limit_rate 1; return 200 "' + "slow " * 60 + '"; } '
                  f'location /away {{ proxy_pass http://127.0.0.1:{closed}; }}')
     with network(folder) as net:
         if not net:
             pytest.skip("no network namespace can be made here")
         with unbound(net), Sonde(folder) as sonde, nginx(folder, port, locations) as log, \
-                prometheus(folder, sonde, rules=RULES) as database:
-            def work():
+                prometheus(folder, sonde, rules=RULES) as database, \
+                program("curl", "-s", f"http://127.0.0.1:{port}/slow", name=client):
+            def work():  # beside a request that stays open
                 curl(port, *["/"] * 20, "/broken", "/away", name=client)
                 curl(port, "/", name=client)
                 for name in "ok.test", "missing.test":

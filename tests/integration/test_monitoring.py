@@ -22,7 +22,7 @@ def text_of(*path):
 
 
 def done(*command, **more):
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **more)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **more)
     assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
     return result.stdout
 
