@@ -34,32 +34,13 @@ struct thread {
 
 /* --- what is kept for a socket --- */
 
-/* Where the bytes of one socket operation lie. */
-enum bytes_kind {
-	BYTES_UNREADABLE,   /* pages of a file, a pipe, or not known */
-	BYTES_USER,         /* one piece of user memory */
-	BYTES_USER_IOVEC,   /* several, listed in user memory */
-	BYTES_KERNEL_IOVEC, /* several, listed in kernel memory */
-};
-
-struct bytes {
-	__u64 base;     /* of the piece, or of the list */
-	__u64 skip;     /* bytes of the first piece that do not belong to it */
-	__u32 kind;     /* enum bytes_kind */
-	__u32 segments; /* pieces in the list */
-};
-
 enum socket_flag {
 	SOCKET_INHERITED = 1, /* the owner is the listener's until a process uses the socket */
-	SOCKET_HTTP = 2,      /* a request was seen */
-	/*
-	 * Bytes went this way last before Sonde, or before the connection could not be followed any
-	 * more: what comes may be the middle of a message
-	 */
+	SOCKET_USED = 2,      /* by a process, which owns it since */
+	/* Bytes went this way last before Sonde: what comes may be the middle of a message */
 	SOCKET_RECEIVING = 4,
 	SOCKET_SENDING = 8,
-	SOCKET_UNREAD = 16,         /* received what could not be read, and has not answered it */
-	SOCKET_ANSWERS = 32,        /* answered such: it is HTTP, whatever else it sends */
+	SOCKET_OTHER = 16,          /* it speaks no protocol that is known here */
 	SOCKET_REPORTED = 64,       /* the daemon knows of it */
 	SOCKET_WINDOW_CLOSED = 128, /* the last sweep found no room for received bytes */
 	SOCKET_LISTENS = 256,       /* or, on another one, is cloned from such a one as it was */
@@ -68,6 +49,10 @@ enum socket_flag {
 	SOCKET_WAITS = 2048,        /* told as TCP_WAITS */
 };
 
+/*
+ * What is kept of each: when it began, whose it is, and what TCP has told of it. What a protocol
+ * keeps is its own (SOCKET_MAP), and only of sockets that may speak it.
+ */
 struct socket_state {
 	__u64 start_ns;
 	__u64 connect_ns;            /* how long it took; until then, when it began */
@@ -75,23 +60,16 @@ struct socket_state {
 	struct tcp_figures reported; /* of a listener: see listener_changed() */
 	__u32 workload;              /* the owner */
 	__u32 tgid;
-	char comm[COMM_LEN];    /* its command name */
-	__u16 flags;            /* enum socket_flag */
-	__u8 direction;         /* enum tcp_direction */
-	__u8 closer;            /* enum tcp_closer */
-	__u8 is_reset;          /* an RST was received */
-	__u8 http_misses;       /* operations that began no HTTP message */
-	__u16 incarnations;     /* connections that it has been before */
-	__u32 arrival_position; /* TCP: up to where bytes had arrived at arrival_ns */
-	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
-	__u32 sending;          /* whether the operation below is under way; see http_send.bpf.h */
-	__u32 send_length;      /* that it asks for; TCP: that another thread has read already */
-	__u32 send_position;    /* TCP: at its begin */
-	__u64 send_thread;      /* as bpf_get_current_pid_tgid() has it */
-	__u64 send_begin_ns;
-	struct bytes send_bytes;
-	__u64 uring_requests[2]; /* by direction; see uring.bpf.h */
+	char comm[COMM_LEN]; /* its command name */
+	__u16 flags;         /* enum socket_flag */
+	__u8 direction;      /* enum tcp_direction */
+	__u8 closer;         /* enum tcp_closer */
+	__u8 is_reset;       /* an RST was received */
+	__u16 incarnations;  /* connections that it has been before */
 };
+
+/* The kernel's own header takes 72 bytes, and memory comes in pieces of 192 bytes, and then 256. */
+_Static_assert(sizeof(struct socket_state) + 72 <= 192, "it is of all TCP sockets");
 
 /* TCP's own sockets, and no others, have a hook that tells when they are destroyed. */
 static __always_inline bool has_end_hook(const struct sock *sk);

@@ -12,7 +12,9 @@
  * and reports what is over. What it keeps of a channel is its own (CHANNEL_MAP).
  * - send_begins(channel, message): a send begins, whose bytes can be read from now on.
  * - send_begins_by_call(channel): the same, in the middle of the system call that describes it.
- * - arrived(channel, state): bytes have come, and wait to be received.
+ * - arrived(channel, is_first): bytes have come, and wait to be received. True: so had others, so
+ *   that nobody else needs to look. It is asked with `is_first` only where it said false before,
+ *   and makes what it keeps then.
  * - moved_silently(channel): bytes were received, and no chunk shows it.
  * - step(channel, step): the channel ends, or begins anew; see stream/end.bpf.h.
  *
@@ -24,7 +26,7 @@
 #include "protocol/dns.bpf.h"
 #include "protocol/http1/http_end.bpf.h"
 
-#define PROTOCOL_IGNORES(...) ((void)0)
+#define PROTOCOL_IGNORES(...) false
 
 /* clang-format off */
 #define PROTOCOLS(ROW)                                                                             \
@@ -61,31 +63,34 @@ static __always_inline bool protocol_moved(const struct channel *channel, const 
 static __always_inline void protocol_send_begins(
 	const struct channel *channel, const struct msghdr *message)
 {
-#define ROW(may_speak, moved, send_begins, ...) send_begins(channel, message);
+#define ROW(may_speak, moved, send_begins, ...) (void)(send_begins(channel, message));
 	PROTOCOLS(ROW)
 #undef ROW
 }
 
 static __always_inline void protocol_send_begins_by_call(const struct channel *channel)
 {
-#define ROW(may_speak, moved, send_begins, send_begins_by_call, ...) send_begins_by_call(channel);
+#define ROW(may_speak, moved, send_begins, send_begins_by_call, ...)                               \
+	(void)(send_begins_by_call(channel));
 	PROTOCOLS(ROW)
 #undef ROW
 }
 
-static __always_inline void protocol_arrived(
-	const struct channel *channel, struct socket_state *state)
+static __always_inline bool protocol_arrived(const struct channel *channel, bool is_first)
 {
+	bool is_known = false;
+
 #define ROW(may_speak, moved, send_begins, send_begins_by_call, arrived, ...)                      \
-	arrived(channel, state);
+	is_known |= arrived(channel, is_first);
 	PROTOCOLS(ROW)
 #undef ROW
+	return is_known;
 }
 
 static __always_inline void protocol_moved_silently(const struct channel *channel)
 {
 #define ROW(may_speak, moved, send_begins, send_begins_by_call, arrived, moved_silently, step)     \
-	moved_silently(channel);
+	(void)(moved_silently(channel));
 	PROTOCOLS(ROW)
 #undef ROW
 }
@@ -93,7 +98,7 @@ static __always_inline void protocol_moved_silently(const struct channel *channe
 static __always_inline void protocol_step(const struct channel *channel, enum channel_step step)
 {
 #define ROW(may_speak, moved, send_begins, send_begins_by_call, arrived, moved_silently, step_of)  \
-	step_of(channel, step);
+	(void)(step_of(channel, step));
 	PROTOCOLS(ROW)
 #undef ROW
 }

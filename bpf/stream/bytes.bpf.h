@@ -24,6 +24,21 @@
 #	define SYSCALL_ADDRESS(call)  ((call)->regs[4])
 #endif
 
+/* Where the bytes of one operation lie. */
+enum bytes_kind {
+	BYTES_UNREADABLE,   /* pages of a file, a pipe, or not known */
+	BYTES_USER,         /* one piece of user memory */
+	BYTES_USER_IOVEC,   /* several, listed in user memory */
+	BYTES_KERNEL_IOVEC, /* several, listed in kernel memory */
+};
+
+struct bytes {
+	__u64 base;     /* of the piece, or of the list */
+	__u64 skip;     /* bytes of the first piece that do not belong to it */
+	__u32 kind;     /* enum bytes_kind */
+	__u32 segments; /* pieces in the list */
+};
+
 #define PF_IO_WORKER 0x10 /* include/linux/sched.h */
 
 /* The address of the current process's open file that has this number. */

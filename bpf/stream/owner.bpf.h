@@ -26,7 +26,7 @@ static __always_inline struct socket_state *channel_used(
 	}
 	if (state->flags & (SOCKET_INHERITED | SOCKET_LISTENS) || !state->tgid) {
 		owner_set(state, source);
-		state->flags &= ~SOCKET_INHERITED;
+		state->flags = (state->flags & ~SOCKET_INHERITED) | SOCKET_USED;
 	}
 	return state;
 }

@@ -30,16 +30,16 @@ static __always_inline int stream_arrived(const struct channel *channel)
 {
 	struct socket_state *state;
 
-	if (!channel_is_stream(channel) || channel_listens(channel))
+	if (!channel_is_stream(channel) || channel_listens(channel) ||
+		protocol_arrived(channel, false))
 		return 0;
-	/* TCP sockets have it from their birth */
-	state = reports_http && channel_is_unix(channel) ? socket_state_make(channel->sk)
-							 : socket_state_find(channel->sk);
-	if (!state)
+	state = channel_state_find(channel);
+	if (!state && !channel_is_unix(channel)) /* TCP sockets have it from their birth */
 		return 0;
-	if (!state->first_byte_ns)
+	if (state && !state->first_byte_ns)
 		state->first_byte_ns = bpf_ktime_get_ns();
-	protocol_arrived(channel, state);
+	if (!state || !(state->flags & SOCKET_OTHER))
+		protocol_arrived(channel, true);
 	return 0;
 }
 
@@ -80,6 +80,13 @@ static __always_inline int stream_received_silently(struct sock *sk)
 
 /* --- ends --- */
 
+/* Of one that no hook of TCP's own sockets forgets. */
+static __always_inline void channel_end(const struct channel *channel)
+{
+	channel_forget(uring_channels, channel);
+	socket_state_forget(channel->sk);
+}
+
 static __always_inline int stream_state_changes(struct sock *sk, int from, int to)
 {
 	struct channel channel = channel_of_tcp(sk);
@@ -88,7 +95,7 @@ static __always_inline int stream_state_changes(struct sock *sk, int from, int t
 	if (step != CHANNEL_NO_STEP)
 		protocol_step(&channel, step);
 	if (step == CHANNEL_REPLACED)
-		socket_state_forget(sk);
+		channel_end(&channel);
 	return 0;
 }
 
@@ -97,6 +104,8 @@ static __always_inline int stream_is_gone(struct sock *sk)
 	struct channel channel = channel_of_tcp(sk);
 
 	protocol_step(&channel, CHANNEL_GONE);
+	if (KEPT_BY_ADDRESS)
+		channel_forget(uring_channels, &channel);
 	return 0;
 }
 
@@ -108,7 +117,7 @@ static __always_inline int stream_unix_closed(struct socket *socket)
 	if (!channel.sk)
 		return 0;
 	protocol_step(&channel, CHANNEL_GONE);
-	socket_state_forget(channel.sk);
+	channel_end(&channel);
 	return 0;
 }
 

@@ -24,21 +24,31 @@ struct {
 	__type(value, __u64);
 } uring_requests __weak SEC(".maps");
 
+/* The requests that io_uring tries on a channel, which it may try again at any time. */
+struct uring_channel {
+	__u64 requests[2]; /* by direction */
+};
+
+CHANNEL_MAP(uring_channels, struct uring_channel, 256);
+
 /*
  * The address of the request that io_uring tries on a channel; 0: not known. From its first try on
- * a request is kept with the socket, as io_uring may try it again at any time.
+ * a request is kept with the channel.
  */
 static __always_inline __u64 uring_request(const struct channel *channel, enum direction direction)
 {
 	struct uring_key key = {carrier_file(channel_carrier(channel)), direction};
 	__u64 *noted = bpf_map_lookup_elem(&uring_requests, &key);
-	struct socket_state *state = socket_state_make(channel->sk);
+	struct uring_channel *kept;
 
-	if (!state)
-		return 0;
-	if (noted)
-		state->uring_requests[direction & 1] = *noted;
-	return state->uring_requests[direction & 1];
+	if (!noted) {
+		kept = channel_find(uring_channels, channel);
+		return kept ? kept->requests[direction & 1] : 0;
+	}
+	kept = channel_make(uring_channels, channel);
+	if (kept)
+		kept->requests[direction & 1] = *noted;
+	return *noted;
 }
 
 /*

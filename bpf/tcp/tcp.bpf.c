@@ -123,23 +123,24 @@ static __always_inline void socket_begins_again(struct sock *sk, struct socket_s
 		!(state->flags & (SOCKET_REPORTED | SOCKET_LISTENS)))
 		return;
 	state->incarnations++;
-	state->start_ns = state->connect_ns = state->first_byte_ns = state->arrival_ns = 0;
+	state->start_ns = state->connect_ns = state->first_byte_ns = 0;
 	state->flags = 0;
-	state->closer = state->is_reset = state->http_misses = 0;
+	state->closer = state->is_reset = 0;
 	if (tcp) /* the kernel does not begin all its counters again */
 		figures_read(&state->reported, tcp, sk);
 	state->reported.zero_windows = 0;
 }
 
-/* All but the owner was the listener's. */
+/* All but the owner was the listener's; and the owner, too, until a process uses the socket. */
 static __always_inline void listener_leaves(struct sock *sk, struct socket_state *state)
 {
 	state->first_byte_ns = 0;
 	state->direction = TCP_INBOUND;
-	state->flags = SOCKET_INHERITED;
+	state->flags = state->flags & SOCKET_USED ?: SOCKET_INHERITED;
 	state->closer = 0;
 	__builtin_memset(&state->reported, 0, sizeof(state->reported));
-	owner_inherit(sk, state);
+	if (state->flags & SOCKET_INHERITED)
+		owner_inherit(sk, state);
 }
 
 /*

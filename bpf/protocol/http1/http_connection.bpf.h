@@ -3,7 +3,7 @@
 #ifndef SONDE_HTTP_CONNECTION_BPF_H
 #define SONDE_HTTP_CONNECTION_BPF_H
 
-#include "stream/channel.bpf.h"
+#include "stream/chunk.bpf.h"
 #include "core/workload.bpf.h"
 
 enum message { REQUEST, RESPONSE };
@@ -97,6 +97,34 @@ struct conn {
 
 _Static_assert(sizeof(struct conn) + 72 <= 1024, "with the kernel's header it takes 1 KiB");
 
+enum http_channel_flag {
+	HTTP_CHANNEL_USED = 1, /* by a process that is not the daemon */
+	HTTP_CHANNEL_SEEN = 2, /* a request was seen */
+	/* The middle of a message may come this way, of which nothing is known */
+	HTTP_CHANNEL_RECEIVING = 4,
+	HTTP_CHANNEL_SENDING = 8,
+	HTTP_CHANNEL_UNREAD = 16,  /* received what could not be read, and has not answered it */
+	HTTP_CHANNEL_ANSWERS = 32, /* answered such: it is HTTP, whatever else it sends */
+};
+
+/*
+ * What is kept of a channel that speaks HTTP or may, beside its connection: from its first bytes
+ * on, until it is known to speak something else.
+ */
+struct http_channel {
+	__u64 arrival_ns;       /* since when bytes wait to be received; 0: none do */
+	__u32 arrival_position; /* TCP: up to where bytes had arrived then */
+	__u8 flags;             /* enum http_channel_flag */
+	__u8 misses;            /* operations that began no HTTP message */
+	__u8 has_arrivals;      /* no flag, as softirqs set it */
+	__u32 sending;          /* whether the operation below is under way; see http_send.bpf.h */
+	__u32 send_length;      /* that it asks for; TCP: that another thread has read already */
+	__u32 send_position;    /* TCP: at its begin */
+	__u64 send_thread;      /* as bpf_get_current_pid_tgid() has it */
+	__u64 send_begin_ns;
+	struct bytes send_bytes;
+};
+
 /* --- where connections are kept --- */
 
 static const struct conn conn_blank = {};
@@ -115,6 +143,8 @@ struct {
 
 CHANNEL_MAP(conns, struct conn, 3072); /* as many as the limit of memory allows */
 
+CHANNEL_MAP(http_channels, struct http_channel, 4096);
+
 static __always_inline bool conn_is_with_carrier(const struct channel *channel)
 {
 	return KEPT_BY_ADDRESS || channel_shows_end(channel);
@@ -123,13 +153,13 @@ static __always_inline bool conn_is_with_carrier(const struct channel *channel)
 /* The connection that a channel is known to be; NULL: none, or not yet. */
 static __always_inline struct conn *conn_find(const struct channel *channel)
 {
-	struct socket_state *state;
+	struct http_channel *http;
 	__u64 cookie;
 
 	if (conn_is_with_carrier(channel))
 		return channel_find(conns, channel);
-	state = channel_state_find(channel);
-	if (!state || !(state->flags & SOCKET_HTTP))
+	http = channel_find(http_channels, channel);
+	if (!http || !(http->flags & HTTP_CHANNEL_SEEN))
 		return NULL;
 	cookie = channel_cookie(channel);
 	return bpf_map_lookup_elem(&other_conns, &cookie);

@@ -17,10 +17,10 @@ static __always_inline enum http_error closed_by(const struct conn *conn)
  */
 static __always_inline bool sends_are_over(const struct channel *channel, struct conn *conn)
 {
-	struct socket_state *state = channel_state_find(channel);
+	struct http_channel *http = channel_find(http_channels, channel);
 	stream_places at = channel_places(channel);
 
-	if (!at || (state && state->sending && state->send_thread != bpf_get_current_pid_tgid()))
+	if (!at || (http && http->sending && http->send_thread != bpf_get_current_pid_tgid()))
 		return true;
 	return conn_catch_up(channel, conn, DIRECTION_SEND, place_sent(at),
 		silent_by(at, DIRECTION_SEND, bpf_ktime_get_ns()));
@@ -81,23 +81,33 @@ static __always_inline void conn_step(
 	}
 }
 
+/* It is another connection from now on; a send that makes it one may be under way already. */
+static __always_inline void connects(const struct channel *channel)
+{
+	struct http_channel *http = channel_find(http_channels, channel);
+
+	if (!http)
+		return;
+	http->arrival_ns = 0;
+	http->flags = http->misses = http->has_arrivals = 0;
+}
+
 static __always_inline void http_step(const struct channel *channel, enum channel_step step)
 {
 	struct conn *conn = conn_find(channel);
 
-	if (!conn)
-		return;
-	switch (step) {
-	case CHANNEL_CONNECTS: gone(conn);
-	case CHANNEL_REPLACED: conn_forget(channel); break;
-	case CHANNEL_GONE:
+	if (conn && (step == CHANNEL_CONNECTS || step == CHANNEL_GONE))
 		gone(conn);
-		if (KEPT_BY_ADDRESS) /* else it goes with its carrier */
+	else if (conn && step != CHANNEL_REPLACED && !(conn->flags & CONN_OPAQUE))
+		conn_step(channel, conn, step);
+	if (step == CHANNEL_CONNECTS) {
+		connects(channel);
+		if (conn)
 			conn_forget(channel);
-		break;
-	default:
-		if (!(conn->flags & CONN_OPAQUE))
-			conn_step(channel, conn, step);
+	}
+	if (KEPT_BY_ADDRESS && (step == CHANNEL_REPLACED || step == CHANNEL_GONE)) {
+		conn_forget(channel); /* else both go with their carrier */
+		channel_forget(http_channels, channel);
 	}
 }
 

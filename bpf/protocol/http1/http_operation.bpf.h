@@ -191,29 +191,35 @@ static __always_inline __u64 setup_ns(
  * A connection shows no request. It speaks another protocol, which is not counted; or it began with
  * malformed HTTP, which is counted.
  */
-static __always_inline void begin_miss(struct socket_state *state, bool is_looked_at)
+static __always_inline void begin_miss(
+	const struct channel *channel, struct http_channel *http, bool is_looked_at)
 {
-	if (is_looked_at && !state->http_misses && state->start_ns && version_seen())
-		count(SOURCE_HTTP, OUTCOME_UNPARSABLE);
-	state->http_misses++;
+	struct socket_state *state;
+
+	if (is_looked_at && !http->misses) {
+		state = channel_state_find(channel);
+		if (state && state->start_ns && version_seen())
+			count(SOURCE_HTTP, OUTCOME_UNPARSABLE);
+	}
+	http->misses++;
 }
 
 /*
  * An operation begins no request, on a connection that has shown none. The connection may speak no
  * HTTP; or its requests cannot be read, and a request shows only by its answer.
  */
-static __always_inline void request_missing(
-	struct socket_state *state, enum direction direction, enum begins begins)
+static __always_inline void request_missing(const struct channel *channel,
+	struct http_channel *http, enum direction direction, enum begins begins)
 {
 	if (begins == BEGINS_UNKNOWN) {
 		if (direction == DIRECTION_RECEIVE)
-			state->flags |= SOCKET_UNREAD;
+			http->flags |= HTTP_CHANNEL_UNREAD;
 	} else if (begins == BEGINS_RESPONSE && direction == DIRECTION_SEND &&
-		   state->flags & SOCKET_UNREAD) {
+		   http->flags & HTTP_CHANNEL_UNREAD) {
 		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
-		state->flags = (state->flags & ~SOCKET_UNREAD) | SOCKET_ANSWERS;
-	} else if (!(state->flags & SOCKET_ANSWERS)) {
-		begin_miss(state, begins == BEGINS_NOTHING);
+		http->flags = (http->flags & ~HTTP_CHANNEL_UNREAD) | HTTP_CHANNEL_ANSWERS;
+	} else if (!(http->flags & HTTP_CHANNEL_ANSWERS)) {
+		begin_miss(channel, http, begins == BEGINS_NOTHING);
 	}
 }
 
@@ -222,19 +228,20 @@ static __always_inline void request_missing(
  * request, their sender is the client, and the connection is followed from here on.
  */
 static __noinline struct conn *conn_new(
-	const struct channel *channel, struct socket_state *state, const struct transfer *transfer)
+	const struct channel *channel, struct http_channel *http, const struct transfer *transfer)
 {
 	enum begins begins = operation_begins();
 	stream_places at = channel_places(channel);
+	struct socket_state *state = channel_state_find(channel);
 	struct conn *conn;
 
-	if (!state)
+	if (!http || !state)
 		return NULL;
 	if (begins != BEGINS_REQUEST) {
-		request_missing(state, transfer->direction, begins);
+		request_missing(channel, http, transfer->direction, begins);
 		return NULL;
 	}
-	state->flags &= ~SOCKET_UNREAD;
+	http->flags &= ~HTTP_CHANNEL_UNREAD;
 	conn = conn_make(channel);
 	if (!conn) {
 		count(SOURCE_HTTP,
@@ -245,9 +252,9 @@ static __noinline struct conn *conn_new(
 	conn->carrier = channel_carrier(channel);
 	if (!channel_is_unix(channel) && !state->start_ns)
 		conn->flags |= CONN_TENTATIVE;
-	if (!(state->flags & SOCKET_HTTP))
+	if (!(http->flags & HTTP_CHANNEL_SEEN))
 		conn->setup_ns = setup_ns(channel, state, conn->role);
-	state->flags |= SOCKET_HTTP;
+	http->flags |= HTTP_CHANNEL_SEEN;
 	conn->current.http.connection = channel_id(channel, state);
 	if (at) /* where its answer begins */
 		conn->streams[RESPONSE].position =
@@ -264,38 +271,39 @@ static __noinline struct conn *conn_new(
  * the present message is over, as any of its lines may look like a request.
  */
 static __noinline struct conn *conn_leave(
-	const struct channel *channel, struct socket_state *state, enum direction direction)
+	const struct channel *channel, struct http_channel *http, enum direction direction)
 {
 	conn_forget(channel);
-	if (!state)
-		state = channel_state_find(channel);
-	if (state)
-		state->flags |= direction == DIRECTION_RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING;
+	if (!http)
+		http = channel_find(http_channels, channel);
+	if (http)
+		http->flags |= direction == DIRECTION_RECEIVE ? HTTP_CHANNEL_RECEIVING
+							      : HTTP_CHANNEL_SENDING;
 	return NULL;
 }
 
 /* Takes one operation on a connection that speaks HTTP, or may. */
 static __noinline struct conn *conn_operate(const struct channel *channel, struct conn *conn,
-	struct socket_state *state, const struct transfer *transfer)
+	struct http_channel *http, const struct transfer *transfer)
 {
 	bool is_known = conn;
 	enum fed fed;
 
 	if (!conn)
-		conn = conn_new(channel, state, transfer);
+		conn = conn_new(channel, http, transfer);
 	if (!conn)
 		return NULL;
 	fed = conn_feed(conn_pass(conn));
 	if (fed == FED_TURNED)
 		fed = conn_feed(conn_pass(conn));
 	if (fed != FED)
-		return conn_leave(channel, state, transfer->direction);
-	if (!is_known && conn->asked && state)
-		state->http_misses = 0;
+		return conn_leave(channel, http, transfer->direction);
+	if (!is_known && conn->asked && http)
+		http->misses = 0;
 	if (conn->asked || !(conn->flags & CONN_OPAQUE))
 		return conn;
-	if (state) /* the bytes only looked like a request */
-		begin_miss(state, true);
+	if (http) /* the bytes only looked like a request */
+		begin_miss(channel, http, true);
 	conn_forget(channel);
 	return NULL;
 }

@@ -7,16 +7,27 @@
 
 /* --- arrivals --- */
 
-/* Bytes have arrived: from now on they wait for a process to receive them. */
-static __always_inline void http_arrived(const struct channel *channel, struct socket_state *state)
+/* Bytes have arrived: from now on they wait for a process to receive them. See protocol.bpf.h. */
+static __always_inline bool http_arrived(const struct channel *channel, bool is_first)
 {
+	struct http_channel *http;
 	stream_places at;
+	bool is_known;
 
-	if (!reports_http || state->arrival_ns || state->http_misses >= MISSES_MAX)
-		return;
+	if (!reports_http)
+		return false;
+	http = is_first ? channel_make(http_channels, channel)
+			: channel_find(http_channels, channel);
+	if (!http)
+		return false;
+	is_known = http->has_arrivals;
+	if (http->arrival_ns)
+		return is_known;
+	http->has_arrivals = true;
 	at = channel_places(channel);
-	state->arrival_position = at ? place_arrived(at) : 0;
-	state->arrival_ns = bpf_ktime_get_ns();
+	http->arrival_position = at ? place_arrived(at) : 0;
+	http->arrival_ns = bpf_ktime_get_ns();
+	return is_known;
 }
 
 /*
@@ -25,29 +36,29 @@ static __always_inline void http_arrived(const struct channel *channel, struct s
  * have been earlier.
  */
 static __always_inline void arrival_settle(
-	const struct channel *channel, struct socket_state *state, stream_places at)
+	const struct channel *channel, struct http_channel *http, stream_places at)
 {
-	if (!state || (at ? (__s32)(place_taken(at) - state->arrival_position) < 0
-			  : channel_has_waiting(channel)))
+	if (!http || (at ? (__s32)(place_taken(at) - http->arrival_position) < 0
+			 : channel_has_waiting(channel)))
 		return;
 	/* cleared before the look at what is left, so that an arrival in between sets it anew */
-	state->arrival_ns = 0;
+	http->arrival_ns = 0;
 	barrier();
 	if (at ? place_taken(at) == place_arrived(at) : !channel_has_waiting(channel))
 		return;
-	if (state->arrival_ns)
+	if (http->arrival_ns)
 		return;
-	state->arrival_position = at ? place_arrived(at) : 0;
-	state->arrival_ns = bpf_ktime_get_ns();
+	http->arrival_position = at ? place_arrived(at) : 0;
+	http->arrival_ns = bpf_ktime_get_ns();
 }
 
 /* --- receives --- */
 
 /* The number of bytes from `position` on that had come by the last arrival. */
 static __always_inline __u64 arrived(
-	const struct socket_state *state, stream_places at, __u32 position)
+	const struct http_channel *http, stream_places at, __u32 position)
 {
-	__s32 bytes = state->arrival_position - position;
+	__s32 bytes = http->arrival_position - position;
 
 	if (!at)
 		return ~0ULL; /* not known: all bytes count as having come */
@@ -74,7 +85,7 @@ static __always_inline void http_moved_silently(const struct channel *channel)
 	now = bpf_ktime_get_ns();
 	if (conn_catch_up(channel, conn, DIRECTION_RECEIVE, place_received(at), seen_at(now)) &&
 		awaits_request(conn))
-		arrival_settle(channel, channel_state_find(channel), at);
+		arrival_settle(channel, channel_find(http_channels, channel), at);
 }
 
 /*
@@ -121,7 +132,7 @@ static __always_inline void receive_nothing(
 static __always_inline void http_received(const struct channel *channel, const struct chunk *chunk)
 {
 	int result = chunk->result;
-	struct socket_state *state = NULL;
+	struct http_channel *http = NULL;
 	struct transfer *transfer;
 	struct conn *conn;
 	__u32 position;
@@ -136,18 +147,18 @@ static __always_inline void http_received(const struct channel *channel, const s
 		return;
 	}
 	if (!conn) {
-		state = http_candidate(channel);
-		if (!state)
+		http = http_candidate(channel);
+		if (!http)
 			return;
-		if (is_midway(state, DIRECTION_RECEIVE)) {
-			arrival_settle(channel, state, channel_places(channel));
+		if (is_midway(http, DIRECTION_RECEIVE)) {
+			arrival_settle(channel, http, channel_places(channel));
 			return;
 		}
 	} else if (awaits_request(conn)) {
-		state = channel_state_find(channel);
+		http = channel_find(http_channels, channel);
 	}
 	now = bpf_ktime_get_ns();
-	if (conn && conn->role == HTTP_SERVER && state && !state->sending)
+	if (conn && conn->role == HTTP_SERVER && http && !http->sending)
 		answer_settle(channel, conn);
 	if (!conn || (conn->role == HTTP_CLIENT && conn->asked == conn->answered))
 		conn = send_take(channel, conn, now);
@@ -166,20 +177,23 @@ static __always_inline void http_received(const struct channel *channel, const s
 		return;
 	transfer->length = result;
 	transfer->first_ns = transfer->last_ns = now;
-	if (state) {
-		transfer->arrival_ns = state->arrival_ns;
-		transfer->arrival_end = arrived(state, at, position - result);
+	if (http) {
+		transfer->arrival_ns = http->arrival_ns;
+		transfer->arrival_end = arrived(http, at, position - result);
 	}
 	if (!(chunk->flags & MSG_TRUNC)) /* with MSG_TRUNC the bytes are discarded, not copied */
 		chunk_find(&transfer->bytes, channel, chunk);
-	conn = conn_operate(channel, conn, state, transfer);
+	conn = conn_operate(channel, conn, http, transfer);
 	if (conn)
 		stream_of(conn, DIRECTION_RECEIVE)->position = position;
 	if (conn && !awaits_request(conn))
 		return;
-	if (!state)
-		state = channel_state_find(channel);
-	arrival_settle(channel, state, at);
+	if (!http)
+		http = channel_find(http_channels, channel);
+	if (!http)
+		return;
+	arrival_settle(channel, http, at);
+	http_give_up(channel, http);
 }
 
 static __always_inline void http_moved(const struct channel *channel, const struct chunk *chunk)

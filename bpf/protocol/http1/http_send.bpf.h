@@ -9,69 +9,69 @@
 #include "protocol/http1/http_socket.bpf.h"
 
 /*
- * Of socket_state.sending: a send is under way; its bytes were read by another thread
+ * Of http_channel.sending: a send is under way; its bytes were read by another thread
  * (send_take()); it has ended, and its bytes are being read.
  */
 enum { SENDING_NOT, SENDING, SENDING_TAKEN, SENDING_ENDS };
 
-static __always_inline void send_note(struct socket_state *state)
+static __always_inline void send_note(struct http_channel *http)
 {
-	state->send_thread = bpf_get_current_pid_tgid();
-	state->send_begin_ns = bpf_ktime_get_ns();
-	state->sending = SENDING;
+	http->send_thread = bpf_get_current_pid_tgid();
+	http->send_begin_ns = bpf_ktime_get_ns();
+	http->sending = SENDING;
 }
 
 /*
  * True when this is a later round of the send that is noted. Where the end of that one was left out
  * by the kernel (README, Limits), it is not: then its thread is in another system call by now.
  */
-static __always_inline bool send_is_noted(const struct socket_state *state)
+static __always_inline bool send_is_noted(const struct http_channel *http)
 {
 	struct thread *thread;
 
-	if (!state->sending || state->sending == SENDING_ENDS)
-		return state->sending;
-	if (state->send_thread != bpf_get_current_pid_tgid())
+	if (!http->sending || http->sending == SENDING_ENDS)
+		return http->sending;
+	if (http->send_thread != bpf_get_current_pid_tgid())
 		return false;
 	thread = thread_find(task_current());
-	return !thread || thread->syscall_start_ns <= state->send_begin_ns;
+	return !thread || thread->syscall_start_ns <= http->send_begin_ns;
 }
 
 /* A send that `message` describes begins. */
 static __always_inline void http_send_begins(
 	const struct channel *channel, const struct msghdr *message)
 {
-	struct socket_state *state;
+	struct http_channel *http;
 	stream_places at;
 
 	if (!http_may_speak(channel))
 		return;
-	state = http_candidate(channel);
-	if (!state || is_midway(state, DIRECTION_SEND) || send_is_noted(state))
+	http = http_used(channel);
+	if (!http || is_midway(http, DIRECTION_SEND) || send_is_noted(http))
 		return;
 	at = channel_places(channel);
-	bytes_from_msghdr(&state->send_bytes, message);
-	state->send_position = at ? place_sent(at) : 0;
+	bytes_from_msghdr(&http->send_bytes, message);
+	http->send_position = at ? place_sent(at) : 0;
 	if (channel_is_unix(channel))
-		state->send_length = READ(message, msg_iter.count);
-	send_note(state);
+		http->send_length = READ(message, msg_iter.count);
+	send_note(http);
 }
 
 /* The current system call is in the middle of a send, before its peer is woken. */
 static __always_inline void http_send_begins_by_call(const struct channel *channel)
 {
-	struct socket_state *state = reports_http ? http_candidate(channel) : NULL;
+	struct http_channel *http = reports_http ? http_used(channel) : NULL;
 
-	if (!state || send_is_noted(state) || !in_call_on(channel_carrier(channel)))
+	if (!http || send_is_noted(http) || !in_call_on(channel_carrier(channel)))
 		return; /* one of io_uring is read when it ends */
-	bytes_from_syscall(&state->send_bytes, bpf_get_current_task_btf());
-	state->send_length = bytes_length(&state->send_bytes);
-	send_note(state);
+	bytes_from_syscall(&http->send_bytes, bpf_get_current_task_btf());
+	http->send_length = bytes_length(&http->send_bytes);
+	send_note(http);
 }
 
 /* The bytes of a send that has ended, from `offset` on. */
 static __always_inline struct conn *send_end(const struct channel *channel, struct conn *conn,
-	struct socket_state *state, __u32 offset, __u32 sending, const struct chunk *chunk)
+	struct http_channel *http, __u32 offset, __u32 sending, const struct chunk *chunk)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct transfer *transfer;
@@ -79,24 +79,24 @@ static __always_inline struct conn *send_end(const struct channel *channel, stru
 	if (conn && stream_skip(stream_of(conn, DIRECTION_SEND), chunk->result - offset, now))
 		return conn;
 	transfer = transfer_begin(
-		DIRECTION_SEND, sending ? state->send_thread : bpf_get_current_pid_tgid());
+		DIRECTION_SEND, sending ? http->send_thread : bpf_get_current_pid_tgid());
 	if (!transfer)
 		return conn;
 	transfer->offset = offset;
 	transfer->length = chunk->result;
 	transfer->last_ns = now;
 	if (sending) {
-		transfer->first_ns = state->send_begin_ns;
-		transfer->bytes = state->send_bytes;
+		transfer->first_ns = http->send_begin_ns;
+		transfer->bytes = http->send_bytes;
 	} else {
 		transfer->first_ns = now;
 		chunk_find(&transfer->bytes, channel, chunk);
 	}
-	return conn_operate(channel, conn, state, transfer);
+	return conn_operate(channel, conn, http, transfer);
 }
 
 /* A send has ended: reads what was not read of it yet. */
-static __always_inline void send_settle(const struct channel *channel, struct socket_state *state,
+static __always_inline void send_settle(const struct channel *channel, struct http_channel *http,
 	__u32 sending, const struct chunk *chunk)
 {
 	int result = chunk->result;
@@ -111,18 +111,17 @@ static __always_inline void send_settle(const struct channel *channel, struct so
 	if (result == -EPIPE && channel_is_unix(channel))
 		unix_end(channel, conn, HTTP_CLOSED_BY_PEER);
 	if (sending == SENDING_TAKEN)
-		offset = state->send_length;
+		offset = http->send_length;
 	else if (sending && conn && at && result > 0 &&
-		 !conn_catch_up(channel, conn, DIRECTION_SEND, state->send_position,
-			 silent_before(state->send_begin_ns)))
+		 !conn_catch_up(channel, conn, DIRECTION_SEND, http->send_position,
+			 silent_before(http->send_begin_ns)))
 		return;
 	if (result > 0 && offset < (__u32)result)
-		conn = send_end(channel, conn, state, offset, sending, chunk);
+		conn = send_end(channel, conn, http, offset, sending, chunk);
 	if (conn && at) /* of a socket that was connected by this send there was no place before */
 		stream_of(conn, DIRECTION_SEND)->position =
-			sending && state->send_position && result > 0
-				? state->send_position + result
-				: place_sent(at);
+			sending && http->send_position && result > 0 ? http->send_position + result
+								     : place_sent(at);
 	if (conn && conn->flags & CONN_RESET && !has_unread(channel, conn))
 		conn_close(conn, HTTP_RESET, false);
 }
@@ -130,17 +129,18 @@ static __always_inline void send_settle(const struct channel *channel, struct so
 /* A send has ended. */
 static __always_inline void http_sent(const struct channel *channel, const struct chunk *chunk)
 {
-	struct socket_state *state;
+	struct http_channel *http;
 	__u32 sending = SENDING_NOT;
 
-	state = http_candidate(channel);
-	if (!state || is_midway(state, DIRECTION_SEND))
+	http = http_used(channel);
+	if (!http || is_midway(http, DIRECTION_SEND))
 		return;
-	if (state->sending && state->send_thread == bpf_get_current_pid_tgid())
-		sending = exchange(&state->sending, SENDING_ENDS);
-	send_settle(channel, state, sending, chunk);
+	if (http->sending && http->send_thread == bpf_get_current_pid_tgid())
+		sending = exchange(&http->sending, SENDING_ENDS);
+	send_settle(channel, http, sending, chunk);
 	if (sending)
-		state->sending = SENDING_NOT;
+		http->sending = SENDING_NOT;
+	http_give_up(channel, http);
 }
 
 /*
@@ -154,12 +154,12 @@ static __always_inline void http_sent(const struct channel *channel, const struc
  * Waits until another CPU has read what was sent: the answer is an answer to that. False: it has
  * not, as it was taken away from a machine that is virtual, perhaps.
  */
-static __noinline bool send_wait(struct socket_state *state)
+static __noinline bool send_wait(struct http_channel *http)
 {
-	if (!state)
+	if (!http)
 		return true;
 	for (int i = 0; i < SEND_LOOKS_MAX; i++) {
-		if (*(volatile __u32 *)&state->sending != SENDING_ENDS)
+		if (*(volatile __u32 *)&http->sending != SENDING_ENDS)
 			return true;
 #pragma unroll
 		for (int j = 0; j < SEND_LOOK_STEPS; j++)
@@ -175,30 +175,30 @@ static __noinline bool send_wait(struct socket_state *state)
 static __noinline struct conn *send_take(
 	const struct channel *channel, struct conn *conn, __u64 now)
 {
-	struct socket_state *state = channel_state_find(channel);
+	struct http_channel *http = channel_find(http_channels, channel);
 	struct transfer *transfer;
 	stream_places at;
 
-	if (!state || state->http_misses >= MISSES_MAX || state->sending == SENDING_NOT ||
-		(state->send_thread ^ bpf_get_current_pid_tgid()) >> 32)
+	if (!http || http->sending == SENDING_NOT ||
+		(http->send_thread ^ bpf_get_current_pid_tgid()) >> 32)
 		return conn;
 	at = channel_places(channel);
-	if (at && state->sending == SENDING)
-		state->send_length = place_sent(at) - state->send_position;
-	transfer = transfer_begin(DIRECTION_SEND, state->send_thread);
+	if (at && http->sending == SENDING)
+		http->send_length = place_sent(at) - http->send_position;
+	transfer = transfer_begin(DIRECTION_SEND, http->send_thread);
 	if (!transfer)
 		return conn;
-	transfer->bytes = state->send_bytes;
-	transfer->length = state->send_length;
-	transfer->first_ns = state->send_begin_ns;
+	transfer->bytes = http->send_bytes;
+	transfer->length = http->send_length;
+	transfer->first_ns = http->send_begin_ns;
 	transfer->last_ns = now;
-	switch (exchange_if(&state->sending, SENDING, SENDING_TAKEN)) {
-	case SENDING: return conn_operate(channel, conn, state, transfer);
+	switch (exchange_if(&http->sending, SENDING, SENDING_TAKEN)) {
+	case SENDING: return conn_operate(channel, conn, http, transfer);
 	case SENDING_ENDS:
-		if (send_wait(state))
+		if (send_wait(http))
 			return conn_find(channel);
 		count(SOURCE_HTTP, OUTCOME_UNREADABLE);
-		return conn_leave(channel, state, DIRECTION_RECEIVE);
+		return conn_leave(channel, http, DIRECTION_RECEIVE);
 	default: return conn;
 	}
 }
@@ -209,10 +209,10 @@ static __noinline struct conn *send_take(
  */
 static __always_inline bool in_send(const struct channel *channel)
 {
-	struct socket_state *state = channel_state_find(channel);
+	struct http_channel *http = channel_find(http_channels, channel);
 
-	return state && (state->sending == SENDING || state->sending == SENDING_ENDS) &&
-	       state->send_thread == bpf_get_current_pid_tgid();
+	return http && (http->sending == SENDING || http->sending == SENDING_ENDS) &&
+	       http->send_thread == bpf_get_current_pid_tgid();
 }
 
 #endif

@@ -26,26 +26,64 @@ static __always_inline bool http_may_speak(const struct channel *channel)
 /* Operations that begin no HTTP message before a connection is left alone for ever. */
 #define MISSES_MAX 8
 
-/* The state of a channel that the current process uses; NULL: it is known to speak no HTTP. */
-static __always_inline struct socket_state *http_candidate(const struct channel *channel)
+/*
+ * What is kept of a channel that the current process uses, and of which no more is known than that;
+ * NULL: it speaks no HTTP, or is the daemon's.
+ */
+static __always_inline struct http_channel *http_candidate(const struct channel *channel)
 {
 	struct socket_state *state = channel_used(channel, SOURCE_HTTP);
+	struct http_channel *http;
 
-	if (!state || state->http_misses >= MISSES_MAX || state->tgid == own_tgid)
+	if (!state || state->flags & SOCKET_OTHER || state->tgid == own_tgid)
 		return NULL;
-	return state;
+	http = channel_make(http_channels, channel);
+	if (!http) {
+		count(SOURCE_HTTP, KEPT_BY_ADDRESS ? OUTCOME_TABLE_FULL : OUTCOME_STORAGE_FAILED);
+		return NULL;
+	}
+	http->flags |= HTTP_CHANNEL_USED;
+	if (!(state->flags & (SOCKET_RECEIVING | SOCKET_SENDING)))
+		return http;
+	http->flags |= (state->flags & SOCKET_RECEIVING ? HTTP_CHANNEL_RECEIVING : 0) |
+		       (state->flags & SOCKET_SENDING ? HTTP_CHANNEL_SENDING : 0);
+	state->flags &= ~(SOCKET_RECEIVING | SOCKET_SENDING);
+	return http;
+}
+
+/* The same of any channel that the current process uses. */
+static __always_inline struct http_channel *http_used(const struct channel *channel)
+{
+	struct http_channel *http = channel_find(http_channels, channel);
+
+	return http && http->flags & HTTP_CHANNEL_USED && !http->misses ? http
+									: http_candidate(channel);
+}
+
+/* After an operation on a channel that shows no HTTP: it is left alone for ever, in the end. */
+static __always_inline void http_give_up(const struct channel *channel, struct http_channel *http)
+{
+	struct socket_state *state;
+
+	if (http->misses < MISSES_MAX)
+		return;
+	state = channel_state_find(channel);
+	if (state)
+		state->flags |= SOCKET_OTHER;
+	channel_forget(http_channels, channel);
 }
 
 /* In the middle of a message whose beginning is not known, until bytes go the other way. */
-static __always_inline bool is_midway(struct socket_state *state, enum direction direction)
+static __always_inline bool is_midway(struct http_channel *http, enum direction direction)
 {
-	__u16 ways = state->flags & (SOCKET_RECEIVING | SOCKET_SENDING);
+	__u8 ways = http->flags & (HTTP_CHANNEL_RECEIVING | HTTP_CHANNEL_SENDING);
 
 	if (!ways)
 		return false;
-	if (ways == (direction == DIRECTION_RECEIVE ? SOCKET_RECEIVING : SOCKET_SENDING))
+	if (ways ==
+		(direction == DIRECTION_RECEIVE ? HTTP_CHANNEL_RECEIVING : HTTP_CHANNEL_SENDING))
 		return true;
-	state->flags &= ~(SOCKET_RECEIVING | SOCKET_SENDING);
+	http->flags &= ~(HTTP_CHANNEL_RECEIVING | HTTP_CHANNEL_SENDING);
 	return false;
 }
 

@@ -19,7 +19,7 @@ import traceback
 import kernel_tls  # noqa: F401, as it registers rows
 from http_traffic.__main__ import run
 
-ROW_SECONDS = 200  # those that begin early wait for all other checks
+ROW_SECONDS = 400  # those that begin early wait for all other checks
 DESCRIPTORS = 20   # for one of them at most
 MESSAGE_BYTES = 4096
 DONE = "done\n"    # ends what they print if they come to their end
