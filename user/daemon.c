@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log_writer.h"
 #include "base/startup.h"
+#include "config/config_volume.h"
 #include "export/server/listener.h"
 #include "export/terminal/live_table.h"
 #include "exports.h"
@@ -71,6 +72,7 @@ struct daemon {
 	struct table *table;
 
 	int epoll, signals, ticks;
+	int volume; /* of the configuration; -1: none tells of its change */
 	uint64_t swept_ns, refreshed_ns, drawn_ns;
 	bool stopping;
 	int status;
@@ -342,9 +344,12 @@ static int loop_begin(struct daemon *daemon)
 	daemon->epoll = epoll_create1(EPOLL_CLOEXEC);
 	daemon->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	daemon->ticks = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	daemon->volume = config_volume_watch(daemon->config.config);
 	if (daemon->epoll < 0 || daemon->signals < 0 || daemon->ticks < 0 ||
 		timerfd_settime(daemon->ticks, 0, &tick, NULL))
 		return -errno;
+	if (daemon->volume >= 0)
+		watch(daemon, daemon->volume);
 	return watch(daemon, daemon->signals) ?: watch(daemon, daemon->ticks) ?: startup_begin();
 }
 
@@ -472,6 +477,9 @@ static void run(struct daemon *daemon)
 				on_signal(daemon);
 			else if (events[i].data.fd == daemon->ticks)
 				on_tick(daemon);
+			else if (events[i].data.fd == daemon->volume &&
+				 config_volume_has_changed(daemon->volume))
+				reload(daemon);
 			else if (events[i].data.fd == listener_fd(daemon->listener))
 				serve(daemon);
 		}
@@ -508,6 +516,7 @@ static void end(struct daemon *daemon, uint64_t deadline)
 	probes_close(daemon->probes);
 	own_metrics_free(daemon->own);
 	telemetry_free(daemon->telemetry);
+	close(daemon->volume);
 	close(daemon->ticks);
 	close(daemon->signals);
 	close(daemon->epoll);
@@ -523,6 +532,7 @@ int daemon_run(struct config *config, int argc, char *const *argv)
 		.epoll = -1,
 		.signals = -1,
 		.ticks = -1,
+		.volume = -1,
 	};
 	uint64_t deadline;
 	int result;

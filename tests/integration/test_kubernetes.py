@@ -14,7 +14,7 @@ import pytest
 
 from api_server import NODE, ApiServer, answer, recorded
 from cgroups import cgroup, mount_of
-from harness import Sonde, free_port, unique, wait_until
+from harness import Sonde, free_port, only, unique, wait_until
 from span_collector import Collector
 
 RUNNING = 6  # of the recorded list: one has ended
@@ -312,3 +312,29 @@ def test_what_was_nameless_is_named_and_no_count_is_lost_or_reset(tmp_path, api)
             assert db.ask(1)
             wait_until(lambda: served(sonde, **of_pod, k8s_container_name="main") == 4,
                        "figures after its end")
+
+
+def test_config_map_that_changes_is_read_again_without_a_signal(tmp_path):
+    """As the kubelet mounts it: another folder, and a link that is moved there."""
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    (volume / "sonde.yaml").symlink_to("..data/sonde.yaml")
+
+    def put(version, text):
+        (volume / version).mkdir()
+        (volume / version / "sonde.yaml").write_text(text, encoding="utf-8")
+        (volume / "..data_tmp").symlink_to(version)
+        (volume / "..data_tmp").rename(volume / "..data")
+
+    put("..1", "log-level: info\n")
+    with Sonde(tmp_path, *only("tcp"), "--config", str(volume / "sonde.yaml")) as sonde:
+        assert sonde.log().count("configuration read again") == 0
+        put("..2", "log-level: info\nslow-syscall: 5ms\n")
+        wait_until(lambda: sonde.log().count("configuration read again") == 1, "the change")
+        put("..3", "log-level: info\nslow-syscall: soon\n")
+        wait_until(lambda: "sonde.yaml:2: slow-syscall" in sonde.log(), "the mistake")
+        put("..4", "log-level: info\nring-size: 4MiB\n")
+        wait_until(lambda: '"key":"ring-size"' in sonde.log() or "key=ring-size" in sonde.log(),
+                   "the key that takes a restart")
+        assert sonde.log().count("configuration read again") == 1
+        assert sonde.stop() == 0
