@@ -489,6 +489,19 @@ image: ## make build/image/sonde.tar, an OCI image for amd64 and arm64 with its 
 			"$$(sed -n 's/^#define SONDE_REVISION "\(.*\)"/\1/p' build/version.h)" $(IMAGE_$(MACHINE)); } || \
 		status=$$?; $(give_back); exit $$status
 
+# Of the first time, most is the building of Kubernetes; what is built stays in build/kubernetes.
+KUBERNETES_PYTEST = env PYTHONPYCACHEPREFIX=$(CURDIR)/build/pycache $(PYTHON) -m pytest -q \
+	-o cache_dir=$(CURDIR)/build/pytest --rootdir=$(CURDIR) $(PYTEST_ARGS)
+
+.PHONY: test-kubernetes
+test-kubernetes: ## image, chart and manifests in a real node (as root; 3 minutes, the first time some 25)
+	@deploy/setup.sh build test arm64 kubernetes
+	@status=0; { $(MAKE) image && tests/kubernetes/cluster/setup && \
+		$(KUBERNETES_PYTEST) tests/kubernetes/test_manifests.py && \
+		tests/kubernetes/cluster/run $(KUBERNETES_PYTEST) --basetemp=build/kubernetes/run \
+			tests/kubernetes/cluster; } || \
+		status=$$?; $(give_back); exit $$status
+
 # --- upkeep ---
 
 .PHONY: fmt

@@ -8,6 +8,7 @@
 #   deploy/setup.sh arm64         what builds for arm64 elsewhere, and runs its unit tests
 #   deploy/setup.sh kernels       what runs other kernels
 #   deploy/setup.sh deb           what makes a Debian package, and looks for faults in it
+#   deploy/setup.sh kubernetes    what builds and runs a Kubernetes of one node, beside the tests' own
 #
 # Called by the Makefile ahead of `make run`, `make test` and `make bench`. With nothing to do it
 # costs one dpkg-query, so a second `make run` does not wait for it. Debian 12 and 13 name all of
@@ -38,6 +39,7 @@ test=(
 arm64=(gcc-aarch64-linux-gnu qemu-user debian-archive-keyring python3)
 [ "$(uname -m)" != aarch64 ] || arm64=() # which builds and runs its own
 deb=(debhelper dpkg-dev fakeroot lintian)
+kubernetes=(python3-yaml openssl util-linux) # and Go, which tests have
 kernels=(qemu-system-x86 qemu-system-arm busybox-static debian-archive-keyring python3)
 # These come by many other ways, so what counts is the command.
 command -v node >/dev/null || test+=(nodejs)
@@ -56,7 +58,8 @@ for set in "$@"; do
 	arm64) wanted+=("${arm64[@]}") ;;
 	kernels) wanted+=("${kernels[@]}") ;;
 	deb) wanted+=("${deb[@]}") ;;
-	*) echo "usage: $0 build|test|arm64|kernels|deb ..." >&2; exit 2 ;;
+	kubernetes) wanted+=("${kubernetes[@]}") ;;
+	*) echo "usage: $0 build|test|arm64|kernels|deb|kubernetes ..." >&2; exit 2 ;;
 	esac
 done
 
