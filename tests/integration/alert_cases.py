@@ -131,7 +131,11 @@ CASES = {
         {"9m": [], "20m": [alert("SondeExportFails", service="sonde")]}),
     "a disk is full": (
         gauge("sonde_flow_log_records_total", "0+6x20", outcome="dropped", **NODE),
-        {"4m": [], "12m": [alert("SondeFlowLogDrops", service="sonde")]}),
+        {"4m": [], "12m": [alert("SondeLogDrops", service="sonde")]}),
+    "nobody takes the event log": (
+        {**gauge("sonde_event_log_records_total", "0+6x20", outcome="dropped", **NODE),
+         **gauge("sonde_flow_log_records_total", "0+6x20", outcome="written", **NODE)},
+        {"4m": [], "12m": [alert("SondeLogDrops", service="sonde")]}),
     "the API server is away": (
         gauge("sonde_kubernetes_current", "1x5 0x20", **NODE),
         {"12m": [], "20m": [alert("SondeKubernetesStale", service="sonde")]}),
