@@ -290,7 +290,7 @@ endif
 
 # Only what fails is worth reading; a test that hangs has its name on the line.
 define unit_test
-if timeout 240 $(EMULATE) "$$0" > "$$0.log" 2>&1; then \
+if timeout $(if $(EMULATE),600,120) $(EMULATE) "$$0" > "$$0.log" 2>&1; then \
 	printf "  TEST     %s: %s\n" "$$0" "$$(sed -n "s/^\[  PASSED  \] //p" "$$0.log")"; \
 else \
 	printf "  TEST     %s: FAILED\n%s\n" "$$0" "$$(cat "$$0.log")"; exit 1; \
