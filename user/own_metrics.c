@@ -42,6 +42,8 @@ enum own_family {
 	OWN_POD_REQUESTS,
 	OWN_PODS_CURRENT,
 	OWN_PODS_UNRESOLVED,
+	OWN_PEERS,
+	OWN_PEER_ANSWERS,
 	OWN_FAMILIES
 };
 
@@ -148,22 +150,33 @@ static const struct metric_description descriptions[OWN_FAMILIES] = {
 		.help = "What the API server has told of pods since the first list.",
 		.unit = "",
 		.type = METRIC_COUNTER,
-		.labels = {"event"}},
+		.labels = {"event", "watch"}},
 	[OWN_POD_REQUESTS] = {.name = "sonde_kubernetes_requests_total",
 		.help = "Requests to the API server: lists and watches that it answered, and those "
 			"that failed.",
 		.unit = "",
 		.type = METRIC_COUNTER,
-		.labels = {"result"}},
+		.labels = {"result", "watch"}},
 	[OWN_PODS_CURRENT] = {.name = "sonde_kubernetes_current",
 		.help = "1: the API server tells of pods as they change; 0: what is known is from "
 			"before.",
 		.unit = "",
-		.type = METRIC_GAUGE},
+		.type = METRIC_GAUGE,
+		.labels = {"watch"}},
 	[OWN_PODS_UNRESOLVED] = {.name = "sonde_kubernetes_unresolved_containers",
 		.help = "Containers of pods that the API server has not told of.",
 		.unit = "",
 		.type = METRIC_GAUGE},
+	[OWN_PEERS] = {.name = "sonde_kubernetes_peer_addresses",
+		.help = "Addresses of pods of all nodes and of Services.",
+		.unit = "",
+		.type = METRIC_GAUGE,
+		.labels = {"of"}},
+	[OWN_PEER_ANSWERS] = {.name = "sonde_kubernetes_peer_lookups_total",
+		.help = "Addresses that were looked for among them.",
+		.unit = "",
+		.type = METRIC_COUNTER,
+		.labels = {"result"}},
 };
 
 struct own_metrics {
@@ -245,20 +258,50 @@ static void requests_update(struct own_metrics *own, const struct own_sources *s
 	set(own, OWN_OTLP_RETRIES, NULL, (double)retries);
 }
 
+/* Of one of the watches. */
+static void set_watch(struct own_metrics *own, enum own_family family, const char *label,
+	enum kubernetes_watch watch, double value)
+{
+	metric_set(metrics_series(own->families[family],
+			   (const char *const[]){label, kubernetes_watch_names[watch]}),
+		value);
+}
+
+static void watch_update(
+	struct own_metrics *own, const struct kubernetes *kubernetes, enum kubernetes_watch watch)
+{
+	struct watcher_counters counters;
+
+	if (!kubernetes_counters(kubernetes, watch, &counters))
+		return;
+	for (int event = 0; event < WATCH_EVENTS; event++)
+		set_watch(own, OWN_POD_EVENTS, watch_event_names[event], watch,
+			(double)counters.events[event]);
+	set_watch(own, OWN_POD_EVENTS, "unread", watch, (double)counters.unread);
+	set_watch(own, OWN_POD_REQUESTS, "listed", watch, (double)counters.lists);
+	set_watch(own, OWN_POD_REQUESTS, "watched", watch, (double)counters.watches);
+	set_watch(own, OWN_POD_REQUESTS, "failed", watch, (double)counters.failures);
+	set(own, OWN_PODS_CURRENT, kubernetes_watch_names[watch], counters.is_current);
+}
+
+static void peers_update(struct own_metrics *own, struct peer_table *peers)
+{
+	set(own, OWN_PEERS, "pods", (double)peer_table_count(peers, PEER_POD));
+	set(own, OWN_PEERS, "services", (double)peer_table_count(peers, PEER_SERVICE));
+	for (int answer = 0; answer < PEER_ANSWERS; answer++)
+		set(own, OWN_PEER_ANSWERS, peer_answer_names[answer],
+			(double)peer_table_answers(peers, (enum peer_answer)answer));
+}
+
 static void pods_update(struct own_metrics *own, const struct own_sources *sources)
 {
 	const struct kubernetes *kubernetes = sources->kubernetes;
-	struct kubernetes_counters counters;
 
-	kubernetes_counters(kubernetes, &counters);
-	for (int event = 0; event < POD_EVENTS; event++)
-		set(own, OWN_POD_EVENTS, pod_event_names[event], (double)counters.events[event]);
-	set(own, OWN_POD_EVENTS, "unread", (double)counters.unread);
-	set(own, OWN_POD_REQUESTS, "listed", (double)counters.lists);
-	set(own, OWN_POD_REQUESTS, "watched", (double)counters.watches);
-	set(own, OWN_POD_REQUESTS, "failed", (double)counters.failures);
+	for (int watch = 0; watch < KUBERNETES_WATCHES; watch++)
+		watch_update(own, kubernetes, (enum kubernetes_watch)watch);
+	if (kubernetes_peers(kubernetes))
+		peers_update(own, kubernetes_peers(kubernetes));
 	set(own, OWN_PODS_UNRESOLVED, NULL, (double)sources->unnamed_containers);
-	set(own, OWN_PODS_CURRENT, NULL, counters.is_current);
 	set(own, OWN_PODS, NULL, (double)pod_table_count(kubernetes_pods(kubernetes)));
 }
 

@@ -18,6 +18,7 @@ int pods_find(struct kubernetes_place *place, const struct config *config)
 		.labels = config->kubernetes_labels,
 		.label_count = config->kubernetes_label_count,
 		.names_by_labels = config->kubernetes_service_labels,
+		.knows_peers = config->kubernetes_peers,
 	};
 	int result = kubernetes_find(place, &options, error);
 
@@ -38,6 +39,7 @@ int pods_begin(struct kubernetes **kubernetes, const struct kubernetes_place *pl
 	if (result)
 		log_error("cannot ask for pods", log_str("reason", error));
 	else
-		telemetry_set_pods(telemetry, kubernetes_pods(*kubernetes));
+		telemetry_set_pods(
+			telemetry, kubernetes_pods(*kubernetes), kubernetes_peers(*kubernetes));
 	return result;
 }

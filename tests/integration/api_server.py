@@ -81,7 +81,10 @@ class ApiServer:
         if pods is not None:
             self.list["items"] = pods
         self.version = int(self.list["metadata"]["resourceVersion"])
-        self.watches = []    # queues of those that are open
+        self.watches = []    # queues of those that are open, of this node's pods;
+        self.peer_watches = {"pods": [], "services": []}  # and of all pods, and of Services
+        self.peers = {"pods": {}, "services": {}}         # the objects of these, by name
+        self.refuse_peers = {"pods": [], "services": []}  # as `refuse`, of these
         self.requests = []   # (path, query, token)
         self.refuse = []     # bodies or statuses for the next requests, in place of the answer
         self.lock = threading.Lock()
@@ -117,6 +120,27 @@ class ApiServer:
     def end_watches(self):
         self.tell(None)
 
+    def put_peer(self, kind, item, event=None):
+        """Adds, changes or (DELETED) takes away a pod of any node, or a Service."""
+        with self.lock:
+            name = (item["metadata"]["namespace"], item["metadata"]["name"])
+            self.version += 1
+            item["metadata"]["resourceVersion"] = str(self.version)
+            event = event or ("MODIFIED" if name in self.peers[kind] else "ADDED")
+            self.peers[kind][name] = item
+            if event == "DELETED":
+                del self.peers[kind][name]
+            self.tell_peers(kind, json.dumps({"type": event, "object": item}) + "\n")
+
+    def tell_peers(self, kind, text):
+        for watch in self.peer_watches[kind]:
+            watch.put(text)
+
+    def list_peers(self, kind):
+        return {"kind": {"pods": "PodList", "services": "ServiceList"}[kind],
+                "metadata": {"resourceVersion": str(self.version)},
+                "items": list(self.peers[kind].values())}
+
     # --- life ---
 
     def start(self):
@@ -151,6 +175,8 @@ class ApiServer:
         self.server.shutdown()
         self.server.server_close()
         self.end_watches()
+        for kind in self.peer_watches:
+            self.tell_peers(kind, None)
         self.server = None
 
     def __enter__(self):
@@ -168,16 +194,21 @@ class ApiServer:
         url = urllib.parse.urlsplit(handler.path)
         query = dict(urllib.parse.parse_qsl(url.query))
         token = handler.headers.get("Authorization", "").removeprefix("Bearer ")
+        kind = url.path.rsplit("/", 1)[1]
+        of_node = "fieldSelector" in query
+        refuse = self.refuse if of_node else self.refuse_peers[kind]
         self.requests.append((url.path, query, token))
         if token != self.token:
             self.send(handler, 401, '{"kind":"Status","message":"Unauthorized","code":401}')
-        elif self.refuse:
-            self.spoil(handler, self.refuse.pop(0))
+        elif refuse:
+            self.spoil(handler, refuse.pop(0))
         elif "watch" in query:
-            self.watch(handler, int(query["resourceVersion"]))
+            self.watch(handler, int(query["resourceVersion"]),
+                       self.watches if of_node else self.peer_watches[kind])
         else:
             with self.lock:
-                text = json.dumps(self.list, separators=(",", ":"))
+                text = json.dumps(self.list if of_node else self.list_peers(kind),
+                                  separators=(",", ":"))
             self.send(handler, 200, text)
 
     def send(self, handler, status, text, length=None):
@@ -198,13 +229,13 @@ class ApiServer:
         else:
             self.send(handler, 200, how)
 
-    def watch(self, handler, version):
+    def watch(self, handler, version, watches):
         if version > self.version:
             self.send(handler, 504, '{"kind":"Status","message":"Too large","code":504}')
             return
         events = queue.Queue()
         with self.lock:
-            self.watches.append(events)
+            watches.append(events)
         handler.send_response(200)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Transfer-Encoding", "chunked")
@@ -214,4 +245,4 @@ class ApiServer:
                 handler.wfile.write(b"%x\r\n%s\r\n" % (len(text.encode()), text.encode()))
             handler.wfile.write(b"0\r\n\r\n")
         finally:
-            self.watches.remove(events)
+            watches.remove(events)

@@ -155,7 +155,7 @@ class Container:
         self.cgroup = cgroup(mount, unique("sonde-node"), "kubepods", f"pod{uid}", self.id)
 
     def __enter__(self):
-        folder = self.cgroup.__enter__()
+        folder = self.cgroup_folder = self.cgroup.__enter__()
         self.process = subprocess.Popen(
             ["sh", "-c", f'echo $$ > {folder}/cgroup.procs; exec "$@"', "sh", sys.executable, "-m",
              "http.server", str(self.port), "--bind", "127.0.0.1", "--directory", str(folder)],

@@ -307,7 +307,7 @@ static struct pod_table *put_shop_into_a_pod(void)
 	struct record_workload record = in_cgroup("/kubepods/burstable/pod" UID "/" ID);
 
 	pod_table_set(pods, &pod, 1);
-	telemetry_set_pods(telemetry, pods);
+	telemetry_set_pods(telemetry, pods, NULL);
 	record.record = (struct record){.type = RECORD_WORKLOAD, .workload = SHOP};
 	take(&record.record, sizeof(record));
 	return pods;

@@ -33,14 +33,12 @@ static char *answer_read(const char *name, size_t *length)
 }
 
 /* A watch, and the table that it keeps. */
-static struct pod_watch watch;
-
-/* What pods are told by in these tests. */
-static struct pod_choice choice;
+static struct watch watch;
+static struct pod_table *table;
 
 static int begin(void **state)
 {
-	struct pod_table *table = pod_table_new("node1", &choice);
+	table = pod_table_new("node1", &pod_choice_none);
 
 	(void)state;
 	assert_non_null(table);
@@ -51,8 +49,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	choice = pod_choice_none;
-	pod_table_free(watch.table);
+	pod_table_free(table);
 	return 0;
 }
 
@@ -61,8 +58,8 @@ static int feed(enum json_stream_kind kind, const char *text, size_t length, siz
 	struct json_stream stream;
 	int result = 0;
 
-	json_stream_begin(&stream, kind,
-		kind == JSON_ITEMS ? pod_watch_take_item : pod_watch_take_event, &watch);
+	json_stream_begin(
+		&stream, kind, kind == JSON_ITEMS ? watch_take_item : watch_take_event, &watch);
 	for (size_t at = 0; at < length && !result; at += piece)
 		result = json_stream_feed(
 			&stream, text + at, piece < length - at ? piece : length - at);
@@ -89,7 +86,7 @@ static void assert_container(const char *id, const char *namespace, const char *
 	struct pod_identity identity;
 	struct pod_service service;
 
-	assert_true(pod_table_find(watch.table, id, "", &identity, &service));
+	assert_true(pod_table_find(table, id, "", &identity, &service));
 	assert_string_equal(identity.namespace, namespace);
 	assert_string_equal(identity.pod, pod);
 	assert_string_equal(identity.container, container);
@@ -129,21 +126,20 @@ static void assert_list_is_known(void)
 	assert_container(DEBUG, "shop", "bare", "debug", POD_OWNER_NONE, "");
 	assert_container(ETCD, "kube-system", "etcd-node1", "etcd", POD_OWNER_NONE, "");
 
-	assert_true(pod_table_find(watch.table, WEB_1, "", &identity, &service));
+	assert_true(pod_table_find(table, WEB_1, "", &identity, &service));
 	assert_string_equal(service.image_version, "1"); /* of localhost/test/busybox:1 */
 
 	/* by its cgroup, as the status may tell of no container yet */
-	assert_true(pod_table_find(watch.table, "", BARE_UID, &identity, &service));
+	assert_true(pod_table_find(table, "", BARE_UID, &identity, &service));
 	assert_string_equal(identity.pod, "bare");
 	assert_string_equal(identity.container, "");
 	assert_string_equal(service.name, "checkout");
-	assert_true(pod_table_find(
-		watch.table, "", "0123456789abcdef0123456789abcdef", &identity, &service));
+	assert_true(
+		pod_table_find(table, "", "0123456789abcdef0123456789abcdef", &identity, &service));
 	assert_string_equal(identity.pod, "etcd-node1");
 
-	assert_false(pod_table_find(watch.table, "", "", &identity, &service));
-	assert_false(
-		pod_table_find(watch.table, WEB_3, "", &identity, &service)); /* of another node */
+	assert_false(pod_table_find(table, "", "", &identity, &service));
+	assert_false(pod_table_find(table, WEB_3, "", &identity, &service)); /* of another node */
 }
 
 static void test_list_names_each_container_and_its_owner(void **state)
@@ -153,54 +149,7 @@ static void test_list_names_each_container_and_its_owner(void **state)
 	assert_list_is_known();
 	assert_int_equal(watch.unread, 0);
 	/* once-abcde has succeeded: it is known, and not there any more */
-	assert_int_equal(pod_table_count(watch.table), 6);
-}
-
-static void test_labels_and_annotations_that_were_chosen_are_kept(void **state)
-{
-	char *items[] = {"owner", "node", "label:app", "annotation:team",
-		"annotation:kubernetes.io/config.source", "label:pod-template-hash"};
-	char error[POD_CHOICE_ERROR_LEN];
-	struct pod_identity identity;
-	struct pod_service service;
-
-	(void)state;
-	assert_true(pod_choice_read(&choice, items, 6, error));
-	assert_true(choice.tells_node && !choice.tells_pod);
-	assert_int_equal(feed_answer(JSON_ITEMS, "list.json", 4096), 0);
-	assert_true(pod_table_find(watch.table, WEB_1, "", &identity, &service));
-	assert_string_equal(identity.chosen[0], "web");
-	assert_string_equal(identity.chosen[1], "");
-	assert_string_equal(identity.chosen[3], "5d4f8c7b9");
-	assert_true(pod_table_find(watch.table, ETCD, "", &identity, &service));
-	assert_string_equal(identity.chosen[0], "");
-	assert_string_equal(identity.chosen[2], "file");
-	assert_string_equal(identity.choice->chosen[2].attribute,
-		"k8s.pod.annotation.kubernetes.io/config.source");
-}
-
-static void assert_chosen(char *first, char *second, bool is_right)
-{
-	char *items[] = {first, second};
-	char error[POD_CHOICE_ERROR_LEN] = "";
-
-	assert_int_equal(pod_choice_read(&choice, items, 2, error), is_right);
-	assert_int_equal(error[0] != '\0', !is_right);
-}
-
-static void test_choice_has_bounds_and_no_two_of_one_name(void **state)
-{
-	char *five[] = {"label:a", "label:b", "label:c", "annotation:d", "annotation:e"};
-	char error[POD_CHOICE_ERROR_LEN], name[POD_CHOSEN_NAME_LEN];
-
-	(void)state;
-	assert_true(pod_choice_read(&choice, five, 4, error));
-	assert_false(pod_choice_read(&choice, five, 5, error));
-	assert_chosen("label:a.b", "annotation:a.b", true);
-	assert_chosen("label:a.b", "label:a-b", false);
-	assert_chosen("label:a", "label:a", false);
-	pod_choice_label_name(name, "k8s.pod.label.app.kubernetes.io/name");
-	assert_string_equal(name, "k8s_pod_label_app_kubernetes_io_name");
+	assert_int_equal(pod_table_count(table), 6);
 }
 
 static void test_list_may_come_in_pieces_of_any_size(void **state)
@@ -220,7 +169,7 @@ static void test_envelope_of_a_list_has_its_version(void **state)
 	json_t *list;
 
 	(void)state;
-	json_stream_begin(&stream, JSON_ITEMS, pod_watch_take_item, &watch);
+	json_stream_begin(&stream, JSON_ITEMS, watch_take_item, &watch);
 	assert_int_equal(json_stream_feed(&stream, text, length), 0);
 	assert_true(json_stream_is_whole(&stream));
 	list = json_loadb(stream.envelope.text, stream.envelope.length, 0, NULL);
@@ -246,12 +195,12 @@ static void test_watch_tells_what_has_changed(void **state)
 		assert_container(DB_BEFORE, "shop", "db-0", "main", POD_OWNER_STATEFULSET, "db");
 		assert_container(
 			WEB_1, "shop", "web-5d4f8c7b9-00001", "main", POD_OWNER_DEPLOYMENT, "web");
-		assert_int_equal(pod_table_count(watch.table), 6);
+		assert_int_equal(pod_table_count(table), 6);
 		assert_string_equal(watch.version, "362");
 	}
 	assert_int_equal(watch.unread, 0);
-	assert_int_equal(watch.events[POD_BOOKMARK] % 3, 0);
-	assert_int_not_equal(watch.events[POD_BOOKMARK], 0);
+	assert_int_equal(watch.events[WATCH_BOOKMARK] % 3, 0);
+	assert_int_not_equal(watch.events[WATCH_BOOKMARK], 0);
 }
 
 static void test_version_that_is_forgotten_leads_to_a_list(void **state)
@@ -269,10 +218,10 @@ static void test_version_that_is_forgotten_leads_to_a_list(void **state)
 /* Of a watch that ends after `cut` bytes, the event that is there as a whole counts. */
 static void assert_torn(const char *text, size_t cut, bool is_whole)
 {
-	uint64_t added = watch.events[POD_ADDED];
+	uint64_t added = watch.events[WATCH_ADDED];
 
 	feed(JSON_EVENTS, text, cut, 1000);
-	assert_int_equal(watch.events[POD_ADDED] - added, is_whole);
+	assert_int_equal(watch.events[WATCH_ADDED] - added, is_whole);
 }
 
 static void test_watch_that_is_torn_keeps_whole_events(void **state)
@@ -339,7 +288,7 @@ static void test_document_that_is_not_understood_is_left_out(void **state)
 	(void)state;
 	assert_int_equal(feed(JSON_ITEMS, list, strlen(list), 3), 0);
 	assert_int_equal(watch.unread, 4);
-	assert_true(pod_table_find(watch.table, "", "u", &identity, &service));
+	assert_true(pod_table_find(table, "", "u", &identity, &service));
 	assert_int_equal(feed(JSON_EVENTS, events, strlen(events), 3), 0);
 	assert_int_equal(watch.unread, 9);
 	assert_string_equal(watch.version, "9");
@@ -355,7 +304,7 @@ static void test_document_without_end_takes_bounded_memory(void **state)
 
 	(void)state;
 	memset(piece, 'x', sizeof(piece));
-	json_stream_begin(&stream, JSON_EVENTS, pod_watch_take_event, &watch);
+	json_stream_begin(&stream, JSON_EVENTS, watch_take_event, &watch);
 	assert_int_equal(json_stream_feed(&stream, begin_text, strlen(begin_text)), 0);
 	for (size_t fed = 0; fed < 8 * JSON_DOCUMENT_MAX; fed += sizeof(piece)) {
 		assert_int_equal(json_stream_feed(&stream, piece, sizeof(piece)), 0);
@@ -366,7 +315,7 @@ static void test_document_without_end_takes_bounded_memory(void **state)
 	assert_string_equal(watch.version, "5"); /* and it goes on */
 	json_stream_end(&stream);
 
-	json_stream_begin(&stream, JSON_ITEMS, pod_watch_take_item, &watch);
+	json_stream_begin(&stream, JSON_ITEMS, watch_take_item, &watch);
 	assert_int_equal(json_stream_feed(&stream, "{\"kind\":\"", 9), 0);
 	for (size_t fed = 0; fed < JSON_ENVELOPE_MAX - sizeof(piece); fed += sizeof(piece))
 		assert_int_equal(json_stream_feed(&stream, piece, sizeof(piece)), 0);
@@ -392,27 +341,27 @@ static void test_what_a_new_list_lacks_is_gone_and_still_found(void **state)
 	struct pod_service service;
 
 	(void)state;
-	pod_table_set(watch.table, sample("a", "a"), 1);
-	pod_table_set(watch.table, sample("b", "b"), 1);
-	pod_table_list_begin(watch.table);
-	pod_table_set(watch.table, sample("b", "b"), 2);
-	pod_table_list_end(watch.table, 2);
-	assert_int_equal(pod_table_count(watch.table), 1);
-	assert_true(pod_table_find(watch.table, "", "a", &identity, &service));
+	pod_table_set(table, sample("a", "a"), 1);
+	pod_table_set(table, sample("b", "b"), 1);
+	pod_table_list_begin(table);
+	pod_table_set(table, sample("b", "b"), 2);
+	pod_table_list_end(table, 2);
+	assert_int_equal(pod_table_count(table), 1);
+	assert_true(pod_table_find(table, "", "a", &identity, &service));
 	/* until its time is over */
-	pod_table_set(watch.table, sample("c", "c"), 3 + POD_KEPT_NS);
-	assert_false(pod_table_find(watch.table, "", "a", &identity, &service));
-	assert_true(pod_table_find(watch.table, "", "b", &identity, &service));
-	assert_true(pod_table_find(watch.table, "", "c", &identity, &service));
+	pod_table_set(table, sample("c", "c"), 3 + POD_KEPT_NS);
+	assert_false(pod_table_find(table, "", "a", &identity, &service));
+	assert_true(pod_table_find(table, "", "b", &identity, &service));
+	assert_true(pod_table_find(table, "", "c", &identity, &service));
 }
 
 static void test_list_that_was_cut_short_takes_nothing_away(void **state)
 {
 	(void)state;
-	pod_table_set(watch.table, sample("a", "a"), 1);
-	pod_table_list_begin(watch.table);
-	pod_table_set(watch.table, sample("b", "b"), 2);
-	assert_int_equal(pod_table_count(watch.table), 2);
+	pod_table_set(table, sample("a", "a"), 1);
+	pod_table_list_begin(table);
+	pod_table_set(table, sample("b", "b"), 2);
+	assert_int_equal(pod_table_count(table), 2);
 }
 
 static void test_full_table_lets_those_that_went_first_go(void **state)
@@ -424,15 +373,15 @@ static void test_full_table_lets_those_that_went_first_go(void **state)
 	(void)state;
 	for (int i = 0; i < PODS_MAX; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
-		assert_int_equal(pod_table_set(watch.table, sample(name, name), 1), 0);
+		assert_int_equal(pod_table_set(table, sample(name, name), 1), 0);
 	}
-	assert_int_equal(pod_table_set(watch.table, sample("new", "new"), 2), -ENOSPC);
-	pod_table_remove(watch.table, "p7", 4);
-	pod_table_remove(watch.table, "p5", 3);
-	assert_int_equal(pod_table_set(watch.table, sample("new", "new"), 5), 0);
-	assert_false(pod_table_find(watch.table, "", "p5", &identity, &service));
-	assert_true(pod_table_find(watch.table, "", "p7", &identity, &service));
-	assert_true(pod_table_find(watch.table, "", "new", &identity, &service));
+	assert_int_equal(pod_table_set(table, sample("new", "new"), 2), -ENOSPC);
+	pod_table_remove(table, "p7", 4);
+	pod_table_remove(table, "p5", 3);
+	assert_int_equal(pod_table_set(table, sample("new", "new"), 5), 0);
+	assert_false(pod_table_find(table, "", "p5", &identity, &service));
+	assert_true(pod_table_find(table, "", "p7", &identity, &service));
+	assert_true(pod_table_find(table, "", "new", &identity, &service));
 }
 
 static void test_containers_that_start_over_and_over_are_bounded(void **state)
@@ -447,13 +396,13 @@ static void test_containers_that_start_over_and_over_are_bounded(void **state)
 
 		snprintf(id, sizeof(id), "%064d", i);
 		pod_container_add(pod, id, "main");
-		pod_table_set(watch.table, pod, 1);
+		pod_table_set(table, pod, 1);
 	}
-	assert_true(pod_table_find(watch.table, id, "", &identity, &service));
+	assert_true(pod_table_find(table, id, "", &identity, &service));
 	snprintf(id, sizeof(id), "%064d", 3 * POD_CONTAINERS_MAX - POD_CONTAINERS_MAX);
-	assert_true(pod_table_find(watch.table, id, "", &identity, &service));
+	assert_true(pod_table_find(table, id, "", &identity, &service));
 	snprintf(id, sizeof(id), "%064d", 0);
-	assert_false(pod_table_find(watch.table, id, "", &identity, &service));
+	assert_false(pod_table_find(table, id, "", &identity, &service));
 }
 
 /* A static pod that is changed keeps its uid of the file's hash only while that is the same. */
@@ -465,12 +414,12 @@ static void test_pod_that_is_there_comes_before_one_that_is_gone(void **state)
 
 	(void)state;
 	strcpy(pod->config_hash, "hash");
-	pod_table_set(watch.table, pod, 1);
-	pod_table_remove(watch.table, "old", 2);
+	pod_table_set(table, pod, 1);
+	pod_table_remove(table, "old", 2);
 	pod = sample("new", "new");
 	strcpy(pod->config_hash, "hash");
-	pod_table_set(watch.table, pod, 3);
-	assert_true(pod_table_find(watch.table, "", "hash", &identity, &service));
+	pod_table_set(table, pod, 3);
+	assert_true(pod_table_find(table, "", "hash", &identity, &service));
 	assert_string_equal(identity.pod, "new");
 }
 
@@ -508,7 +457,7 @@ static void test_owner_is_found_without_asking_for_it(void **state)
 			"controller", 1);
 		struct pod pod;
 
-		assert_true(pod_read(&pod, object, &choice));
+		assert_true(pod_read(&pod, object, &pod_choice_none));
 		assert_int_equal(pod.owner, cases[i].owner);
 		assert_string_equal(pod.owner_name, cases[i].owner_name);
 		pod_clear(&pod);
@@ -522,8 +471,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_list_names_each_container_and_its_owner),
-		TEST(test_labels_and_annotations_that_were_chosen_are_kept),
-		TEST(test_choice_has_bounds_and_no_two_of_one_name),
 		TEST(test_list_may_come_in_pieces_of_any_size),
 		TEST(test_envelope_of_a_list_has_its_version),
 		TEST(test_watch_tells_what_has_changed),

@@ -78,6 +78,11 @@ static const struct limit_description limits[LIMITS] = {
 		"raise the limit of open files (LimitNOFILE=, ulimit -n)"},
 	[LIMIT_PODS] = {"pods", "this node has more pods than are kept: the newest have no names",
 		"tell us: the kubelet runs a tenth of that as it comes"},
+	[LIMIT_CLUSTER_PEERS] = {"cluster_peers",
+		"the cluster has more pods and Services than are kept: the newest are peers "
+		"without "
+		"a name",
+		"name networks in peer-names"},
 };
 
 static _Atomic uint64_t counts[LIMITS];

@@ -35,6 +35,7 @@ enum limit {
 	LIMIT_CLIENTS,     /* connections of scrapers and pages */
 	LIMIT_DESCRIPTORS, /* files that this process may have open */
 	LIMIT_PODS,
+	LIMIT_CLUSTER_PEERS, /* addresses of pods and Services */
 	LIMITS
 };
 

@@ -61,6 +61,7 @@ struct config {
 	char **kubernetes_labels;        /* what series of pods are told by, default owner */
 	size_t kubernetes_label_count;
 	bool kubernetes_service_labels; /* default off */
+	bool kubernetes_peers;          /* pods of all nodes and Services as peers, default false */
 	char *kubernetes_api;           /* its URL, "" = as a pod finds it; so are the next ones */
 	char *kubernetes_token_file;
 	char *kubernetes_ca_file;

@@ -284,6 +284,14 @@ const struct config_key config_keys[] = {
 		.help = "name services by app.kubernetes.io/instance or /name of their pods",
 	},
 	{
+		.name = "kubernetes-peers",
+		.type = CONFIG_BOOLEAN,
+		FIELD(kubernetes_peers),
+		.fallback = "false",
+		.needs_restart = true,
+		.help = "watch the pods of all nodes and Services: peers are namespace/owner",
+	},
+	{
 		.name = "slow-syscall",
 		.type = CONFIG_DURATION,
 		FIELD(slow_syscall_ns),

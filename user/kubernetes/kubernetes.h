@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pods of this node, asked of the API server by a thread of its own that keeps a table of them
- * (pod_table.h). It goes on whatever the server does: while that is away, slow, or says nothing
- * that can be understood, what is known stays, and it is asked again after a pause that grows to a
- * minute, at random moments, as all nodes of a cluster miss it at once.
+ * The pods of this node, asked of the API server by a thread that keeps a table of them
+ * (pod_table.h); and, where that is wanted, all pods and Services by their addresses
+ * (peer_table.h), by two more.
  *
  *   kubernetes_find(&options, …);  kubernetes_start(&kubernetes, &options, error);
  *   … kubernetes_pods(kubernetes) …
@@ -16,7 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kubernetes/pod_watch.h"
+#include "kubernetes/peer_table.h"
+#include "kubernetes/pod_table.h"
+#include "kubernetes/watcher.h"
 
 #define KUBERNETES_ERROR_LEN 320
 
@@ -31,6 +32,7 @@ struct kubernetes_options {
 	char *const *labels; /* what pods are told by (pod_choice.h) */
 	size_t label_count;
 	bool names_by_labels; /* see pod_choice.h */
+	bool knows_peers;     /* pods of all nodes and Services as well */
 };
 
 #define KUBERNETES_API_LEN  288
@@ -42,6 +44,7 @@ struct kubernetes_place {
 	char token_file[KUBERNETES_PATH_LEN], ca_file[KUBERNETES_PATH_LEN];
 	char node[KUBERNETES_NODE_LEN];
 	struct pod_choice choice;
+	bool knows_peers;
 };
 
 /*
@@ -64,12 +67,20 @@ void kubernetes_stop(struct kubernetes *kubernetes); /* or NULL; within millisec
 
 struct pod_table *kubernetes_pods(const struct kubernetes *kubernetes);
 
-struct kubernetes_counters {
-	uint64_t events[POD_EVENTS];
-	uint64_t lists, watches, failures, unread;
-	bool is_current; /* a watch is open, or the last one ended as it should */
+/* NULL: none are asked for. */
+struct peer_table *kubernetes_peers(const struct kubernetes *kubernetes);
+
+enum kubernetes_watch {
+	KUBERNETES_NODE, /* the pods of this node */
+	KUBERNETES_PEER_PODS,
+	KUBERNETES_PEER_SERVICES,
+	KUBERNETES_WATCHES
 };
 
-void kubernetes_counters(const struct kubernetes *kubernetes, struct kubernetes_counters *counters);
+extern const char *const kubernetes_watch_names[KUBERNETES_WATCHES];
+
+/* False: there is no such watch. */
+bool kubernetes_counters(const struct kubernetes *kubernetes, enum kubernetes_watch watch,
+	struct watcher_counters *counters);
 
 #endif

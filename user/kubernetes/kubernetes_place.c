@@ -102,6 +102,7 @@ int kubernetes_find(struct kubernetes_place *place, const struct kubernetes_opti
 	if (!pod_choice_read(&place->choice, options->labels, options->label_count, error))
 		return -EINVAL;
 	place->choice.names_by_labels = options->names_by_labels;
+	place->knows_peers = options->knows_peers;
 	if (!find_node(place->node, options->node))
 		return fail(error, "kubernetes-node: \"%.100s\" is no name of a node", place->node);
 	return 1;

@@ -54,6 +54,7 @@ const size_t exchange_strings[EXCHANGE_STRINGS] = {offsetof(struct exchange, ope
 	offsetof(struct exchange, target), offsetof(struct exchange, status),
 	offsetof(struct exchange, error), offsetof(struct exchange, server.address),
 	offsetof(struct exchange, local.address), offsetof(struct exchange, peer.address),
+	offsetof(struct exchange, peer_name), offsetof(struct exchange, peer_namespace),
 	TEXT_OFFSET(0), TEXT_OFFSET(1), TEXT_OFFSET(2), TEXT_OFFSET(3), TEXT_OFFSET(4),
 	TEXT_OFFSET(5), TEXT_OFFSET(6), TEXT_OFFSET(7)};
 

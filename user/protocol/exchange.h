@@ -66,7 +66,8 @@ struct exchange {
 	int64_t realtime_offset_ns; /* how the wall clock stands to the monotonic one */
 	struct exchange_trace trace;
 	struct exchange_end local, peer;
-	const char *texts[EXCHANGE_TEXTS]; /* or NULL */
+	const char *peer_name, *peer_namespace; /* of the other end in its cluster; or NULL */
+	const char *texts[EXCHANGE_TEXTS];      /* or NULL */
 	uint64_t numbers[EXCHANGE_NUMBERS];
 };
 
@@ -157,7 +158,7 @@ static inline uint64_t exchange_end_unix_ns(const struct exchange *exchange)
 }
 
 /* Where its strings are, for who keeps a copy of it: offsets of a const char * each. */
-#define EXCHANGE_STRINGS (4 + 3 + EXCHANGE_TEXTS)
+#define EXCHANGE_STRINGS (4 + 5 + EXCHANGE_TEXTS)
 extern const size_t exchange_strings[EXCHANGE_STRINGS];
 
 /* --- for protocols --- */

@@ -155,12 +155,33 @@ static bool name_target(struct http_source *self, struct http_exchange *http)
 	return is_folded;
 }
 
+/*
+ * Who the other end is in its cluster, in `room`. The connection may be older than the request:
+ * whose address it is did not change meanwhile.
+ */
+static void name_peer(
+	struct http_source *self, struct http_exchange *http, char room[PEER_NAME_LEN])
+{
+	const struct record_http *record = http->record;
+	char *slash;
+
+	if (!self->ground->cluster || record->flags & HTTP_UNIX ||
+		peer_table_find(self->ground->cluster, record->address.remote,
+			record->request_first_ns, record->record.time_ns, room) != PEER_FOUND)
+		return;
+	slash = strchr(room, '/');
+	*slash = '\0';
+	http->exchange.peer_namespace = room;
+	http->exchange.peer_name = slash + 1;
+}
+
 static void take_http(void *context, const struct record *taken, const struct service *service)
 {
 	const struct record_http *record = (const void *)taken;
 	struct http_source *self = context;
 	struct http_exchange http;
 	bool is_valid = !http_exchange_read(&http, record, service), is_folded = false;
+	char peer[PEER_NAME_LEN];
 
 	if (is_valid) {
 		is_folded = name_target(self, &http);
@@ -184,7 +205,10 @@ static void take_http(void *context, const struct record *taken, const struct se
 		metric_add(SERIES(self->families, FAMILY_ROUTES_FOLDED, service_key(service)), 1);
 		limit_met(LIMIT_ROUTES, service->name);
 	}
-	exchanges_export(self->ground->exchanges, &http.exchange);
+	if (exchanges_has_spans(self->ground->exchanges)) {
+		name_peer(self, &http, peer);
+		exchanges_export(self->ground->exchanges, &http.exchange);
+	}
 }
 
 /* Requests for whose records the ring had no room: their path was not read, nor their peer. */

@@ -231,9 +231,12 @@ void telemetry_name_pods(struct telemetry *telemetry)
 			workload_rename(telemetry, workload, &named);
 }
 
-void telemetry_set_pods(struct telemetry *telemetry, struct pod_table *pods)
+void telemetry_set_pods(
+	struct telemetry *telemetry, struct pod_table *pods, struct peer_table *peers)
 {
 	identity_set_pods(telemetry->ground.identity, pods);
+	telemetry->ground.cluster = peers;
+	flows_set_cluster(flows_of(telemetry), peers);
 }
 
 size_t telemetry_unnamed_containers(const struct telemetry *telemetry)

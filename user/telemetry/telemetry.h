@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kubernetes/peer_table.h"
 #include "kubernetes/pod_table.h"
 #include "record.h"
 #include "telemetry/exchange/exchanges.h"
@@ -49,8 +50,12 @@ void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *cont
 void telemetry_set_flows(
 	struct telemetry *telemetry, flow_sink sink, void *context, uint64_t interval_ns);
 
-/* Pods are looked for there; see identity_set_pods(). */
-void telemetry_set_pods(struct telemetry *telemetry, struct pod_table *pods);
+/*
+ * Pods are looked for there; see identity_set_pods(). In `peers`, or NULL, the other ends of
+ * connections; see peer_table.h.
+ */
+void telemetry_set_pods(
+	struct telemetry *telemetry, struct pod_table *pods, struct peer_table *peers);
 
 /*
  * What is now known of pods is the name of whom it was missing for: figures from here on are under

@@ -20,6 +20,7 @@ struct telemetry_ground {
 	struct exchanges *exchanges;
 	struct metric_family *events;                   /* what became of them */
 	struct metric_service *services[WORKLOADS_MAX]; /* of numbers in use, as to be alive */
+	struct peer_table *cluster;    /* who has which address there; NULL: it is not asked for */
 	const struct dns_lookups *dns; /* names of addresses, once SOURCE_DNS has begun */
 };
 

@@ -150,6 +150,8 @@ static const struct exchange_attribute attributes[] = {
 	EXCHANGE_TEXT("network.peer.address", CLIENT, texts[HTTP_TEXT_SOCKET_PATH]),
 	EXCHANGE_END("network.peer", BOTH, peer),
 	EXCHANGE_END("network.local", BOTH, local),
+	EXCHANGE_TEXT("service.peer.name", BOTH, peer_name),
+	EXCHANGE_TEXT("service.peer.namespace", BOTH, peer_namespace),
 	EXCHANGE_SAME("network.protocol.name", BOTH, "http"),
 	EXCHANGE_TEXT("network.protocol.version", BOTH, texts[HTTP_TEXT_VERSION]),
 	EXCHANGE_NUMBER("thread.id", BOTH, tid),

@@ -187,6 +187,11 @@ void exchanges_count_sum(const struct exchange *exchange, const struct exchange_
 
 /* --- spans --- */
 
+bool exchanges_has_spans(const struct exchanges *exchanges)
+{
+	return exchanges->spans != NULL;
+}
+
 void exchanges_export(struct exchanges *exchanges, struct exchange *exchange)
 {
 	if (!exchanges->spans)

@@ -73,6 +73,7 @@ void exchanges_count_sum(const struct exchange *exchange, const struct exchange_
 	enum bound_side side);
 
 /* Describes it, and hands it on as a span where spans are wanted. */
+bool exchanges_has_spans(const struct exchanges *exchanges); /* else none is made */
 void exchanges_export(struct exchanges *exchanges, struct exchange *exchange);
 
 #endif

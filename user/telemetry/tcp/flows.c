@@ -11,6 +11,7 @@
 #include "base/limit.h"
 #include "record/sources.h"
 #include "telemetry/tcp/tcp_families.h"
+#include "telemetry/tcp/flow_peer.h"
 #include "telemetry/tcp/flow_table.h"
 #include "telemetry/tcp/listeners.h"
 #include "telemetry/tcp/port_labels.h"
@@ -22,8 +23,7 @@ struct flows {
 	struct metric_family *const *families;
 	struct metric_family *events;
 	struct identity *identity;
-	struct peers *peers;
-	const struct dns_lookups *dns;
+	struct flow_peers who;
 	struct listeners *listeners;
 	struct label_values *ports;
 	flow_sink sink;
@@ -101,71 +101,6 @@ static const char *service_of(const struct flows *flows, const struct flow *flow
 	return service_key(identity_service(flows->identity, flow->workload));
 }
 
-/* The name of the service at the other end, in `room`; NULL when it is not on this node. */
-static const char *peer_service(
-	const struct flows *flows, const struct flow *flow, char room[SERVICE_NAME_LEN])
-{
-	const struct flow_entry *mirror = flow_table_find_mirror(&flows->table, &flow->address);
-	const char *key = NULL;
-
-	if (mirror)
-		key = service_of(flows, &mirror->flow);
-	else if (flow->direction == TCP_OUTBOUND)
-		key = listeners_service_at(flows->listeners, flow->address.netns,
-			flow->address.remote, flow->address.remote_port);
-	if (key)
-		service_key_name(room, key);
-	return key ? room : NULL;
-}
-
-static void peer_folded(struct flows *flows, const char *service)
-{
-	metric_add(SERIES(flows->families, FAMILY_TCP_PEERS_FOLDED, service), 1);
-}
-
-/* The name that was looked up for the other end, or NULL. */
-static const char *peer_looked_up(struct flows *flows, const struct flow *flow)
-{
-	const char *service = service_of(flows, flow), *name = NULL;
-
-	if (flow->direction == TCP_OUTBOUND)
-		name = dns_name_of(flows->dns, flow->address.remote,
-			&(struct dns_asker){flow->workload, flow->address.netns}, flows->now_ns);
-	if (!name || peers_admit(flows->peers, service, name, flows->now_ns))
-		return name;
-	peer_folded(flows, service);
-	return PEER_EXTERNAL;
-}
-
-/* The name of what is not a service of this node. */
-static const char *peer_elsewhere(struct flows *flows, const struct flow *flow)
-{
-	const char *name =
-		peers_configured(flows->peers, flow->address.remote) ?: peer_looked_up(flows, flow);
-
-	if (name)
-		return name;
-	return address_is_loopback(flow->address.remote) ? PEER_LOCALHOST : PEER_EXTERNAL;
-}
-
-/* Once found, a name stays, unless the peer turns out to be a service of this node. */
-static const char *peer_look(
-	struct flows *flows, struct flow_entry *entry, char room[SERVICE_NAME_LEN])
-{
-	const char *before = entry->labels ? entry->labels->values[FLOW_PEER] : NULL;
-	const char *service = entry->is_peer_local ? NULL : peer_service(flows, &entry->flow, room);
-	const char *own;
-
-	if (!service)
-		return before ?: peer_elsewhere(flows, &entry->flow);
-	entry->is_peer_local = true;
-	own = service_of(flows, &entry->flow);
-	if (peers_admit_service(flows->peers, own, service, flows->now_ns))
-		return service;
-	peer_folded(flows, own);
-	return PEER_OTHER;
-}
-
 /* A connection to the server's port of this one was established, and it is no port for once. */
 static bool port_serves(const struct flows *flows, const struct flow *flow)
 {
@@ -202,9 +137,12 @@ static void labels_look(struct flows *flows, struct flow_entry *entry)
 {
 	const struct flow *flow = &entry->flow;
 	char peer_room[SERVICE_NAME_LEN], room[PORT_LABEL_LEN];
-	const char *service = service_of(flows, flow), *peer = peer_look(flows, entry, peer_room);
+	const char *service = service_of(flows, flow), *peer, *port;
 	struct flow_labels *before = entry->labels;
-	const char *port = port_look(flows, entry, service, room);
+
+	flows->who.now_ns = flows->now_ns;
+	peer = flow_peer_look(&flows->who, entry, peer_room);
+	port = port_look(flows, entry, service, room);
 
 	if (before && flow_labels_are(before, service, flow->direction, peer, port))
 		return;
@@ -456,6 +394,11 @@ size_t flows_count(const struct flows *flows)
 	return flows->table.count;
 }
 
+void flows_set_cluster(struct flows *flows, struct peer_table *cluster)
+{
+	flows->who.cluster = cluster;
+}
+
 void flows_set_sink(struct flows *flows, flow_sink sink, void *context, uint64_t interval_ns)
 {
 	flows->sink = sink;
@@ -473,10 +416,16 @@ struct flows *flows_new(struct metric_family *const *families, struct metric_fam
 	flows->families = families;
 	flows->events = events;
 	flows->identity = identity;
-	flows->peers = peers;
-	flows->dns = dns;
 	flows->ports = label_values_new(PORTS_TOTAL_MAX);
 	flows->listeners = flows->ports ? listeners_new(families, flows->ports) : NULL;
+	flows->who = (struct flow_peers){
+		.families = families,
+		.identity = identity,
+		.names = peers,
+		.dns = dns,
+		.listeners = flows->listeners,
+		.table = &flows->table,
+	};
 	if (flows->listeners)
 		return flows;
 	flows_free(flows);

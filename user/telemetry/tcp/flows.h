@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kubernetes/peer_table.h"
 #include "protocol/dns/dns_lookups.h"
 #include "telemetry/metrics/metrics.h"
 #include "telemetry/tcp/flow.h"
@@ -42,6 +43,9 @@ void flows_free(struct flows *flows);
  * Flow records go to `sink`: each connection once when it has ended, and each open one that changed
  * every `interval_ns` (0: never). NULL: to nobody.
  */
+/* Whose addresses are in the cluster; NULL, as at first: that is not asked for. */
+void flows_set_cluster(struct flows *flows, struct peer_table *cluster);
+
 void flows_set_sink(struct flows *flows, flow_sink sink, void *context, uint64_t interval_ns);
 
 /* Records of the types RECORD_TCP…, and at the end of each sweep the clock. */
