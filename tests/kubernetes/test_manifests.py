@@ -18,7 +18,7 @@ COMPONENTS = sorted(os.listdir(os.path.join(BASE, "components")))
 VERSION = "1.34.4"
 
 # The same by the chart's values.
-VALUES = {"host-pids": ["hostPID=true"], "pod-monitor": ["podMonitor.enabled=true"],
+VALUES = {"host-pids": ["hostPID=true"], "peers": ["peers=true"], "pod-monitor": ["podMonitor.enabled=true"],
           "service-monitor": ["serviceMonitor.enabled=true"]}
 
 
