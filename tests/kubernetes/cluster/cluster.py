@@ -119,13 +119,15 @@ class Cluster:
     # --- the machine ---
 
     def network_begin(self):
-        """What the node alone sees: the machine's own folders of these names stay untouched."""
+        """What the node writes it alone sees: the machine's own folders stay untouched."""
         run("mount", "--make-rshared", "/")
-        for path in ("/run", "/var/lib/kubelet", "/var/lib/cni", "/var/log/containers", "/var/log/pods",
-                     "/opt", "/etc/cni"):
-            if not os.path.isdir(path):
-                continue
-            run("mount", "-t", "tmpfs", "tmpfs", path)
+        run("mount", "-t", "tmpfs", "tmpfs", "/run")
+        for path in ("/var/lib", "/var/log", "/opt", "/etc"):
+            layers = {name: f"/run/node{path}/{name}" for name in ("upperdir", "workdir")}
+            for folder in layers.values():
+                os.makedirs(folder)
+            options = ",".join(f"{name}={folder}" for name, folder in layers.items())
+            run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={path},{options}", path)
         os.makedirs("/run/containerd", exist_ok=True)
         run("hostname", NODE)
         for command in ("link set lo up", "link add node0 type veth peer outside", "link set outside up",
