@@ -11,6 +11,7 @@ int pods_find(struct kubernetes_place *place, const struct config *config)
 	char error[KUBERNETES_ERROR_LEN];
 	struct kubernetes_options options = {
 		.mode = *config->replay ? KUBERNETES_OFF : config->kubernetes,
+		.source = config->kubernetes_source,
 		.api = config->kubernetes_api,
 		.token_file = config->kubernetes_token_file,
 		.ca_file = config->kubernetes_ca_file,

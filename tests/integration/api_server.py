@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An API server for pods, over TLS: it answers with what Kubernetes' own has answered.
+"""An API server for pods, over TLS: it answers with what Kubernetes' own has answered. At /pods it is a
+kubelet, whose list has no version.
 
 The list and the watch of tests/kubernetes/ were recorded from Kubernetes 1.34. A test adds events to
 them, and says what is to go wrong.
@@ -195,7 +196,8 @@ class ApiServer:
         query = dict(urllib.parse.parse_qsl(url.query))
         token = handler.headers.get("Authorization", "").removeprefix("Bearer ")
         kind = url.path.rsplit("/", 1)[1]
-        of_node = "fieldSelector" in query
+        by_kubelet = url.path == "/pods"
+        of_node = by_kubelet or "fieldSelector" in query
         refuse = self.refuse if of_node else self.refuse_peers[kind]
         self.requests.append((url.path, query, token))
         if token != self.token:
@@ -207,7 +209,8 @@ class ApiServer:
                        self.watches if of_node else self.peer_watches[kind])
         else:
             with self.lock:
-                text = json.dumps(self.list if of_node else self.list_peers(kind),
+                text = json.dumps({**self.list, "metadata": {}} if by_kubelet else
+                                  self.list if of_node else self.list_peers(kind),
                                   separators=(",", ":"))
             self.send(handler, 200, text)
 

@@ -89,6 +89,30 @@ def test_token_that_is_rotated_is_read_again(tmp_path, api):
         assert api.requests[-1][2] == "second" and len(api.lists()) == 1
 
 
+def test_kubelet_is_asked_again_and_again(tmp_path, api):
+    """It knows no watch: what has changed is there with the next list, within ten seconds."""
+    with Sonde(tmp_path, *api.flags(), "--kubernetes-source", "kubelet") as sonde:
+        wait_current(sonde, RUNNING, "the list")
+        api.delete(recorded("bare"))
+        wait_current(sonde, RUNNING - 1, "the next list")
+        api.refuse = [403]
+        wait_until(lambda: "the kubelet does not tell of pods" in sonde.log(), "the refusal")
+        assert pods(sonde) == RUNNING - 1  # what is known stays
+        wait_until(lambda: "the kubelet tells of pods again" in sonde.log(), "the list after it")
+        assert {path for path, _, _ in api.requests} == {"/pods"}
+        assert all(not query for _, query, _ in api.requests)
+        assert sonde.log().count("the pods of this node are known") == 1
+        assert sonde.stop() == 0
+
+
+def test_kubelet_knows_no_peers_and_must_be_somewhere(tmp_path, api):
+    for flags, reason in ((("--kubernetes-peers", *api.flags()), "a kubelet knows its own node's pods alone"),
+                          (("--kubernetes", "on"), "where the kubelet is, is not known")):
+        sonde = Sonde(tmp_path, *flags, "--kubernetes-source", "kubelet", wait=False)
+        assert sonde.process.wait(60) == 1
+        assert reason in sonde.log()
+
+
 def test_server_that_is_not_there_yet_is_waited_for(tmp_path, api):
     api.stop()
     with Sonde(tmp_path, *api.flags()) as sonde:

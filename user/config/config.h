@@ -57,8 +57,9 @@ struct config {
 	size_t disabled_program_count;
 
 	/* whose it is */
-	enum kubernetes_mode kubernetes; /* ask the API server for pods, default auto */
-	char **kubernetes_labels;        /* what series of pods are told by, default owner */
+	enum kubernetes_mode kubernetes;          /* ask the API server for pods, default auto */
+	enum kubernetes_source kubernetes_source; /* who is asked, default the API server */
+	char **kubernetes_labels; /* what series of pods are told by, default owner */
 	size_t kubernetes_label_count;
 	bool kubernetes_service_labels; /* default off */
 	bool kubernetes_peers;          /* pods of all nodes and Services as peers, default false */

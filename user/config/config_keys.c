@@ -230,13 +230,22 @@ const struct config_key config_keys[] = {
 		.help = "ask the API server for this node's pods; auto: where Sonde is in one",
 	},
 	{
+		.name = "kubernetes-source",
+		.type = CONFIG_CHOICE,
+		FIELD(kubernetes_source),
+		.value_name = "api|kubelet",
+		.fallback = "api",
+		.needs_restart = true,
+		.help = "who is asked: the API server, or this node's kubelet every ten seconds",
+	},
+	{
 		.name = "kubernetes-api",
 		.type = CONFIG_URL,
 		FIELD(kubernetes_api),
 		.value_name = "URL",
 		.fallback = "",
 		.needs_restart = true,
-		.help = "the API server; empty: as a pod finds it, and so for the next ones",
+		.help = "its URL; empty: as a pod finds it, and so for the next ones",
 	},
 	{
 		.name = "kubernetes-token-file",

@@ -58,7 +58,19 @@ static int start(struct kubernetes *kubernetes, enum kubernetes_watch number,
 	struct watcher_options options = {
 		.api = kubernetes->place.api,
 		.of = kubernetes_watch_names[number],
-		.is_of_pods = number != KUBERNETES_PEER_SERVICES,
+		.silence = number == KUBERNETES_PEER_SERVICES
+				   ? "the API server does not tell of Services, and will be "
+				     "asked again; what is known stays"
+			   : kubernetes->place.source == KUBERNETES_KUBELET
+				   ? "the kubelet does not tell of pods, and will be asked again; "
+				     "what is known stays"
+				   : "the API server does not tell of pods, and will be asked "
+				     "again; what is known stays",
+		.speech = number == KUBERNETES_PEER_SERVICES
+				  ? "the API server tells of Services again"
+			  : kubernetes->place.source == KUBERNETES_KUBELET
+				  ? "the kubelet tells of pods again"
+				  : "the API server tells of pods again",
 		.on_list = on_list,
 		.context = kubernetes,
 	};
@@ -77,7 +89,10 @@ static int start_all(struct kubernetes *kubernetes, const char *version, char *e
 	struct watch watch;
 	int result;
 
-	pod_watch_begin(&watch, kubernetes->pods, kubernetes->place.node);
+	if (kubernetes->place.source == KUBERNETES_KUBELET)
+		pod_watch_begin_kubelet(&watch, kubernetes->pods);
+	else
+		pod_watch_begin(&watch, kubernetes->pods, kubernetes->place.node);
 	result = start(kubernetes, KUBERNETES_NODE, &watch, on_pods_of_node, &client, error);
 	if (result || !kubernetes->peers)
 		return result;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pods of this node, asked of the API server by a thread that keeps a table of them
- * (pod_table.h); and, where that is wanted, all pods and Services by their addresses
+ * The pods of this node, asked of the API server or the kubelet by a thread that keeps a table of
+ * them (pod_table.h); and, where that is wanted, all pods and Services by their addresses
  * (peer_table.h), by two more.
  *
  *   kubernetes_find(&options, …);  kubernetes_start(&kubernetes, &options, error);
@@ -23,10 +23,14 @@
 
 enum kubernetes_mode { KUBERNETES_AUTO, KUBERNETES_ON, KUBERNETES_OFF };
 
+/* Who is asked for the pods of this node. */
+enum kubernetes_source { KUBERNETES_API_SERVER, KUBERNETES_KUBELET };
+
 /* Where what is "" is found: see kubernetes_find(). */
 struct kubernetes_options {
 	enum kubernetes_mode mode;
-	const char *api; /* https://HOST:PORT */
+	enum kubernetes_source source;
+	const char *api; /* https://HOST:PORT, of the kubelet if that is asked */
 	const char *token_file, *ca_file;
 	const char *node;
 	char *const *labels; /* what pods are told by (pod_choice.h) */
@@ -40,6 +44,7 @@ struct kubernetes_options {
 #define KUBERNETES_NODE_LEN 254
 
 struct kubernetes_place {
+	enum kubernetes_source source;
 	char api[KUBERNETES_API_LEN];
 	char token_file[KUBERNETES_PATH_LEN], ca_file[KUBERNETES_PATH_LEN];
 	char node[KUBERNETES_NODE_LEN];
@@ -49,7 +54,8 @@ struct kubernetes_place {
 
 /*
  * What is not configured, as a pod finds it: KUBERNETES_SERVICE_HOST and _PORT, the files of its
- * service account, and NODE_NAME, which its manifest sets, or else this host's name. Returns 1, or
+ * service account, and NODE_NAME, which its manifest sets, or else this host's name. The kubelet is
+ * at NODE_IP. Returns 1, or
  * 0: nothing is to be asked; or -EINVAL and in error[] what is wrong.
  */
 int kubernetes_find(struct kubernetes_place *place, const struct kubernetes_options *options,

@@ -10,6 +10,7 @@
 
 #include "kubernetes/kubernetes.h"
 
+#define KUBELET_PORT    "10250"
 #define SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount/"
 
 static const char *environment(const char *name)
@@ -39,8 +40,9 @@ static bool put(char *to, size_t size, const char *text)
 
 static bool find_api(struct kubernetes_place *place, const char *configured)
 {
-	const char *host = environment("KUBERNETES_SERVICE_HOST");
-	const char *port = environment("KUBERNETES_SERVICE_PORT");
+	bool is_kubelet = place->source == KUBERNETES_KUBELET;
+	const char *host = environment(is_kubelet ? "NODE_IP" : "KUBERNETES_SERVICE_HOST");
+	const char *port = is_kubelet ? KUBELET_PORT : environment("KUBERNETES_SERVICE_PORT");
 	const char *form = strchr(host, ':') ? "https://[%s]:%s" : "https://%s:%s";
 	size_t length;
 
@@ -87,12 +89,22 @@ int kubernetes_find(struct kubernetes_place *place, const struct kubernetes_opti
 	*place = (struct kubernetes_place){0};
 	if (options->mode == KUBERNETES_OFF)
 		return 0;
+	if (options->source == KUBERNETES_KUBELET && options->knows_peers)
+		return fail(error, "kubernetes-peers: a kubelet knows its own node's pods alone: "
+				   "leave this key "
+				   "out, or kubernetes-source");
+	place->source = options->source;
 	if (!find_api(place, options->api)) {
 		if (options->mode == KUBERNETES_AUTO && !*options->api)
 			goto none; /* this is no pod */
 		return fail(error,
-			"kubernetes: where the API server is, is not known: set kubernetes-api to "
-			"its URL, such as https://10.0.0.1:6443");
+			options->source == KUBERNETES_KUBELET
+				? "kubernetes: where the kubelet is, is not known: set "
+				  "kubernetes-api "
+				  "to its URL, such as https://10.0.0.1:10250, or NODE_IP in the "
+				  "environment"
+				: "kubernetes: where the API server is, is not known: set "
+				  "kubernetes-api to its URL, such as https://10.0.0.1:6443");
 	}
 	if (!find_file(place->token_file, options->token_file, SERVICE_ACCOUNT "token") ||
 		!find_file(place->ca_file, options->ca_file, SERVICE_ACCOUNT "ca.crt"))

@@ -61,3 +61,18 @@ void pod_watch_begin(struct watch *watch, struct pod_table *table, const char *n
 	snprintf(path, sizeof(path), "/api/v1/pods?fieldSelector=spec.nodeName%%3D%s&", node);
 	watch_begin(watch, &pods_of_node, table, path);
 }
+
+static const struct watch_kind pods_of_kubelet = {
+	.list_kind = "PodList",
+	.list_seconds = LIST_SECONDS,
+	.is_polled = true,
+	.set = pod_set,
+	.remove = pod_remove,
+	.list_begin = list_begin,
+	.list_end = list_end,
+};
+
+void pod_watch_begin_kubelet(struct watch *watch, struct pod_table *table)
+{
+	watch_begin(watch, &pods_of_kubelet, table, "/pods");
+}

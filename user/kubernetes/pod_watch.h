@@ -8,4 +8,7 @@
 
 void pod_watch_begin(struct watch *watch, struct pod_table *table, const char *node);
 
+/* As the node's kubelet has them, which is asked again and again. */
+void pod_watch_begin_kubelet(struct watch *watch, struct pod_table *table);
+
 #endif

@@ -133,8 +133,8 @@ static bool envelope_take(struct watch *watch)
 	const struct buffer *text = &watch->stream.envelope;
 	json_t *list = json_loadb(text->text ?: "", text->length, 0, NULL);
 	const char *kind = json_string_value(json_object_get(list, "kind"));
-	bool is_list =
-		kind && strcmp(kind, watch->kind->list_kind) == 0 && version_take(watch, list);
+	bool is_list = kind && strcmp(kind, watch->kind->list_kind) == 0 &&
+		       (watch->kind->is_polled || version_take(watch, list));
 
 	json_decref(list);
 	return is_list;
@@ -163,7 +163,8 @@ static enum watch_result list(
 	};
 	enum watch_result result;
 
-	snprintf(path, sizeof(path), "%sresourceVersion=0", watch->path);
+	snprintf(path, sizeof(path), "%s%s", watch->path,
+		watch->kind->is_polled ? "" : "resourceVersion=0");
 	watch->kind->list_begin(watch->keeper);
 	json_stream_begin(&watch->stream, JSON_ITEMS, watch_take_item, watch);
 	result = judge(api_client_get(client, &request, error), error);
@@ -176,7 +177,9 @@ static enum watch_result list(
 		return result;
 	watch->kind->list_end(watch->keeper);
 	watch->lists++;
-	watch->needs_list = false;
+	watch->needs_list = watch->kind->is_polled;
+	if (watch->kind->is_polled && watch->tells)
+		watch->tells(watch->context);
 	return WATCH_DONE;
 }
 

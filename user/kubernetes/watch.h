@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keeps something as an API server has it: a list, and from there on a watch, which is resumed
- * where it ended. What is asked for and who keeps it is the kind's business (pod_watch.h,
- * peer_watch.h). Each call makes one request and blocks until it has ended, which a watch does
- * after some minutes; watcher.c makes the calls, and the pauses between them.
+ * where it ended; or, of who knows no watches, a list again and again. What is asked for and who
+ * keeps it is the kind's business (pod_watch.h, peer_watch.h). Each call makes one request and
+ * blocks until it has ended, which a watch does after some minutes; watcher.c makes the calls, and
+ * the pauses between them.
  */
 #ifndef SONDE_WATCH_H
 #define SONDE_WATCH_H
@@ -41,6 +42,8 @@ enum watch_result {
 struct watch_kind {
 	const char *list_kind; /* such as PodList */
 	long list_seconds;     /* the longest that a list may take */
+	/* Who is asked tells of no changes and has no versions: it is asked for its list again. */
+	bool is_polled;
 	/* The object is there, or has changed; it is gone. False: it is none that can be read. */
 	bool (*set)(void *keeper, const json_t *object);
 	bool (*remove)(void *keeper, const json_t *object);
@@ -55,8 +58,9 @@ struct watch_kind {
 struct watch {
 	const struct watch_kind *kind;
 	void *keeper;
-	char path[WATCH_PATH_LEN];    /* with its query, to which more is added */
-	void (*tells)(void *context); /* the server has begun to tell of changes; or NULL */
+	char path[WATCH_PATH_LEN]; /* with its query, to which more is added */
+	void (*tells)(
+		void *context); /* what is kept is as the server has it from now on; or NULL */
 	void *context;
 	bool needs_list;                    /* as at first: nothing is known to resume from */
 	char version[RESOURCE_VERSION_LEN]; /* where the next watch begins */
@@ -71,7 +75,7 @@ struct watch {
 	char *error;
 };
 
-/* `path` ends in ? or &. */
+/* `path` ends in ? or &, unless the kind is polled. */
 void watch_begin(
 	struct watch *watch, const struct watch_kind *kind, void *keeper, const char *path);
 

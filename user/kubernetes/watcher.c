@@ -18,6 +18,7 @@
 
 #define PAUSE_FIRST_NS 1000000000ULL
 #define PAUSE_MOST_NS  60000000000ULL
+#define POLL_NS        10000000000ULL /* between lists of who is polled; half of it at least */
 /* A watch that held for so long was none that failed at once. */
 #define HELD_NS 10000000000ULL
 
@@ -77,26 +78,19 @@ static void on_failure(struct watcher *watcher, const char *reason)
 	if (watcher->is_failing)
 		return;
 	watcher->is_failing = true;
-	log_warn(
-		watcher->options.is_of_pods
-			? "the API server does not tell of pods, and will be asked again; what is "
-			  "known stays"
-			: "the API server does not tell of Services, and will be asked again; what "
-			  "is known stays",
-		log_str("api", watcher->options.api), log_str("of", watcher->options.of),
-		log_str("reason", reason));
+	log_warn(watcher->options.silence, log_str("api", watcher->options.api),
+		log_str("of", watcher->options.of), log_str("reason", reason));
 }
 
-/* The watch is open. */
+/* The watch is open, or a list was whole of who has no watches. */
 static void on_watch(void *context)
 {
 	struct watcher *watcher = context;
 
 	watcher->is_current = true;
 	if (watcher->is_failing)
-		log_info(watcher->options.is_of_pods ? "the API server tells of pods again"
-						     : "the API server tells of Services again",
-			log_str("api", watcher->options.api), log_str("of", watcher->options.of));
+		log_info(watcher->options.speech, log_str("api", watcher->options.api),
+			log_str("of", watcher->options.of));
 	watcher->is_failing = false;
 }
 
@@ -116,8 +110,14 @@ static void *watcher_thread(void *context)
 		result = watch_continue(watch, watcher->client, random_number(), error);
 		if (result == WATCH_STOPPED)
 			break;
-		if (result == WATCH_DONE && lists)
+		if (result == WATCH_DONE && lists && (!watch->kind->is_polled || watch->lists == 1))
 			watcher->options.on_list(watcher->options.context);
+		if (result == WATCH_DONE && watch->kind->is_polled) {
+			watcher->pause_ns = POLL_NS;
+			goes_on = rest(watcher);
+			watcher->pause_ns = PAUSE_FIRST_NS;
+			continue;
+		}
 		/* a list alone is no success: it may be asked for again and again */
 		if (!lists && clock_monotonic_ns() - begin_ns >= HELD_NS)
 			watcher->pause_ns = PAUSE_FIRST_NS;

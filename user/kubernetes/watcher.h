@@ -12,7 +12,8 @@
 struct watcher_options {
 	const char *api; /* for the log, as is `of`: what it watches */
 	const char *of;
-	bool is_of_pods;                /* or of Services */
+	const char *silence,
+		*speech; /* what the log says when it does not answer, and when it does */
 	void (*on_list)(void *context); /* by its thread: a list was whole */
 	void *context;
 };
