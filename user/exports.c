@@ -29,7 +29,14 @@ static void take_exchange(void *context, const struct exchange *exchange)
 	if (exports->spans)
 		otlp_export(exports->spans, exchange);
 	if (exports->event_log)
-		event_log_take(exports->event_log, exchange);
+		event_log_take_exchange(exports->event_log, exchange);
+}
+
+static void take_event(void *context, const struct event *event)
+{
+	const struct exports *exports = context;
+
+	event_log_take_event(exports->event_log, event);
 }
 
 /* Nobody makes exchanges whole that nobody wants. */
@@ -38,6 +45,7 @@ static void exchanges_connect(struct exports *exports)
 	bool wanted = exports->spans || exports->event_log;
 
 	telemetry_set_spans(exports->telemetry, wanted ? take_exchange : NULL, exports);
+	telemetry_set_events(exports->telemetry, exports->event_log ? take_event : NULL, exports);
 }
 
 static int otlp_begin(struct otlp **otlp, const struct otlp_signal *signal,
@@ -223,6 +231,7 @@ void exports_end(struct exports *exports, uint64_t deadline_ns)
 	if (!exports->telemetry)
 		return;
 	telemetry_set_spans(exports->telemetry, NULL, NULL);
+	telemetry_set_events(exports->telemetry, NULL, NULL);
 	otlp_end(&exports->spans, deadline_ns);
 	event_log_close(exports->event_log);
 	telemetry_set_flows(exports->telemetry, NULL, NULL, 0);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event log, against nginx's own access log: which requests have a line, and what it says."""
+"""The event log, against nginx's own access log and what processes did: which have a line, and what it says."""
 import json
 import os
 import signal
@@ -97,6 +97,29 @@ def test_slow_ones_are_there_by_the_setting_that_sighup_brings(tmp_path):
         assert line["level"] == "warn"
     assert not events(log + ".1", service=names[0])
     assert not events(log, service=names[0])
+
+
+def test_processes_that_start_end_and_crash(tmp_path):
+    log, names = os.path.join(str(tmp_path), "events.json"), [unique("event-process") for _ in range(3)]
+    shell = {"ended": "exit 3", "crashed": "kill -SEGV $$", "stopped": "kill -TERM $$"}
+    with Sonde(tmp_path, "--event-log", log):
+        begun = {}
+        for name, command in zip(names, shell.values()):
+            with subprocess.Popen(["sh", "-c", command],
+                                  env={**os.environ, "OTEL_SERVICE_NAME": name}) as process:
+                process.wait(20)
+            begun[name] = process
+        ended, crashed, stopped = (wait_for_events(log, 1, service=name, kind="process.exit")[0]
+                                   for name in names)
+        for name, line in zip(names, (ended, crashed, stopped)):
+            start, = events(log, service=name, kind="process.start")
+            assert start["process.pid"] == line["process.pid"] == begun[name].pid
+            assert start["process.parent_pid"] == os.getpid()
+            assert 0 < line["lifetime"] < 20
+    assert (ended["level"], ended["reason"], ended["process.exit.code"]) == ("info", "error", 3)
+    assert (crashed["level"], crashed["reason"], crashed["signal"]) == ("error", "signal", signal.SIGSEGV)
+    assert crashed["message"] == "process crashed"
+    assert (stopped["level"], stopped["reason"], stopped["signal"]) == ("info", "signal", signal.SIGTERM)
 
 
 def test_file_that_cannot_be_written_ends_sonde_with_a_reason(tmp_path):

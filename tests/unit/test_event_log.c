@@ -133,6 +133,42 @@ static void test_hostile_text_stays_in_its_string(void **state)
 	assert_null(strchr(text, '\033'));
 }
 
+static struct event event_sample(void)
+{
+	static const struct attribute attributes[] = {
+		{.key = "process.pid", .type = ATTRIBUTE_NUMBER, .number = 42},
+		{.key = "process.command", .type = ATTRIBUTE_TEXT, .text = "shop \"1\""},
+	};
+
+	return (struct event){
+		.name = "process.exit",
+		.message = "process crashed",
+		.service = &shop,
+		.time_ns = 7 * SECOND,
+		.has_failed = true,
+		.attributes = attributes,
+		.attribute_count = 2,
+	};
+}
+
+static void test_what_happened_to_a_process(void **state)
+{
+	struct event event = event_sample();
+	struct buffer buffer = {0};
+
+	(void)state;
+	event_json_append_event(&buffer, &event, EVENT_FAILED);
+	assert_false(buffer.failed);
+	buffer_append(&buffer, "", 1);
+	assert_string_equal(buffer.text,
+		"{\"timestamp\":\"1970-01-01T00:00:07.000000000Z\",\"level\":\"error\","
+		"\"message\":\"process crashed\",\"service\":\"shop\",\"kind\":\"process.exit\","
+		"\"container.id\":\"0123456789ab\",\"k8s.namespace.name\":\"prod\","
+		"\"k8s.pod.name\":\"shop-5d9c\",\"k8s.container.name\":\"web\","
+		"\"process.pid\":42,\"process.command\":\"shop \\\"1\\\"\"}\n");
+	buffer_free(&buffer);
+}
+
 /* --- which --- */
 
 static struct event_log *log_open(char path[64], uint64_t rate, uint64_t slow_ns)
@@ -166,7 +202,7 @@ static void take(struct event_log *log, uint64_t start_ns, uint64_t duration_ns,
 	exchange.start_ns = start_ns;
 	exchange.duration_ns = duration_ns;
 	exchange.error = error;
-	event_log_take(log, &exchange);
+	event_log_take_exchange(log, &exchange);
 }
 
 static void test_rate_leaves_out_what_neither_failed_nor_was_slow(void **state)
@@ -200,21 +236,25 @@ static void test_rate_is_of_each_service_and_may_be_none(void **state)
 	char path[64];
 	static const struct service busy = {.name = "busy"};
 	struct exchange other = exchange_sample();
+	struct event ended = event_sample(), crashed = event_sample();
 	struct event_log *log = log_open(path, 0, 0);
 
 	(void)state;
+	ended.has_failed = false;
 	take(log, SECOND, 100 * SECOND, NULL);
 	take(log, SECOND, MS, "500");
+	event_log_take_event(log, &ended); /* it has not failed, and there is no rate */
+	event_log_take_event(log, &crashed);
 	event_log_configure(log, &(struct event_log_settings){1, 0});
 	take(log, 200 * SECOND, MS, NULL);
 	take(log, 200 * SECOND, MS, NULL);
 	take(log, 100 * SECOND, MS, NULL); /* late, and brings nothing */
 	other.service = &busy;
 	other.start_ns = 200 * SECOND;
-	event_log_take(log, &other); /* has its own */
+	event_log_take_exchange(log, &other); /* has its own */
 	event_log_close(log);
 	assert_int_equal(lines_of(path, "\"service\":\"busy\""), 1);
-	assert_int_equal(lines_of(path, "\"level\":\"error\""), 1);
+	assert_int_equal(lines_of(path, "\"level\":\"error\""), 2);
 	assert_int_equal(lines_of(path, "\"level\":\"info\""), 2);
 	unlink(path);
 }
@@ -224,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_usual_keys),
 		cmocka_unit_test(test_what_failed_without_a_status),
+		cmocka_unit_test(test_what_happened_to_a_process),
 		cmocka_unit_test(test_client_that_a_proxy_told_of),
 		cmocka_unit_test(test_hostile_text_stays_in_its_string),
 		cmocka_unit_test(test_rate_leaves_out_what_neither_failed_nor_was_slow),

@@ -92,7 +92,7 @@ const struct config_key config_keys[] = {
 		.value_name = "FILE",
 		.fallback = "",
 		.help = "append a JSON line for each request that failed or was slow, and for some "
-			"others; -: standard output",
+			"others and processes; -: standard output",
 	},
 	{
 		.name = "event-log-rate",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes (telemetry_source.h): their starts, forks and exits, and which services have any. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +114,68 @@ static void process_forget(void *context, __u32 workload)
 	*processes = (struct workload_processes){0};
 }
 
+#define TEXT(name, value)                                                                          \
+	{                                                                                          \
+		.key = (name), .type = ATTRIBUTE_TEXT, .text = (value)                             \
+	}
+#define NUMBER(name, value)                                                                        \
+	{                                                                                          \
+		.key = (name), .type = ATTRIBUTE_NUMBER, .number = (value)                         \
+	}
+
+/* Arguments stay out of it: programs are given secrets by them. */
+static void exec_tell(const struct process_source *self, const struct record_exec *record,
+	const struct service *service)
+{
+	const struct attribute attributes[] = {
+		NUMBER("process.pid", record->tgid),
+		NUMBER("process.parent_pid", record->parent_tgid),
+		NUMBER("process.user.id", record->uid),
+		TEXT("process.command", record->comm),
+	};
+	struct event event = {
+		.name = "process.start",
+		.message = "process started",
+		.service = service,
+		.time_ns = record->record.time_ns,
+		.attributes = attributes,
+		.attribute_count = sizeof(attributes) / sizeof(*attributes),
+	};
+
+	telemetry_tell_event(self->ground, &event);
+}
+
+/* What ran out of memory, and what crashed, is for somebody to look at; a code may mean anything.
+ */
+static void exit_tell(const struct process_source *self, const struct record_exit *record,
+	const struct service *service, const char *reason)
+{
+	bool crashed = record->signal == SIGSEGV || record->signal == SIGABRT ||
+		       record->signal == SIGBUS || record->signal == SIGILL ||
+		       record->signal == SIGFPE || record->signal == SIGSYS;
+	const struct attribute attributes[] = {
+		NUMBER("process.pid", record->tgid),
+		TEXT("process.command", record->comm),
+		TEXT("reason", reason),
+		NUMBER("process.exit.code", record->code),
+		NUMBER("signal", record->signal),
+		{.key = "lifetime", .type = ATTRIBUTE_SECONDS, .number = record->lifetime_ns},
+	};
+	struct event event = {
+		.name = "process.exit",
+		.message = record->oom ? "process killed: out of memory"
+			   : crashed   ? "process crashed"
+				       : "process ended",
+		.service = service,
+		.time_ns = record->record.time_ns,
+		.has_failed = record->oom || crashed,
+		.attributes = attributes,
+		.attribute_count = sizeof(attributes) / sizeof(*attributes),
+	};
+
+	telemetry_tell_event(self->ground, &event);
+}
+
 static void take_exec(void *context, const struct record *taken, const struct service *service)
 {
 	const struct record_exec *record = (const void *)taken;
@@ -120,6 +183,7 @@ static void take_exec(void *context, const struct record *taken, const struct se
 	char arguments[ARGUMENTS_LEN + 1];
 	size_t length = record->arguments_length;
 
+	exec_tell(self, record, service);
 	count_processes(self, taken->workload, 1);
 	metric_add(SERIES(self->families, FAMILY_PROCESS_STARTS, service_key(service)), 1);
 	memcpy(arguments, record->arguments, length);
@@ -153,6 +217,7 @@ static void take_exit(void *context, const struct record *taken, const struct se
 			     : record->code   ? "error"
 					      : "success";
 
+	exit_tell(self, record, service, reason);
 	count_processes(self, taken->workload, -1);
 	metric_add(SERIES(self->families, FAMILY_PROCESS_EXITS, name, reason), 1);
 	metric_record(SERIES(self->families, FAMILY_PROCESS_LIFETIME, name), record->lifetime_ns);

@@ -138,6 +138,20 @@ void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *cont
 	exchanges_set_spans(telemetry->ground.exchanges, sink, context);
 }
 
+void telemetry_set_events(struct telemetry *telemetry, event_sink sink, void *context)
+{
+	telemetry->ground.event_sink = sink;
+	telemetry->ground.event_context = context;
+}
+
+void telemetry_tell_event(const struct telemetry_ground *ground, struct event *event)
+{
+	if (!ground->event_sink)
+		return;
+	event->realtime_offset_ns = ground->realtime_offset_ns;
+	ground->event_sink(ground->event_context, event);
+}
+
 static struct flows *flows_of(const struct telemetry *telemetry)
 {
 	const struct half *half = telemetry->halves;
@@ -181,6 +195,7 @@ static void take_events(const struct telemetry *telemetry, const struct record_e
 
 static void take_clock(struct telemetry *telemetry, const struct record_clock *clock)
 {
+	telemetry->ground.realtime_offset_ns = clock->realtime_offset_ns;
 	exchanges_set_clock(telemetry->ground.exchanges, clock->realtime_offset_ns);
 	EACH_HALF(half, telemetry)
 		if (half->source->tick)

@@ -15,6 +15,7 @@
 #include "kubernetes/peer_table.h"
 #include "kubernetes/pod_table.h"
 #include "record.h"
+#include "telemetry/event.h"
 #include "telemetry/exchange/exchanges.h"
 #include "telemetry/metrics/metrics.h"
 #include "telemetry/tcp/flows.h"
@@ -45,6 +46,9 @@ int telemetry_configure(struct telemetry *telemetry, const struct telemetry_sett
 
 /* Where spans go from now on; NULL: no spans are made, which saves their cost. */
 void telemetry_set_spans(struct telemetry *telemetry, span_sink sink, void *context);
+
+/* Where events of processes go from now on; NULL: nowhere. */
+void telemetry_set_events(struct telemetry *telemetry, event_sink sink, void *context);
 
 /* Where flow records go; see flows.h. */
 void telemetry_set_flows(

@@ -9,6 +9,7 @@
 
 #include "identity/service.h"
 #include "record/sources.h"
+#include "telemetry/event.h"
 #include "telemetry/exchange/exchanges.h"
 #include "telemetry/metrics/metrics.h"
 #include "telemetry/telemetry.h"
@@ -22,7 +23,13 @@ struct telemetry_ground {
 	struct metric_service *services[WORKLOADS_MAX]; /* of numbers in use, as to be alive */
 	struct peer_table *cluster;    /* who has which address there; NULL: it is not asked for */
 	const struct dns_lookups *dns; /* names of addresses, once SOURCE_DNS has begun */
+	event_sink event_sink;         /* NULL: nobody wants events */
+	void *event_context;
+	int64_t realtime_offset_ns; /* how the wall clock stands to the monotonic one */
 };
+
+/* Hands it on where events are wanted. Its offset is set here. */
+void telemetry_tell_event(const struct telemetry_ground *ground, struct event *event);
 
 /* What became of events, where that shows only in user space. `outcome` is the label's value. */
 void telemetry_count_events(const struct telemetry_ground *ground, enum source source,

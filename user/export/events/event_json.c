@@ -118,6 +118,12 @@ static void append_client(struct buffer *line, const struct exchange *exchange)
 							  : exchange->local.address);
 }
 
+static void append_place(struct buffer *line, const struct service *service)
+{
+	append_text(line, "container.id", service->container_id);
+	pod_attributes_visit(&service->pod, json_line_attribute, line);
+}
+
 void event_json_append(struct buffer *line, const struct exchange *exchange, enum event_level level)
 {
 	const struct exchange_trace *trace = &exchange->trace;
@@ -140,8 +146,21 @@ void event_json_append(struct buffer *line, const struct exchange *exchange, enu
 	append_id(line, "trace_id", trace->trace_id, sizeof(trace->trace_id));
 	append_id(line, "span_id", trace->span_id, sizeof(trace->span_id));
 	append_id(line, "parent_span_id", trace->parent_id, sizeof(trace->parent_id));
-	append_text(line, "container.id", exchange->service->container_id);
-	pod_attributes_visit(&exchange->service->pod, json_line_attribute, line);
+	append_place(line, exchange->service);
 	exchange_visit(exchange, json_line_attribute, line);
+	buffer_append_text(line, "}\n");
+}
+
+void event_json_append_event(struct buffer *line, const struct event *event, enum event_level level)
+{
+	buffer_append_text(line, "{\"timestamp\":");
+	json_line_time(line, event->time_ns + (uint64_t)event->realtime_offset_ns);
+	append_text(line, "level", level_word(level));
+	append_text(line, "message", event->message);
+	append_text(line, "service", event->service->name);
+	append_text(line, "kind", event->name);
+	append_place(line, event->service);
+	for (size_t i = 0; i < event->attribute_count; i++)
+		json_line_attribute(line, &event->attributes[i]);
 	buffer_append_text(line, "}\n");
 }

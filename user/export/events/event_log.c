@@ -62,27 +62,36 @@ static void allowance_grow(struct allowance *allowance, uint64_t rate, uint64_t 
 }
 
 /* Of each service so many, so that a busy one leaves room for the others. */
-static bool rate_allows(struct event_log *log, const struct exchange *exchange)
+static bool rate_allows(struct event_log *log, const struct service *service, uint64_t now_ns)
 {
-	struct allowance *allowance = allowance_of(log, exchange->service->name);
+	struct allowance *allowance = allowance_of(log, service->name);
 
-	allowance_grow(allowance, log->settings.rate, exchange->start_ns + exchange->duration_ns);
-	if (allowance->left < NS_PER_SECOND)
+	allowance_grow(allowance, log->settings.rate, now_ns);
+	if (allowance->left < NS_PER_SECOND) {
+		log->left_out++;
 		return false;
+	}
 	allowance->left -= NS_PER_SECOND;
 	return true;
 }
 
-void event_log_take(void *context, const struct exchange *exchange)
+void event_log_take_exchange(struct event_log *log, const struct exchange *exchange)
 {
-	struct event_log *log = context;
 	enum event_level level = level_of(log, exchange);
 
-	if (level == EVENT_INFO && !rate_allows(log, exchange)) {
-		log->left_out++;
+	if (level == EVENT_INFO &&
+		!rate_allows(log, exchange->service, exchange->start_ns + exchange->duration_ns))
 		return;
-	}
 	event_json_append(line_log_line(log->lines), exchange, level);
+	line_log_take(log->lines);
+}
+
+void event_log_take_event(struct event_log *log, const struct event *event)
+{
+	if (!event->has_failed && !rate_allows(log, event->service, event->time_ns))
+		return;
+	event_json_append_event(
+		line_log_line(log->lines), event, event->has_failed ? EVENT_FAILED : EVENT_INFO);
 	line_log_take(log->lines);
 }
 

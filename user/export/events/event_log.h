@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The event log: requests as lines of JSON (event_json.h) in a log of lines (line_log.h). What
- * failed and what was slow is always there; of the rest so many a second and service as the
- * settings say. Metrics count all of it, whatever is in the log.
+ * The event log: requests, and what happened to processes, as lines of JSON (event_json.h) in a log
+ * of lines (line_log.h). What failed and what was slow is always there; of the rest so many a
+ * second and service as the settings say. Metrics count all of it, whatever is in the log.
  *
  * Not thread-safe: the main thread owns it.
  */
@@ -11,6 +11,7 @@
 
 #include "export/lines/line_log.h"
 #include "protocol/exchange.h"
+#include "telemetry/event.h"
 
 struct event_log_settings {
 	uint64_t rate;    /* lines a second and service of what neither failed nor was slow */
@@ -33,8 +34,8 @@ void event_log_configure(struct event_log *log, const struct event_log_settings 
 void event_log_flush(struct event_log *log);
 void event_log_reopen(struct event_log *log);
 
-/* A span_sink; `log` is the struct event_log. */
-void event_log_take(void *log, const struct exchange *exchange);
+void event_log_take_exchange(struct event_log *log, const struct exchange *exchange);
+void event_log_take_event(struct event_log *log, const struct event *event);
 
 struct event_log_counters event_log_counters(const struct event_log *log);
 
