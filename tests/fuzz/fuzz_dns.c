@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Captured DNS messages of any bytes, whole and cut, in user space. */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "protocol/dns/dns.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
-
-#define EXPECT(condition) expect(condition, #condition)
 
 /* In memory of the very size, so that a step beyond it is seen. */
 static int parse(struct dns_message *message, const uint8_t *data, size_t size)

@@ -5,20 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "protocol/http/http1.h"
 #include "record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
-
-#define EXPECT(condition) expect(condition, #condition)
 
 /* Lies within the line, and holds nothing that a label could not. */
 static void check_part(struct http1_part part, const char *line, size_t length)

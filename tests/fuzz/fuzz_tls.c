@@ -10,21 +10,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "expect.h"
 #include "tls/tls_library.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ADDRESS 0x401000
-
-static void expect(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
-
-#define EXPECT(condition) expect(condition, #condition)
 
 static void check_point(const struct probe_point *point, const struct machine_code *code)
 {
