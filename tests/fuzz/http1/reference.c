@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -278,9 +279,8 @@ static bool address_take(const char *text, bool ipv6, struct preamble *out)
 
 static bool preamble_line(const char *stream, size_t length, struct preamble *out)
 {
-	char text[128] = "", family, from[64], to[64], behind;
+	char text[128] = "", family, from[64], to[64], port[6], to_port[6], behind;
 	struct text line;
-	unsigned to_port;
 
 	out->length = line_take(stream, length, 0, &line);
 	if (!out->length || line.length > 105 || memchr(line.at, '\0', line.length))
@@ -288,9 +288,14 @@ static bool preamble_line(const char *stream, size_t length, struct preamble *ou
 	memcpy(text, line.at, line.length);
 	if (strcmp(text, "PROXY UNKNOWN") == 0 || strncmp(text, "PROXY UNKNOWN ", 14) == 0)
 		return true;
-	return sscanf(text, "PROXY TCP%c %63s %63s %5u %5u%c", &family, from, to, &out->port,
-		       &to_port, &behind) == 5 &&
-	       strlen(to) < ADDRESS_LIMIT && out->port <= 65535 &&
+	/* sscanf() takes any white space for one; in the line there is a single space between words
+	 */
+	if (strstr(text, "  ") || strpbrk(text, "\t\n\v\f\r") ||
+		sscanf(text, "PROXY TCP%c %63s %63s %5[0-9] %5[0-9]%c", &family, from, to, port,
+			to_port, &behind) != 5)
+		return false;
+	out->port = (unsigned)strtoul(port, NULL, 10);
+	return strlen(to) < ADDRESS_LIMIT && out->port <= 65535 &&
 	       (family == '4' || family == '6') && address_take(from, family == '6', out);
 }
 
