@@ -4,6 +4,9 @@
 
 #include <inttypes.h>
 
+#include "tls/probe_cost.h"
+#include "tls/tls_library.h"
+
 #define PLACE_LEN 32
 
 static const char *price_word(enum probe_price price)
@@ -67,7 +70,7 @@ static void interface_print(FILE *out, const struct tls_library *library,
 	}
 }
 
-void tls_library_print(FILE *out, const char *path, const struct tls_library *library,
+static void library_print(FILE *out, const char *path, const struct tls_library *library,
 	const struct probe_costs *costs)
 {
 	fprintf(out, "%s (%s)\n", path, library->machine == MACHINE_X86_64 ? "x86-64" : "arm64");
@@ -96,7 +99,7 @@ int tls_command_run(FILE *out, int count, char *const *paths)
 			status = 1;
 			continue;
 		}
-		tls_library_print(out, paths[i], &library,
+		library_print(out, paths[i], &library,
 			measured && library.machine == probe_cost_machine() ? &costs : NULL);
 	}
 	return status;

@@ -8,14 +8,7 @@
 
 #include <stdio.h>
 
-#include "tls/probe_cost.h"
-#include "tls/tls_library.h"
-
 /* The exit status: 1 when one of the files cannot be read; the others are reported all the same. */
 int tls_command_run(FILE *out, int count, char *const *paths);
-
-/* The report on one file. `costs` is NULL where they are not known. */
-void tls_library_print(FILE *out, const char *path, const struct tls_library *library,
-	const struct probe_costs *costs);
 
 #endif

@@ -16,6 +16,7 @@
 #include "config/config_keys.h"
 #include "config/config_otel.h"
 #include "config/config_yaml.h"
+#include "export/lines/line_log.h"
 
 /*
  * Kubernetes puts these into every container of a namespace that has a Service whose name begins
@@ -314,7 +315,8 @@ static bool same_value(
 
 bool config_logs_to_stdout(const struct config *config)
 {
-	return !strcmp(config->flow_log, "-") || !strcmp(config->event_log, "-");
+	return !strcmp(config->flow_log, LINE_LOG_STDOUT) ||
+	       !strcmp(config->event_log, LINE_LOG_STDOUT);
 }
 
 const char *config_restart_key(const struct config *old, const struct config *new)

@@ -51,26 +51,30 @@ static void on_services(void *context)
 
 /* --- life --- */
 
+/* What the log says of who is asked. */
+struct telling {
+	const char *silence, *speech;
+};
+
+static const struct telling of_pods = {
+	"the API server does not tell of pods, and will be asked again; what is known stays",
+	"the API server tells of pods again"};
+static const struct telling of_services = {
+	"the API server does not tell of Services, and will be asked again; what is known stays",
+	"the API server tells of Services again"};
+static const struct telling of_kubelet = {
+	"the kubelet does not tell of pods, and will be asked again; what is known stays",
+	"the kubelet tells of pods again"};
+
 static int start(struct kubernetes *kubernetes, enum kubernetes_watch number,
-	const struct watch *watch, void (*on_list)(void *context),
+	const struct watch *watch, const struct telling *telling, void (*on_list)(void *context),
 	const struct api_client_options *client, char *error)
 {
 	struct watcher_options options = {
 		.api = kubernetes->place.api,
 		.of = kubernetes_watch_names[number],
-		.silence = number == KUBERNETES_PEER_SERVICES
-				   ? "the API server does not tell of Services, and will be "
-				     "asked again; what is known stays"
-			   : kubernetes->place.source == KUBERNETES_KUBELET
-				   ? "the kubelet does not tell of pods, and will be asked again; "
-				     "what is known stays"
-				   : "the API server does not tell of pods, and will be asked "
-				     "again; what is known stays",
-		.speech = number == KUBERNETES_PEER_SERVICES
-				  ? "the API server tells of Services again"
-			  : kubernetes->place.source == KUBERNETES_KUBELET
-				  ? "the kubelet tells of pods again"
-				  : "the API server tells of pods again",
+		.silence = telling->silence,
+		.speech = telling->speech,
 		.on_list = on_list,
 		.context = kubernetes,
 	};
@@ -86,22 +90,25 @@ static int start_all(struct kubernetes *kubernetes, const char *version, char *e
 		.ca_file = kubernetes->place.ca_file,
 		.version = version,
 	};
+	bool is_kubelet = kubernetes->place.source == KUBERNETES_KUBELET;
 	struct watch watch;
 	int result;
 
-	if (kubernetes->place.source == KUBERNETES_KUBELET)
+	if (is_kubelet)
 		pod_watch_begin_kubelet(&watch, kubernetes->pods);
 	else
 		pod_watch_begin(&watch, kubernetes->pods, kubernetes->place.node);
-	result = start(kubernetes, KUBERNETES_NODE, &watch, on_pods_of_node, &client, error);
+	result = start(kubernetes, KUBERNETES_NODE, &watch, is_kubelet ? &of_kubelet : &of_pods,
+		on_pods_of_node, &client, error);
 	if (result || !kubernetes->peers)
 		return result;
 	peer_watch_begin_pods(&watch, kubernetes->peers);
-	result = start(kubernetes, KUBERNETES_PEER_PODS, &watch, on_pods, &client, error);
+	result = start(kubernetes, KUBERNETES_PEER_PODS, &watch, &of_pods, on_pods, &client, error);
 	if (result)
 		return result;
 	peer_watch_begin_services(&watch, kubernetes->peers);
-	return start(kubernetes, KUBERNETES_PEER_SERVICES, &watch, on_services, &client, error);
+	return start(kubernetes, KUBERNETES_PEER_SERVICES, &watch, &of_services, on_services,
+		&client, error);
 }
 
 int kubernetes_start(struct kubernetes **out, const struct kubernetes_place *place,

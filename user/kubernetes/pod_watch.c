@@ -45,14 +45,14 @@ static void list_end(void *keeper)
 	pod_table_list_end(keeper, clock_monotonic_ns());
 }
 
-static const struct watch_kind pods_of_node = {
-	.list_kind = "PodList",
-	.list_seconds = LIST_SECONDS,
-	.set = pod_set,
-	.remove = pod_remove,
-	.list_begin = list_begin,
-	.list_end = list_end,
-};
+#define PODS(polled)                                                                               \
+	{                                                                                          \
+		.list_kind = "PodList", .list_seconds = LIST_SECONDS, .is_polled = (polled),       \
+		.set = pod_set, .remove = pod_remove, .list_begin = list_begin,                    \
+		.list_end = list_end,                                                              \
+	}
+
+static const struct watch_kind pods_of_node = PODS(false), pods_of_kubelet = PODS(true);
 
 void pod_watch_begin(struct watch *watch, struct pod_table *table, const char *node)
 {
@@ -61,16 +61,6 @@ void pod_watch_begin(struct watch *watch, struct pod_table *table, const char *n
 	snprintf(path, sizeof(path), "/api/v1/pods?fieldSelector=spec.nodeName%%3D%s&", node);
 	watch_begin(watch, &pods_of_node, table, path);
 }
-
-static const struct watch_kind pods_of_kubelet = {
-	.list_kind = "PodList",
-	.list_seconds = LIST_SECONDS,
-	.is_polled = true,
-	.set = pod_set,
-	.remove = pod_remove,
-	.list_begin = list_begin,
-	.list_end = list_end,
-};
 
 void pod_watch_begin_kubelet(struct watch *watch, struct pod_table *table)
 {

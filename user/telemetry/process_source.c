@@ -114,13 +114,14 @@ static void process_forget(void *context, __u32 workload)
 	*processes = (struct workload_processes){0};
 }
 
+#define KEY(name) .key = (name), .key_length = sizeof(name) - 1
 #define TEXT(name, value)                                                                          \
 	{                                                                                          \
-		.key = (name), .type = ATTRIBUTE_TEXT, .text = (value)                             \
+		KEY(name), .type = ATTRIBUTE_TEXT, .text = (value)                                 \
 	}
 #define NUMBER(name, value)                                                                        \
 	{                                                                                          \
-		.key = (name), .type = ATTRIBUTE_NUMBER, .number = (value)                         \
+		KEY(name), .type = ATTRIBUTE_NUMBER, .number = (value)                             \
 	}
 
 /* Arguments stay out of it: programs are given secrets by them. */
@@ -159,7 +160,7 @@ static void exit_tell(const struct process_source *self, const struct record_exi
 		TEXT("reason", reason),
 		NUMBER("process.exit.code", record->code),
 		NUMBER("signal", record->signal),
-		{.key = "lifetime", .type = ATTRIBUTE_SECONDS, .number = record->lifetime_ns},
+		{KEY("lifetime"), .type = ATTRIBUTE_SECONDS, .number = record->lifetime_ns},
 	};
 	struct event event = {
 		.name = "process.exit",

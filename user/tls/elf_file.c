@@ -138,9 +138,8 @@ static bool is_readable(struct elf_file *file, const GElf_Shdr *header)
 	       names_header.sh_size <= TABLE_MAX;
 }
 
-/* False: visit() has seen enough. */
-static bool symbols_visit(struct elf_file *file, Elf_Scn *section, const GElf_Shdr *header,
-	bool (*visit)(void *context, const struct elf_function *function), void *context)
+static void symbols_visit(struct elf_file *file, Elf_Scn *section, const GElf_Shdr *header,
+	void (*visit)(void *context, const struct elf_function *function), void *context)
 {
 	Elf_Data *data = is_readable(file, header) ? elf_getdata(section, NULL) : NULL;
 	size_t count = data && header->sh_entsize ? data->d_size / header->sh_entsize : 0;
@@ -156,14 +155,12 @@ static bool symbols_visit(struct elf_file *file, Elf_Scn *section, const GElf_Sh
 		function.name = elf_strptr(file->elf, header->sh_link, symbol.st_name);
 		if (!function.name || !code_find(file, symbol.st_value, &function))
 			continue;
-		if (!visit(context, &function))
-			return false;
+		visit(context, &function);
 	}
-	return true;
 }
 
 void elf_file_visit(struct elf_file *file,
-	bool (*visit)(void *context, const struct elf_function *function), void *context)
+	void (*visit)(void *context, const struct elf_function *function), void *context)
 {
 	static const uint32_t tables[] = {SHT_DYNSYM, SHT_SYMTAB};
 
@@ -172,9 +169,8 @@ void elf_file_visit(struct elf_file *file,
 		GElf_Shdr header;
 
 		while ((section = elf_nextscn(file->elf, section)))
-			if (gelf_getshdr(section, &header) && header.sh_type == tables[table] &&
-				!symbols_visit(file, section, &header, visit, context))
-				return;
+			if (gelf_getshdr(section, &header) && header.sh_type == tables[table])
+				symbols_visit(file, section, &header, visit, context);
 	}
 }
 

@@ -31,10 +31,10 @@ enum machine elf_file_machine(const struct elf_file *file);
 
 /*
  * Calls visit() for each function that the file defines: exported ones first, then those of its
- * symbol table, where it was not stripped. Until visit() returns false.
+ * symbol table, where it was not stripped.
  */
 void elf_file_visit(struct elf_file *file,
-	bool (*visit)(void *context, const struct elf_function *function), void *context);
+	void (*visit)(void *context, const struct elf_function *function), void *context);
 
 /*
  * Reads up to `size` bytes of a function's code. How many they are: fewer when it is shorter, or

@@ -9,26 +9,26 @@
 
 /* By name, since each symbol of a file is looked up here. */
 const struct tls_function tls_functions[] = {
-	{"BIO_write", TLS_OPENSSL, TLS_FLIGHT, 3, false},
-	{"SSL_free", TLS_OPENSSL, TLS_RELEASE, 1, false},
-	{"SSL_read", TLS_OPENSSL, TLS_READ, 3, true},
-	{"SSL_read_early_data", TLS_OPENSSL, TLS_READ, 4, true},
-	{"SSL_read_ex", TLS_OPENSSL, TLS_READ, 4, true},
-	{"SSL_sendfile", TLS_OPENSSL, TLS_SEND, 4, true},
-	{"SSL_shutdown", TLS_OPENSSL, TLS_CLOSE, 1, false},
-	{"SSL_write", TLS_OPENSSL, TLS_WRITE, 3, true},
-	{"SSL_write_early_data", TLS_OPENSSL, TLS_WRITE, 4, true},
-	{"SSL_write_ex", TLS_OPENSSL, TLS_WRITE, 4, true},
-	{"gnutls_bye", TLS_GNUTLS, TLS_CLOSE, 1, false},
-	{"gnutls_deinit", TLS_GNUTLS, TLS_RELEASE, 1, false},
-	{"gnutls_record_recv", TLS_GNUTLS, TLS_READ, 3, true},
-	{"gnutls_record_recv_early_data", TLS_GNUTLS, TLS_READ, 3, true},
-	{"gnutls_record_recv_packet", TLS_GNUTLS, TLS_READ, 2, true},
-	{"gnutls_record_recv_seq", TLS_GNUTLS, TLS_READ, 3, true},
-	{"gnutls_record_send", TLS_GNUTLS, TLS_WRITE, 3, true},
-	{"gnutls_record_send2", TLS_GNUTLS, TLS_WRITE, 3, true},
-	{"gnutls_record_send_early_data", TLS_GNUTLS, TLS_WRITE, 3, true},
-	{"gnutls_record_send_file", TLS_GNUTLS, TLS_SEND, 4, true},
+	{"BIO_write", TLS_OPENSSL, 3, false},
+	{"SSL_free", TLS_OPENSSL, 1, false},
+	{"SSL_read", TLS_OPENSSL, 3, true},
+	{"SSL_read_early_data", TLS_OPENSSL, 4, true},
+	{"SSL_read_ex", TLS_OPENSSL, 4, true},
+	{"SSL_sendfile", TLS_OPENSSL, 4, true},
+	{"SSL_shutdown", TLS_OPENSSL, 1, false},
+	{"SSL_write", TLS_OPENSSL, 3, true},
+	{"SSL_write_early_data", TLS_OPENSSL, 4, true},
+	{"SSL_write_ex", TLS_OPENSSL, 4, true},
+	{"gnutls_bye", TLS_GNUTLS, 1, false},
+	{"gnutls_deinit", TLS_GNUTLS, 1, false},
+	{"gnutls_record_recv", TLS_GNUTLS, 3, true},
+	{"gnutls_record_recv_early_data", TLS_GNUTLS, 3, true},
+	{"gnutls_record_recv_packet", TLS_GNUTLS, 2, true},
+	{"gnutls_record_recv_seq", TLS_GNUTLS, 3, true},
+	{"gnutls_record_send", TLS_GNUTLS, 3, true},
+	{"gnutls_record_send2", TLS_GNUTLS, 3, true},
+	{"gnutls_record_send_early_data", TLS_GNUTLS, 3, true},
+	{"gnutls_record_send_file", TLS_GNUTLS, 4, true},
 };
 
 const size_t tls_function_count = sizeof(tls_functions) / sizeof(*tls_functions);
@@ -70,7 +70,7 @@ static void function_plan(
 			tls_functions[number].arguments, tls_functions[number].has_result);
 }
 
-static bool function_take(void *context, const struct elf_function *function)
+static void function_take(void *context, const struct elf_function *function)
 {
 	struct reading *reading = context;
 	struct tls_library *library = reading->library;
@@ -79,32 +79,14 @@ static bool function_take(void *context, const struct elf_function *function)
 	size_t number;
 
 	if (!known)
-		return true;
+		return;
 	number = (size_t)(known - tls_functions);
 	if (library->functions[number].is_there) /* exported, and in the table of symbols again */
-		return true;
+		return;
 	library->functions[number].is_there = true;
 	library->functions[number].offset = function->offset;
 	library->functions[number].size = function->size;
 	function_plan(reading, function, number);
-	return true;
-}
-
-/* An interface is there when somebody can both read and write by it. */
-static void interfaces_find(struct tls_library *library)
-{
-	bool reads[TLS_INTERFACES] = {0}, writes[TLS_INTERFACES] = {0};
-
-	for (size_t i = 0; i < tls_function_count; i++) {
-		if (!library->functions[i].is_there)
-			continue;
-		if (tls_functions[i].role == TLS_READ)
-			reads[tls_functions[i].interface] = true;
-		if (tls_functions[i].role == TLS_WRITE)
-			writes[tls_functions[i].interface] = true;
-	}
-	for (int i = 0; i < TLS_INTERFACES; i++)
-		library->has[i] = reads[i] && writes[i];
 }
 
 int tls_library_read(struct tls_library *library, const char *path, char error[ELF_FILE_ERROR_LEN])
@@ -122,7 +104,6 @@ int tls_library_read(struct tls_library *library, const char *path, char error[E
 		reading->library = library;
 		library->machine = elf_file_machine(reading->file);
 		elf_file_visit(reading->file, function_take, reading);
-		interfaces_find(library);
 		elf_file_close(reading->file);
 	}
 	free(reading);

@@ -11,19 +11,9 @@
 
 enum tls_interface { TLS_OPENSSL, TLS_GNUTLS, TLS_INTERFACES };
 
-enum tls_role {
-	TLS_WRITE,   /* plain text, before it is encrypted */
-	TLS_READ,    /* plain text, once it is decrypted: known at the return */
-	TLS_SEND,    /* a file: nothing but its length is known */
-	TLS_FLIGHT,  /* encrypted records, on their way to a socket or a buffer */
-	TLS_CLOSE,   /* a connection says that it ends */
-	TLS_RELEASE, /* a connection's object is given back */
-};
-
 struct tls_function {
 	const char *name;
 	enum tls_interface interface;
-	enum tls_role role;
 	unsigned arguments; /* that must be seen */
 	bool has_result;    /* without which the call says nothing */
 };
@@ -35,7 +25,6 @@ extern const size_t tls_function_count;
 
 struct tls_library {
 	enum machine machine;
-	bool has[TLS_INTERFACES]; /* reads and writes by it, so it is worth probing */
 	struct {
 		bool is_there;
 		uint64_t offset; /* in the file */
